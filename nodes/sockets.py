@@ -1,0 +1,10 @@
+"""The pack's own socket types. Each carries the frozen dataclass named beside it."""
+
+from comfy_api.latest import io
+
+TimeEditSocket = io.Custom("TIME_EDIT")  # time_core.edit.TimeEdit
+TrajectorySocket = io.Custom("TRAJECTORY")  # diffedit_core.trajectory.Trajectory
+HeatmapSocket = io.Custom("HEATMAP")  # diffedit_core.heatmap.Heatmap
+
+CATEGORY_TIME = "TIME & DiffEdit/TIME"
+CATEGORY_DIFFEDIT = "TIME & DiffEdit/DiffEdit"
