@@ -1,5 +1,10 @@
 from comfy_api.latest import io
 
+from ..diffedit_core.host_model import batch_index, image_samples, require_eps_model
+from ..diffedit_core.inversion import METHODS
+from ..diffedit_core.invert import invert_latent, negative_is_read
+from ..diffedit_core.schedule import ascending_sigmas, leading_sigmas
+from .empty_prompt import conditioning_or_empty
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -43,7 +48,7 @@ class DDIMInvert(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "method",
-                    options=["ddim", "fixed point"],
+                    options=list(METHODS),
                     default="ddim",
                     tooltip="ddim: one model call a step, as published. fixed point: the exact inverse of the sampling step, "
                     "found by repeating it; use it when the picture must come back by sampling alone.",
@@ -100,4 +105,19 @@ class DDIMInvert(io.ComfyNode):
         sigmas=None,
         clip=None,
     ) -> io.NodeOutput:
-        raise NotImplementedError
+        require_eps_model(model)
+        samples = image_samples(model, latent, "latent")
+        model_sampling = model.get_model_object("model_sampling")
+        if sigmas is None:
+            levels = leading_sigmas(model_sampling.sigmas, steps, strength)
+        else:
+            levels = ascending_sigmas(sigmas, float(model_sampling.sigma_max))
+        positive = conditioning_or_empty(positive, clip, "positive")
+        negative = conditioning_or_empty(negative, clip, "negative") if negative_is_read(model, cfg) else None
+
+        inversion = invert_latent(
+            model, samples, positive, negative, levels, cfg, method, refinements, batch_index(latent, "latent")
+        )
+        # A noise_mask would make a later KSampler blend the background towards this noise, not towards the picture.
+        noise = {key: value for key, value in latent.items() if key != "noise_mask"} | {"samples": inversion.samples}
+        return io.NodeOutput(noise, inversion.trajectory, levels.flip(0), inversion.info)

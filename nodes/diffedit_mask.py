@@ -1,5 +1,15 @@
-from comfy_api.latest import io
+import math
 
+import torch
+from comfy_api.latest import io, ui
+
+from ..diffedit_core.conditioning import require_one_prompt, same_conditioning
+from ..diffedit_core.contrast import contrast
+from ..diffedit_core.host_model import batch_index, image_samples, require_eps_model
+from ..diffedit_core.masks import to_picture_size
+from ..diffedit_core.schedule import noise_sigma
+from ..diffedit_core.threshold import masked_cells, rescale
+from .empty_prompt import conditioning_or_empty
 from .sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 
@@ -113,4 +123,44 @@ class DiffEditMask(io.ComfyNode):
         source_negative=None,
         clip=None,
     ) -> io.NodeOutput:
-        raise NotImplementedError
+        require_eps_model(model)
+        samples = image_samples(model, latent, "latent")
+        pictures = batch_index(latent, "latent") or range(len(samples))
+        source = conditioning_or_empty(source, clip, "source")
+        negatives = _negatives_that_matter(target_negative, source_negative, cfg, clip)
+        _require_contrast(target, source, negatives)
+
+        sigma = noise_sigma(model.get_model_object("model_sampling").sigmas, noise_strength)
+        heatmap = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg)
+        rescaled = rescale(heatmap.values, threshold_ratio)
+        cells = masked_cells(rescaled, threshold)
+        mask = to_picture_size(cells, heatmap.cell)
+        return io.NodeOutput(mask, heatmap, cells.mean().item(), ui=_previews(cls, rescaled, mask, heatmap.cell))
+
+
+def _negatives_that_matter(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
+    """The two negatives if guidance with them can change the mask, else None: they are not read then."""
+    if math.isclose(cfg, 1.0) or (target_negative is None and source_negative is None):
+        return None
+    target_negative = conditioning_or_empty(target_negative, clip, "target_negative")
+    source_negative = conditioning_or_empty(source_negative, clip, "source_negative")
+    return None if same_conditioning(target_negative, source_negative) else (target_negative, source_negative)
+
+
+def _require_contrast(target: list, source: list, negatives: tuple[list, list] | None) -> None:
+    named = {"target": target, "source": source}
+    if negatives is not None:
+        named["target_negative"], named["source_negative"] = negatives
+    elif same_conditioning(target, source):
+        raise ValueError(
+            "target and source are the same prompt, so there is nothing to mask; describe in target what the picture "
+            "shall show and in source what it shows now."
+        )
+    for name, conditioning in named.items():
+        require_one_prompt(conditioning, name)
+
+
+def _previews(cls, rescaled: torch.Tensor, mask: torch.Tensor, cell: int) -> ui.SavedImages:
+    """Temporary PNGs: the heat maps (white = at the cut-off), one a picture, then the masks."""
+    heatmaps = ui.PreviewMask(to_picture_size(rescaled, cell), cls=cls)
+    return ui.SavedImages(heatmaps.values + ui.PreviewMask(mask, cls=cls).values)

@@ -1,5 +1,8 @@
 from comfy_api.latest import io
 
+from ..diffedit_core.host_model import require_eps_model
+from ..diffedit_core.masked_sampling import SAMPLERS, require_own_trajectory, sample_masked
+from ..diffedit_core.masks import to_latent_size
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -30,9 +33,10 @@ class MaskedLatentSample(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "sampler_name",
-                    options=["euler"],
+                    options=list(SAMPLERS),
                     default="euler",
-                    tooltip="A deterministic sampler. euler is DDIM.",
+                    tooltip="A sampler that adds no noise. euler is DDIM, the published one; the others reach further in a "
+                    "step, heun and dpm_2 with twice the model calls.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -56,4 +60,12 @@ class MaskedLatentSample(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, positive, negative, trajectory, cfg, sampler_name, seed, mask=None) -> io.NodeOutput:
-        raise NotImplementedError
+        require_eps_model(model)
+        require_own_trajectory(model, trajectory)
+        if mask is not None:
+            cell = model.get_model_object("latent_format").spacial_downscale_ratio
+            mask = to_latent_size(mask, trajectory.clean.shape, cell)
+
+        samples, denoised = sample_masked(model, positive, negative, trajectory, mask, cfg, sampler_name, seed)
+        carried = {} if trajectory.batch_index is None else {"batch_index": list(trajectory.batch_index)}
+        return io.NodeOutput({"samples": samples} | carried, {"samples": denoised} | carried)

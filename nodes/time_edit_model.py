@@ -1,5 +1,9 @@
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
+from ..time_core.adapter import apply_edit
+from ..time_core.edit import build_edit
+from ..time_core.projections import cross_attention_keys
+from ..time_core.prompts import parse_lines, parse_pairs
 from .sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -28,7 +32,8 @@ class TIMEEditModel(io.ComfyNode):
                     "destination",
                     multiline=True,
                     default="A pack of blue roses",
-                    tooltip="What the source should mean: the same words with others inserted. Line i belongs to line i of source.",
+                    tooltip="What the source should mean: the same words in the same order, with others inserted. "
+                    "Line i belongs to line i of source.",
                 ),
                 io.Float.Input(
                     "lamb",
@@ -38,8 +43,10 @@ class TIMEEditModel(io.ComfyNode):
                     max=1e6,
                     step=0.01,
                     round=False,
-                    tooltip="How firmly the weights are held where they are. Less: a complete edit that reaches further. "
-                    "More: a weaker edit that disturbs other prompts less. Published value 0.1; useful range 0.01 to 10000.",
+                    tooltip="How firmly the weights are held where they are. "
+                    "Less: a complete edit that reaches further. "
+                    "More: a weaker edit that disturbs other prompts less. "
+                    "Published value 0.1; useful range 0.01 to 10000.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -55,14 +62,15 @@ class TIMEEditModel(io.ComfyNode):
                     "augmentations",
                     multiline=True,
                     default="A photo of \nAn image of \nA picture of ",
-                    tooltip="Beginnings, one a line, that are put before source and destination, so that the edit holds in "
-                    "other sentences too. Empty: only the prompts themselves.",
+                    tooltip="Beginnings, one a line, that are put before source and destination, so that the edit "
+                    "holds in other sentences too. Empty: only the prompts themselves.",
                 ),
                 io.String.Input(
                     "preserve",
                     multiline=True,
                     default="",
-                    tooltip="Prompts, one a line, whose meaning must stay. Do not list what the edit is meant to change.",
+                    tooltip="Prompts, one a line, whose meaning must stay. "
+                    "Do not list what the edit is meant to change.",
                 ),
             ],
             outputs=[
@@ -74,5 +82,12 @@ class TIMEEditModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, clip, source, destination, lamb, strength, edit_keys, edit_values, augmentations, preserve):
-        raise NotImplementedError
+    def execute(
+        cls, model, clip, source, destination, lamb, strength, edit_keys, edit_values, augmentations, preserve
+    ) -> io.NodeOutput:
+        pairs = parse_pairs(source, destination)
+        edit = build_edit(clip, pairs, lamb, parse_lines(augmentations), parse_lines(preserve))
+        edited = apply_edit(model, edit, strength, edit_keys, edit_values)
+        names = cross_attention_keys(model, edit.text_width).chosen(edit_keys, edit_values)
+        summary = f"{len(names)} projections edited at strength {strength:g}\n{edit.summary()}"
+        return io.NodeOutput(edited, edit, ui=ui.PreviewText(summary))

@@ -1,0 +1,35 @@
+"""Questions about a CONDITIONING: a list of [embedding, options]."""
+
+from typing import Any
+
+import torch
+
+
+def same_conditioning(a: Any, b: Any) -> bool:
+    """Do two conditionings (or parts of them) say the same? Tensors are compared by value, unknown objects by identity."""
+    if a is b:
+        return True
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b.to(a.device))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_conditioning(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same_conditioning, a, b))
+    return isinstance(a, (str, bytes, int, float, bool)) and a == b
+
+
+def require_one_prompt(conditioning: list, input_name: str) -> None:
+    """Refuse a conditioning with a row for each picture of a batch.
+
+    Raises:
+        ValueError: an embedding or a mask has several rows.
+    """
+    for embedding, options in conditioning:
+        for value in (embedding, options.get("mask")):
+            if isinstance(value, torch.Tensor) and value.ndim == 3 and len(value) > 1:
+                raise ValueError(
+                    f"{input_name} has {len(value)} rows, one for each picture of a batch, but it is read as one prompt "
+                    "for all pictures; run the pictures one by one."
+                )
