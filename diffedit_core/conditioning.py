@@ -6,7 +6,7 @@ import torch
 
 
 def same_conditioning(a: Any, b: Any) -> bool:
-    """Do two conditionings (or parts of them) say the same? Tensors are compared by value, unknown objects by identity."""
+    """Do two conditionings, or parts of them, say the same? Tensors count by value, unknown objects by identity."""
     if a is b:
         return True
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
@@ -30,6 +30,6 @@ def require_one_prompt(conditioning: list, input_name: str) -> None:
         for value in (embedding, options.get("mask")):
             if isinstance(value, torch.Tensor) and value.ndim == 3 and len(value) > 1:
                 raise ValueError(
-                    f"{input_name} has {len(value)} rows, one for each picture of a batch, but it is read as one prompt "
-                    "for all pictures; run the pictures one by one."
+                    f"{input_name} has {len(value)} rows, one for each picture of a batch, but it is read as one "
+                    "prompt for all pictures; run the pictures one by one."
                 )

@@ -65,8 +65,8 @@ def image_samples(model, latent: dict, input_name: str) -> torch.Tensor:
     if samples.is_nested or samples.ndim != 4:
         shape = "a nest of several tensors" if samples.is_nested else f"of the shape {tuple(samples.shape)}"
         raise ValueError(
-            f"{input_name} is {shape}; it must be (pictures, channels, height, width): latents of pictures, not of video "
-            "or sound."
+            f"{input_name} is {shape}; it must be (pictures, channels, height, width): latents of pictures, not of "
+            "video or sound."
         )
     channels = model.get_model_object("latent_format").latent_channels
     if samples.shape[1] != channels:

@@ -118,8 +118,9 @@ def _in_words(trajectory: Trajectory, steps: list[Step], guided: bool) -> str:
         residuals = [float(step.residual.max()) for step in steps]
         worst = max(range(len(steps)), key=residuals.__getitem__)
         lines.append(
-            f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {trajectory.sigmas[worst + 1]:.4g}): so far "
-            "(root mean square) one sampling step back misses the state before, measured before the last refinement."
+            f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {trajectory.sigmas[worst + 1]:.4g}): "
+            "one sampling step back misses the state before by that much (root mean square), measured before the last "
+            "refinement."
         )
     if trajectory.cfg > HIGHEST_FAITHFUL_CFG:
         lines.append(

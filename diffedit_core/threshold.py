@@ -20,8 +20,8 @@ def rescale(values: torch.Tensor, ratio: float) -> torch.Tensor:
     flat = [i for i, c in enumerate(cut.tolist()) if c == 0]
     if flat:
         raise ValueError(
-            f"target and source make the model predict the same everywhere in picture {flat[0]}, so there is nothing to "
-            "mask; change target or source so that they describe different things."
+            f"target and source make the model predict the same everywhere in picture {flat[0]}, so there is nothing "
+            "to mask; change target or source so that they describe different things."
         )
     return (values.double() / cut[:, None, None]).clamp(0, 1).float()
 

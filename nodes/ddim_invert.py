@@ -17,8 +17,8 @@ class DDIMInvert(io.ComfyNode):
             node_id="DDIMInvert",
             display_name="DDIM Invert",
             category=CATEGORY_DIFFEDIT,
-            description="Runs sampling backwards: finds the noise from which the model would make this picture, and keeps "
-            "every state on the way for Masked Latent Sample.",
+            description="Runs sampling backwards: finds the noise from which the model would make this picture, and "
+            "keeps every state on the way for Masked Latent Sample.",
             search_aliases=["DDIM inversion", "DiffEdit", "unsampler", "unsample", "noise inversion"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to invert with."),
@@ -36,7 +36,8 @@ class DDIMInvert(io.ComfyNode):
                     min=0.01,
                     max=1.0,
                     step=0.01,
-                    tooltip="How far towards pure noise. Less: the result keeps more of the picture. More: it may change more.",
+                    tooltip="How far towards pure noise. Less: the result keeps more of the picture. More: it may "
+                    "change more.",
                 ),
                 io.Float.Input(
                     "cfg",
@@ -50,21 +51,22 @@ class DDIMInvert(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default="ddim",
-                    tooltip="ddim: one model call a step, as published. fixed point: the exact inverse of the sampling step, "
-                    "found by repeating it; use it when the picture must come back by sampling alone.",
+                    tooltip="ddim: one model call a step, as published. fixed point: the exact inverse of the sampling "
+                    "step, found by repeating it; use it when the picture must come back by sampling alone.",
                 ),
                 io.Int.Input(
                     "refinements",
                     default=3,
                     min=1,
                     max=50,
-                    tooltip="How often fixed point repeats each step. More: closer to exact, in proportionally more time. "
-                    "ddim does not read it.",
+                    tooltip="How often fixed point repeats each step. More: closer to exact, in proportionally more "
+                    "time. ddim does not read it.",
                 ),
                 io.Conditioning.Input(
                     "positive",
                     optional=True,
-                    tooltip="The prompt to invert under. Left out: the empty prompt, encoded with clip, as DiffEdit does it.",
+                    tooltip="The prompt to invert under. Left out: the empty prompt, encoded with clip, as DiffEdit "
+                    "does it.",
                 ),
                 io.Conditioning.Input(
                     "negative",
@@ -74,17 +76,21 @@ class DDIMInvert(io.ComfyNode):
                 io.Sigmas.Input(
                     "sigmas",
                     optional=True,
-                    tooltip="A sampling schedule from high to 0, walked backwards as a whole. steps and strength are then not read.",
+                    tooltip="A sampling schedule from high to 0, walked backwards as a whole. steps and strength are "
+                    "then not read.",
                 ),
                 io.Clip.Input(
                     "clip",
                     optional=True,
-                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is connected.",
+                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
+                    "connected.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The noise: the last state of the trajectory."),
-                TrajectorySocket.Output(display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."),
+                TrajectorySocket.Output(
+                    display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."
+                ),
                 io.Sigmas.Output(display_name="SIGMAS", tooltip="The schedule for sampling back, from high to 0."),
                 io.String.Output(display_name="info", tooltip="What was done, in words."),
             ],

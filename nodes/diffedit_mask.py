@@ -22,8 +22,8 @@ class DiffEditMask(io.ComfyNode):
             node_id="DiffEditMask",
             display_name="DiffEdit Mask",
             category=CATEGORY_DIFFEDIT,
-            description="Finds where a picture has to change: contrasts the model's noise predictions under the target and "
-            "the source prompt.",
+            description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
+            "and the source prompt.",
             search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt"],
             inputs=[
                 io.Model.Input("model", tooltip="The model whose predictions are contrasted."),
@@ -50,8 +50,8 @@ class DiffEditMask(io.ComfyNode):
                     min=0.02,
                     max=1.0,
                     step=0.01,
-                    tooltip="How much noise covers the picture while the prompts are contrasted. Less: only details such as "
-                    "colour can differ. More: whole objects, with softer outlines.",
+                    tooltip="How much noise covers the picture while the prompts are contrasted. Less: only details "
+                    "such as colour can differ. More: whole objects, with softer outlines.",
                 ),
                 io.Float.Input(
                     "threshold_ratio",
@@ -59,7 +59,8 @@ class DiffEditMask(io.ComfyNode):
                     min=0.1,
                     max=100.0,
                     step=0.1,
-                    tooltip="The heat map is cut off at this many times its mean and rescaled to 0..1. More: smaller masks.",
+                    tooltip="The heat map is cut off at this many times its mean and rescaled to 0..1. More: smaller "
+                    "masks.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -75,8 +76,8 @@ class DiffEditMask(io.ComfyNode):
                     min=0.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="Guidance while contrasting. It matters only if the two negatives differ; with equal negatives "
-                    "the mask cannot depend on it, and it is not computed.",
+                    tooltip="Guidance while contrasting. It matters only if the two negatives differ; with equal "
+                    "negatives the mask cannot depend on it, and it is not computed.",
                 ),
                 io.Conditioning.Input(
                     "source",
@@ -96,12 +97,15 @@ class DiffEditMask(io.ComfyNode):
                 io.Clip.Input(
                     "clip",
                     optional=True,
-                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is connected.",
+                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
+                    "connected.",
                 ),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
-                HeatmapSocket.Output(display_name="HEATMAP", tooltip="The mean difference itself, one value per latent cell."),
+                HeatmapSocket.Output(
+                    display_name="HEATMAP", tooltip="The mean difference itself, one value per latent cell."
+                ),
                 io.Float.Output(display_name="coverage", tooltip="Share of the picture that is masked, 0..1."),
             ],
         )

@@ -15,8 +15,8 @@ class MaskedLatentSample(io.ComfyNode):
             node_id="MaskedLatentSample",
             display_name="Masked Latent Sample",
             category=CATEGORY_DIFFEDIT,
-            description="Samples from an inverted picture under a new prompt. Outside the mask the result is the original "
-            "latent, exactly.",
+            description="Samples from an inverted picture under a new prompt. Outside the mask the result is the "
+            "original latent, exactly.",
             search_aliases=["DiffEdit", "masked sampling", "inpaint", "resample"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to sample with; the kind that made the trajectory."),
@@ -35,8 +35,8 @@ class MaskedLatentSample(io.ComfyNode):
                     "sampler_name",
                     options=list(SAMPLERS),
                     default="euler",
-                    tooltip="A sampler that adds no noise. euler is DDIM, the published one; the others reach further in a "
-                    "step, heun and dpm_2 with twice the model calls.",
+                    tooltip="A sampler that adds no noise. euler is DDIM, the published one; the others reach further "
+                    "in a step, heun and dpm_2 with twice the model calls.",
                 ),
                 io.Int.Input(
                     "seed",

@@ -1,15 +1,20 @@
 """Small eps-prediction models of the host's own classes, with seeded random weights, and prompts for them."""
 
 import contextlib
+import functools
 import hashlib
 import math
 
-import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
 import comfy.samplers
+import comfy.sd
 import comfy.supported_models
 import torch
+from comfy.sd1_clip import SD1ClipModel, SD1Tokenizer
+from comfy.supported_models_base import ClipTarget
+
+CPU = torch.device("cpu")
 
 CONTEXT = 64
 TOKENS = 7
@@ -32,22 +37,36 @@ UNET = {
 
 
 def tiny_model(seed: int = 0, config=comfy.supported_models.SD15, gain: float = 1.0, **unet) -> object:
-    """A MODEL: the host's UNet, 32 channels wide, as a checkpoint loader would hand it out. `gain` scales its output."""
+    """A MODEL as a checkpoint loader would hand it out, 32 channels wide. `gain` scales its output."""
     model = config({**UNET, **unet}).get_model({})
-    randomise(model.diffusion_model, seed, gain)
-    cpu = torch.device("cpu")
-    return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)
+    randomise(model.diffusion_model, seed)
+    model.diffusion_model.out[2].weight.data *= gain
+    return comfy.model_patcher.ModelPatcher(model, load_device=CPU, offload_device=CPU)
 
 
-def randomise(unet: torch.nn.Module, seed: int, gain: float) -> None:
+@functools.cache
+def clip() -> comfy.sd.CLIP:
+    """The host's SD 1.x text encoder with its real tokenizer, one layer deep and as wide as the models read."""
+    config = {
+        "num_hidden_layers": 1,
+        "hidden_size": CONTEXT,
+        "num_attention_heads": 4,
+        "intermediate_size": 2 * CONTEXT,
+    }
+    options = {"clip_l_model_config": config, "load_device": CPU, "offload_device": CPU, "dtype": torch.float32}
+    encoder = comfy.sd.CLIP(ClipTarget(SD1Tokenizer, SD1ClipModel), model_options=options)
+    randomise(encoder.cond_stage_model, seed=1)
+    return encoder
+
+
+def randomise(module: torch.nn.Module, seed: int) -> None:
     """Weights of unit gain: the host's layers come uninitialised."""
     generator = torch.Generator().manual_seed(seed)
-    for name, value in unet.named_parameters():
+    for name, value in module.named_parameters():
         if value.ndim > 1:
             value.data = torch.randn(value.shape, generator=generator) / math.sqrt(value[0].numel())
         else:
             value.data.fill_(0.0 if name.endswith("bias") else 1.0)
-    unet.out[2].weight.data *= gain
 
 
 def prompt(seed: int) -> list:

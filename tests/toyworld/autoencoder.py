@@ -18,7 +18,12 @@ def encode(pixels: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, H, W) in 0..1 to latents (B, 4, H/8, W/8)."""
     r, g, b = F.avg_pool2d(pixels, CELL).unbind(1)
     halves = F.avg_pool2d(pixels.mean(1, keepdim=True), (CELL, CELL // 2))[:, 0]
-    axes = ((r + g + b) / 3 - MEANS[0], r - g - MEANS[1], (r + g) / 2 - b - MEANS[2], halves[..., 0::2] - halves[..., 1::2])
+    axes = (
+        (r + g + b) / 3 - MEANS[0],
+        r - g - MEANS[1],
+        (r + g) / 2 - b - MEANS[2],
+        halves[..., 0::2] - halves[..., 1::2],
+    )
     return torch.stack([axis * scale for axis, scale in zip(axes, SCALES, strict=True)], 1)
 
 

@@ -157,7 +157,7 @@ class UNet(nn.Module):
     reads the text. The width changes only in Down- and Upsample, so that every ResBlock keeps the host's skip rule.
     """
 
-    def __init__(self, active=(2, 4), transformers=(True, True), time: int = 192, text: int = 128):
+    def __init__(self, active=(2, 4), transformers=(False, True), time: int = 192, text: int = 128):
         super().__init__()
         self.config = {"active": active, "transformers": transformers, "time": time, "text": text}
         text_axis, time_axis = leading(text, HOST_TEXT), leading(time, HOST_TIME)
@@ -182,7 +182,9 @@ class UNet(nn.Module):
         self.output_blocks = nn.ModuleList()
         for depth in reversed(range(len(active))):
             for last in (False, True):
-                block = level(ResBlock(width, active[depth], time_axis, skips.pop()), active[depth], transformers[depth])
+                block = level(
+                    ResBlock(width, active[depth], time_axis, skips.pop()), active[depth], transformers[depth]
+                )
                 width = active[depth]
                 if last and depth > 0:
                     block.append(Upsample(width, active[depth - 1]))
@@ -190,7 +192,9 @@ class UNet(nn.Module):
                 self.output_blocks.append(block)
         final = grouped(width)
         self.out = nn.Sequential(
-            GroupNorm(final, [(32, width, 10)]), nn.SiLU(), zeroed(Conv(final, leading(LATENT_CHANNELS, LATENT_CHANNELS)))
+            GroupNorm(final, [(32, width, 10)]),
+            nn.SiLU(),
+            zeroed(Conv(final, leading(LATENT_CHANNELS, LATENT_CHANNELS))),
         )
 
     def forward(self, x, t, context):

@@ -1,0 +1,59 @@
+# Two commands matter: `make demo` and `make test`. Both build what they need; run them again after an interruption.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv/bin/python
+# -P: this folder must not come before ComfyUI on Python's path, for both have a `nodes`.
+RUN := PYTHONPATH=tests:. $(VENV) -P -m
+
+# Settings of `make demo` and `make ui`, all optional.
+export CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
+
+.PHONY: help env demo ui test quality toyworld toyworld-card templates lock clean
+
+help:
+	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
+	@echo "make test        run all tests that need no GPU"
+	@echo "make ui          start ComfyUI with the pack and print the address"
+	@echo "make env         build .venv and .host only"
+	@echo "make quality     measure both methods on the toy world; results in quality-output/"
+	@echo "make toyworld    train the toy world's model again (resumable)"
+	@echo "make toyworld-card  measure the trained model and write its card"
+	@echo "make templates   write example_workflows/ anew"
+	@echo "make lock        resolve tools/lock/requirements.txt anew"
+	@echo "make clean       remove what the commands made"
+
+env:
+	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
+	@$(PYTHON) tools/environment.py
+
+demo: env
+	@$(RUN) tools.demo
+
+ui: env
+	@$(RUN) tools.ui
+
+test: env
+	@.venv/bin/ruff check .
+	@$(VENV) -m pytest
+
+quality: env
+	@$(RUN) benchmarks.quality
+
+toyworld: env
+	@$(RUN) toyworld.train
+
+toyworld-card: env
+	@$(RUN) toyworld.evaluate
+
+templates: env
+	@$(RUN) tools.templates
+
+lock:
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet pip-tools==7.6.2
+	.cache/lock/bin/pip-compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe \
+		-o tools/lock/requirements.txt .host/ComfyUI/requirements.txt tools/lock/tools.in
+
+clean:
+	rm -rf .venv .host .cache demo-output quality-output

@@ -1,0 +1,151 @@
+"""The example workflows through the real server, on the toy checkpoint, judged from their pictures."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toyworld.judge import judge
+from toyworld.world import Scene, draw
+
+from tools.client import ComfyClient, WorkflowError
+from tools.demo import node_titled, saved
+from tools.environment import link_pack
+from tools.examples import EXAMPLE_PICTURE, EXAMPLES, diffedit, time_edit
+from tools.host import comfyui_path
+from tools.server import ComfyServer
+from tools.templates import FOLDER, render
+from tools.workflow import ui_workflow
+
+
+def start(tmp_path: Path) -> tuple[ComfyServer, ComfyClient]:
+    link_pack(comfyui_path())
+    server = ComfyServer(comfyui_path(), Path(sys.executable))
+    server.start()
+    client = ComfyClient(server.url)
+    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
+    path = tmp_path / EXAMPLE_PICTURE
+    Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)
+    client.upload_image(path)
+    return server, client
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    server, client = start(tmp_path_factory.mktemp("server"))
+    yield client
+    server.stop()
+
+
+def run(client, graph, title):
+    api = graph.api()
+    return saved(client, api, client.run(api, title, quiet=True), title)
+
+
+def test_templates_in_the_repository_are_what_the_code_makes(client):
+    for name, text in render(client.object_info()).items():
+        assert (FOLDER / name).read_text() == text, f"{name} is out of date; run `make templates`"
+
+
+def test_every_node_of_the_pack_is_in_a_template():
+    used = {node["class_type"] for build in EXAMPLES.values() for node in build().api().values()}
+    assert {"TIMEEditModel", "DiffEditMask", "DDIMInvert", "MaskedLatentSample"} <= used
+
+
+def test_time_workflow_edits_the_assumption_and_leaves_the_model(client):
+    graph = time_edit(prompt="a rose on sand", batch=2)
+    before, after = "Pictures before the edit", "Pictures after the edit"
+    result = client.run(graph.api(), "TIME", quiet=True)
+    assert [judge(p).colour for p in saved(client, graph.api(), result, before)] == ["red", "red"]
+    assert [judge(p).colour for p in saved(client, graph.api(), result, after)] == ["blue", "blue"]
+
+
+def test_same_seed_same_bytes_again_and_after_a_restart(client, tmp_path):
+    title = "Pictures after the edit"
+    first = run(client, time_edit(batch=1, steps=4), title)
+    client.forget()
+    again = run(client, time_edit(batch=1, steps=4), title)
+    np.testing.assert_array_equal(first, again)
+    edited = "Edited picture"
+    first_edit = run(client, diffedit(), edited)
+    server, other = start(tmp_path)
+    try:
+        np.testing.assert_array_equal(first, run(other, time_edit(batch=1, steps=4), title))
+        np.testing.assert_array_equal(first_edit, run(other, diffedit(), edited))
+    finally:
+        server.stop()
+
+
+def test_the_base_model_is_the_same_after_an_edited_one_was_used(client):
+    def plain():
+        graph = time_edit(batch=1, steps=4)
+        title = "Pictures before the edit"
+        keep = {node_titled(graph.api(), title)}
+        for node_id in sorted(graph.nodes, key=int, reverse=True):
+            if node_id in keep:
+                keep |= {v[0] for v in graph.nodes[node_id]["inputs"].values() if isinstance(v, list)}
+        graph.nodes = {i: node for i, node in graph.nodes.items() if i in keep}
+        return run(client, graph, title)
+
+    client.forget()
+    before = plain()
+    run(client, time_edit(batch=1, steps=4, seed=2), "Pictures after the edit")
+    after = plain()
+    client.forget()
+    np.testing.assert_array_equal(before, plain())
+    np.testing.assert_array_equal(before, after)
+
+
+def test_diffedit_workflow_repaints_the_object_and_nothing_else(client):
+    graph = diffedit()
+    result = client.run(graph.api(), "DiffEdit", quiet=True)
+    (edited,) = saved(client, graph.api(), result, "Edited picture")
+    (mask,) = saved(client, graph.api(), result, "Mask")
+    (pasted,) = saved(client, graph.api(), result, "Edited inside the mask, untouched outside")
+    truth = draw(np.random.RandomState(3), Scene("rose", "red"))
+    verdict = judge(edited)
+    assert (verdict.noun, verdict.colour) == ("rose", "blue")
+    chosen = mask[..., 0] > 0.5
+    assert (chosen & (truth.mask > 0.5)).sum() / (chosen | (truth.mask > 0.5)).sum() >= 0.6
+    original = (truth.pixels * 255).round() / 255
+    np.testing.assert_allclose(pasted[~chosen], original[~chosen], atol=1e-6)
+
+
+def test_a_bad_edit_is_refused_in_words_with_the_node_named(client):
+    with pytest.raises(WorkflowError, match="Edit what the model assumes") as refusal:
+        client.run(time_edit(destination="a blue car").api(), "bad", quiet=True)
+    assert "rose" in str(refusal.value)
+
+
+def test_ui_json_keeps_every_value_and_link(client):
+    """Reading the UI JSON the way the browser does (widgets by position) gives the API JSON back."""
+    info = client.object_info()
+    for build in EXAMPLES.values():
+        api = build().api()
+        ui = json.loads(json.dumps(ui_workflow(api, info)))
+        links = {link[0]: link for link in ui["links"]}
+        for node in ui["nodes"]:
+            expected = api[str(node["id"])]["inputs"]
+            for socket in node["inputs"]:
+                if socket["link"] is not None:
+                    _, source, slot, *_ = links[socket["link"]]
+                    assert expected[socket["name"]] == [str(source), slot]
+            values = iter(node["widgets_values"])
+            schema = info[node["type"]]
+            linked = {s["name"] for s in node["inputs"] if s["link"] is not None}
+            for kind in ("required", "optional"):
+                for name in schema["input_order"].get(kind, []):
+                    spec = schema["input"][kind][name]
+                    options = spec[1] if len(spec) > 1 else {}
+                    if not (isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")):
+                        continue
+                    value = next(values)
+                    if name not in linked:
+                        assert value == expected[name], (node["type"], name)
+                    if options.get("control_after_generate"):
+                        assert next(values) == "fixed"
+                    if options.get("image_upload"):
+                        assert next(values) == "image"
+            assert next(values, None) is None

@@ -1,0 +1,88 @@
+"""What all DiffEdit nodes refuse about a model and a latent, before any model runs."""
+
+import comfy.model_base
+import comfy.nested_tensor
+import comfy.supported_models
+import pytest
+import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+from host.tiny_diffusion import picture, prompt, tiny_model, watched
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
+
+
+def mask(model, latent):
+    return DiffEditMask.execute(model, latent, prompt(0), 0, 1, 0.5, 3.0, 0.5, 1.0, source=prompt(1))
+
+
+def invert(model, latent):
+    return DDIMInvert.execute(model, latent, 5, 0.8, 1.0, "ddim", 1, positive=prompt(0))
+
+
+def sample(model, latent):
+    trajectory = invert(tiny_model(), picture()).result[1]
+    return MaskedLatentSample.execute(model, prompt(0), prompt(1), trajectory, 1.0, "euler", 0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+def refuse(node, model, latent, message):
+    seen, calls = watched(model)
+    with pytest.raises(ValueError, match=message):
+        node(seen, latent)
+    assert not calls.rows
+
+
+class SD20VPrediction(comfy.supported_models.SD20):
+    def model_type(self, state_dict, prefix=""):
+        return comfy.model_base.ModelType.V_PREDICTION
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+def test_models_of_another_prediction(node):
+    v = tiny_model(config=SD20VPrediction, use_linear_in_transformer=True, model_channels=64)
+    refuse(
+        node,
+        v,
+        picture(),
+        r"model is a BaseModel with V_PREDICTION prediction; this node works on eps-prediction models",
+    )
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+@pytest.mark.parametrize("sampling, named", [("v_prediction", "V_PREDICTION"), ("lcm", "LCM"), ("x0", "X0")])
+def test_models_switched_to_another_prediction(node, model, sampling, named):
+    switched = ModelSamplingDiscrete().patch(model, sampling, False)[0]
+    refuse(node, switched, picture(), f"model is a BaseModel with .*{named}.* prediction")
+
+
+def test_a_model_switched_to_what_it_is_already(model):
+    assert mask(ModelSamplingDiscrete().patch(model, "eps", False)[0], picture()).result[2] > 0
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+def test_inpainting_models(node):
+    refuse(node, tiny_model(in_channels=9), picture(), "model reads 9 channels where its latents have 4")
+
+
+@pytest.mark.parametrize("node", [mask, invert])
+@pytest.mark.parametrize(
+    "samples, message",
+    [
+        (torch.zeros(1, 4, 3, 8, 8), r"latent is of the shape \(1, 4, 3, 8, 8\).*not of video"),
+        (comfy.nested_tensor.NestedTensor([torch.zeros(1, 4, 8, 8)] * 2), "latent is a nest of several tensors"),
+        (torch.zeros(1, 16, 8, 8), "latent has 16 channels, but the model works on 4; encode the picture with the VAE"),
+        (torch.full((1, 4, 8, 8), float("nan")), "latent contains values that are not finite"),
+        (torch.zeros(0, 4, 8, 8), "latent is empty"),
+    ],
+)
+def test_latents(node, model, samples, message):
+    refuse(node, model, {"samples": samples}, message)
+
+
+@pytest.mark.parametrize("node", [mask, invert])
+@pytest.mark.parametrize("numbers", [[1], [0, -1], [0, 1, 2]])
+def test_batch_indices_that_do_not_fit(node, model, numbers):
+    refuse(node, model, {**picture(2), "batch_index": numbers}, r"latent has the batch_index .* for 2 picture\(s\)")

@@ -1,0 +1,187 @@
+"""DDIM Invert on a real, small host model."""
+
+import comfy.samplers
+import comfy.utils
+import pytest
+import torch
+from host.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
+from time_diffedit.diffedit_core.schedule import leading_sigmas
+from time_diffedit.nodes import DDIMInvert, MaskedLatentSample
+
+POSITIVE, NEGATIVE = prompt(0), prompt(1)
+SETTINGS = dict(steps=10, strength=0.8, cfg=1.0, method="ddim", refinements=3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(gain=0.3)
+
+
+def run(model, latent, **settings):
+    return DDIMInvert.execute(model, latent, **{**SETTINGS, "positive": POSITIVE, **settings}).result
+
+
+def test_walks_the_published_steps(model):
+    latent = picture(2)
+    noise, trajectory, sigmas, info = run(model, latent)
+    levels = leading_sigmas(model.model.model_sampling.sigmas, 10, 0.8)
+    assert torch.equal(trajectory.sigmas, levels) and torch.equal(sigmas, levels.flip(0))
+    assert torch.equal(trajectory.states[0], model.model.process_latent_in(latent["samples"]))
+    for i, (sigma, next_sigma) in enumerate(zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True)):
+        x = trajectory.states[i]
+        w = x * ((1 + next_sigma**2) / (1 + sigma**2)) ** 0.5
+        expected = x + (next_sigma - sigma) * (w - denoised(model, POSITIVE, w, next_sigma)) / next_sigma
+        assert torch.allclose(trajectory.states[i + 1], expected, atol=2e-5)
+    assert torch.equal(noise["samples"], model.model.process_latent_out(trajectory.states[-1].clone()))
+    assert info == f"ddim: 8 steps up to sigma {levels[-1]:.4g}, 8 model calls a picture, cfg 1."
+
+
+def test_the_trajectory_says_where_it_comes_from(model):
+    latent = {**picture(2), "batch_index": [4, 1]}
+    trajectory = run(model, latent, method="fixed point", cfg=1.5, negative=NEGATIVE)[1]
+    assert (trajectory.method, trajectory.cfg, trajectory.batch_index) == ("fixed point", 1.5, (4, 1))
+    assert torch.equal(trajectory.clean, latent["samples"]) and trajectory.clean is not latent["samples"]
+    kind = trajectory.model
+    assert (kind.model, kind.config, kind.latent_format, kind.prediction) == ("BaseModel", "SD15", "SD15", "EPS")
+    assert kind.sigma_max == float(model.model.model_sampling.sigma_max)
+    assert trajectory.states.shape == (9, 2, 4, 8, 8) and trajectory.states.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "settings, calls_expected, rows_a_call",
+    [
+        ({}, 8, 2),
+        ({"cfg": 1.5, "negative": NEGATIVE}, 8, 4),
+        ({"method": "fixed point", "refinements": 2}, 16, 2),
+        ({"strength": 0.01}, 1, 2),
+    ],
+)
+def test_model_calls(model, settings, calls_expected, rows_a_call):
+    seen, calls = watched(model)
+    info = run(seen, picture(2), **settings)[3]
+    assert calls.rows == [rows_a_call] * calls_expected
+    assert f"{calls_expected * rows_a_call // 2} model calls a picture" in info
+    assert calls.sigmas == sorted(calls.sigmas) and calls.sigmas[0] > 0
+
+
+def test_guided_inversion_is_the_hosts_guidance(model):
+    state = run(model, picture(), cfg=3.0, negative=NEGATIVE, steps=1, strength=1.0)[1]
+    x, sigma = state.states[0], float(state.sigmas[1])
+    w = x * (1 + sigma**2) ** 0.5
+    positive, negative = denoised(model, POSITIVE, w, sigma), denoised(model, NEGATIVE, w, sigma)
+    expected = x + w - (negative + 3 * (positive - negative))
+    assert torch.allclose(state.states[1], expected, atol=1e-5)
+
+
+def test_info_warns_of_guidance_and_reports_the_residual(model):
+    assert (
+        "Warning: at cfg 7.5 an inversion no longer leads back" in run(model, picture(), cfg=7.5, negative=NEGATIVE)[3]
+    )
+    assert "Warning" not in run(model, picture(), cfg=2.0, negative=NEGATIVE)[3]
+    assert "Worst residual" in run(model, picture(), method="fixed point")[3]
+    assert "residual" not in run(model, picture())[3]
+
+
+def test_fixed_point_comes_back_by_plain_sampling_and_ddim_does_not(model):
+    errors = {}
+    for method, refinements in (("ddim", 1), ("fixed point", 3), ("fixed point", 30)):
+        trajectory = run(model, picture(), method=method, refinements=refinements)[1]
+        back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, "euler", 0).result[0]["samples"]
+        errors[method, refinements] = float((back - picture()["samples"]).square().mean().sqrt())
+    assert errors["fixed point", 3] < errors["ddim", 1] / 5
+    assert errors["fixed point", 30] < 2e-5 < errors["ddim", 1]
+
+
+def test_its_sigmas_and_latent_feed_the_hosts_own_sampler(model):
+    """As SamplerCustom does with add_noise off."""
+    noise, _, sigmas, _ = run(model, picture(), method="fixed point", refinements=30)
+    back = comfy.samplers.sample(
+        model,
+        torch.zeros_like(noise["samples"]),
+        POSITIVE,
+        NEGATIVE,
+        1.0,
+        model.load_device,
+        comfy.samplers.sampler_object("euler"),
+        sigmas,
+        model_options=model.model_options,
+        latent_image=noise["samples"],
+        disable_pbar=True,
+    )
+    assert torch.allclose(back, picture()["samples"], atol=1e-4)
+
+
+def test_a_schedule_on_the_input_is_walked_backwards(model):
+    schedule = comfy.samplers.calculate_sigmas(model.model.model_sampling, "karras", 6)
+    _, trajectory, sigmas, _ = run(model, picture(), sigmas=schedule, steps=0, strength=0.0)
+    assert torch.equal(trajectory.sigmas, schedule.flip(0)) and torch.equal(sigmas, schedule)
+    assert len(trajectory.states) == 7
+
+
+def test_prompts_left_out_are_the_empty_prompt(model):
+    empty = clip().encode_from_tokens_scheduled(clip().tokenize(""))
+    found = run(model, picture(), positive=None, clip=clip())[1].states
+    assert torch.equal(found, run(model, picture(), positive=empty)[1].states)
+    guided = run(model, picture(), cfg=2.0, clip=clip())[1].states
+    assert torch.equal(guided, run(model, picture(), cfg=2.0, negative=empty)[1].states)
+
+
+def test_the_latents_other_entries_are_carried_but_for_the_mask(model):
+    latent = {**picture(), "noise_mask": torch.ones(1, 64, 64), "batch_index": [3], "type": "x"}
+    noise = run(model, latent)[0]
+    assert noise.keys() == {"samples", "batch_index", "type"} and noise["batch_index"] == [3]
+    assert "noise_mask" in latent and torch.equal(latent["samples"], picture()["samples"])
+    assert torch.equal(noise["samples"], run(model, picture())[0]["samples"])
+
+
+def test_the_same_call_gives_the_same_bytes_and_draws_nothing(model):
+    state = torch.get_rng_state()
+    first, again = run(model, picture(2), method="fixed point"), run(model, picture(2), method="fixed point")
+    assert torch.equal(first[1].states, again[1].states) and torch.equal(first[0]["samples"], again[0]["samples"])
+    assert first[3] == again[3] and torch.equal(torch.get_rng_state(), state)
+
+
+def test_progress_counts_the_steps(model, monkeypatch):
+    seen = []
+    monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: seen.append((value, total)))
+    run(model, picture())
+    assert seen[0] == (1, 8) and seen[-1] == (8, 8)
+
+
+def test_an_interrupt_ends_within_one_model_call_and_leaves_nothing(model):
+    before, weights = run(model, picture(), method="fixed point"), fingerprint(model)
+    seen, calls = watched(model, interrupt_at=5)
+    with interrupted():
+        run(seen, picture(), method="fixed point")
+    assert len(calls.rows) == 5
+    after = run(model, picture(), method="fixed point")
+    assert torch.equal(before[1].states, after[1].states) and before[3] == after[3]
+    assert fingerprint(model) == weights
+
+
+class TestRefusals:
+    def refuse(self, message, model, latent=None, **settings):
+        seen, calls = watched(model)
+        with pytest.raises(ValueError, match=message):
+            run(seen, latent or picture(), **settings)
+        return calls.rows
+
+    def test_no_clip_for_a_prompt_left_out(self, model):
+        assert not self.refuse(
+            "positive is left out.*Connect clip, or connect a conditioning to positive", model, positive=None
+        )
+        assert not self.refuse("negative is left out.*Connect clip", model, cfg=2.0)
+
+    def test_schedules(self, model):
+        assert not self.refuse("steps is 1001", model, steps=1001)
+        assert not self.refuse("sigmas must fall strictly", model, sigmas=torch.tensor([0.0, 1.0, 0.0]))
+        assert not self.refuse("sigmas ends in 1", model, sigmas=torch.tensor([2.0, 1.0]))
+        assert not self.refuse("sigmas starts at 100", model, sigmas=torch.tensor([100.0, 1.0, 0.0]))
+
+    def test_methods(self, model):
+        assert not self.refuse("method is 'euler'; choose one of ddim, fixed point", model, method="euler")
+
+    def test_predictions_that_are_not_finite(self):
+        broken = tiny_model()
+        broken.model.diffusion_model.out[2].bias.data.fill_(float("inf"))
+        self.refuse("model gives predictions that are not finite", broken)

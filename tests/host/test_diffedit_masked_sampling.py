@@ -1,0 +1,202 @@
+"""Masked Latent Sample on a real, small host model."""
+
+import comfy.samplers
+import comfy.supported_models
+import comfy.utils
+import pytest
+import torch
+from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+from host.tiny_diffusion import denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
+from time_diffedit.diffedit_core.masked_sampling import SAMPLERS
+from time_diffedit.nodes import DDIMInvert, MaskedLatentSample
+
+INVERTED, POSITIVE, NEGATIVE = (prompt(i) for i in range(3))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(gain=0.3)
+
+
+def invert(model, latent, **settings):
+    settings = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 1, **settings}
+    return DDIMInvert.execute(model, latent, positive=INVERTED, **settings).result[1]
+
+
+@pytest.fixture(scope="module")
+def trajectory(model):
+    return invert(model, picture(2))
+
+
+def half(batch: int = 1) -> torch.Tensor:
+    """A MASK whose left half is 1."""
+    mask = torch.zeros(batch, 64, 64)
+    mask[..., :32] = 1
+    return mask
+
+
+def run(model, trajectory, **settings):
+    settings = {"cfg": 7.5, "sampler_name": "euler", "seed": 0, "mask": half(), **settings}
+    return MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, **settings).result
+
+
+def samples(*args, **kwargs) -> torch.Tensor:
+    return run(*args, **kwargs)[0]["samples"]
+
+
+@pytest.mark.parametrize("sampler_name", SAMPLERS)
+def test_outside_the_mask_it_is_the_original_bit_for_bit(model, trajectory, sampler_name):
+    generator = torch.get_rng_state()
+    latent, denoised = run(model, trajectory, sampler_name=sampler_name)
+    original = picture(2)["samples"]
+    for result in (latent["samples"], denoised["samples"]):
+        assert torch.equal(result[..., 4:], original[..., 4:])
+        assert float((result[..., :4] - original[..., :4]).abs().mean()) > 0.1
+        assert torch.isfinite(result).all() and result.dtype == original.dtype
+    assert torch.equal(run(model, trajectory, sampler_name=sampler_name)[0]["samples"], latent["samples"])
+    assert torch.equal(torch.get_rng_state(), generator)
+
+
+def test_the_first_choice_is_euler():
+    options = {i.id: i for i in MaskedLatentSample.define_schema().inputs}["sampler_name"]
+    assert options.options == list(SAMPLERS) and options.default == SAMPLERS[0] == "euler"
+
+
+def test_the_background_follows_the_trajectory_on_the_way(model, trajectory):
+    seen = []
+    watching = model.clone()
+    watching.set_model_unet_function_wrapper(
+        lambda apply, args: seen.append(args["input"][:2]) or apply(args["input"], args["timestep"], **args["c"])
+    )
+    run(watching, trajectory)
+    assert torch.equal(torch.stack(seen)[..., 4:], trajectory.states[1:].flip(0)[..., 4:])
+
+
+def test_is_diffedits_blend_after_each_step(model, trajectory):
+    """Against the paper's loop, written out: DDIM step, then M y + (1 - M) x_t at the same level."""
+    sigmas, state = trajectory.sigmas.flip(0), trajectory.states[-1]
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    for i, stored in enumerate(trajectory.states.flip(0)[1:]):
+        positive, negative = (denoised(model, p, state, float(sigmas[i])) for p in (POSITIVE, NEGATIVE))
+        prediction = negative + 7.5 * (positive - negative)
+        step = state + (sigmas[i + 1] - sigmas[i]) * (state - prediction) / sigmas[i]
+        state = mask * step + (1 - mask) * stored
+    assert torch.allclose(samples(model, trajectory), model.model.process_latent_out(state), atol=2e-3)
+
+
+def test_without_a_mask_it_is_the_hosts_sampler(model, trajectory):
+    class FromState(comfy.samplers.Sampler):
+        def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, *_):
+            euler = comfy.samplers.ksampler("euler").sampler_function
+            return euler(model_wrap, noise, sigmas, extra_args=extra_args, disable=True)
+
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(POSITIVE, NEGATIVE)
+    guider.set_cfg(7.5)
+    plain = guider.sample(trajectory.states[-1], trajectory.clean, FromState(), trajectory.sigmas.flip(0))
+    assert torch.equal(samples(model, trajectory, mask=None), plain)
+    assert torch.equal(samples(model, trajectory, mask=torch.ones(1, 64, 64)), plain)
+
+
+def test_an_empty_mask_gives_the_original(model, trajectory):
+    for result in run(model, trajectory, mask=torch.zeros(1, 64, 64)):
+        assert torch.equal(result["samples"], picture(2)["samples"])
+
+
+def test_masks_of_other_sizes_and_one_for_each_picture(model, trajectory):
+    expected = samples(model, trajectory)
+    for mask in (half()[0], half(2), half()[:, ::8, ::8], half().repeat_interleave(3, 1).repeat_interleave(3, 2)):
+        assert torch.equal(samples(model, trajectory, mask=mask), expected)
+    each = torch.cat([torch.zeros(1, 64, 64), half()])
+    found = samples(model, trajectory, mask=each)
+    assert torch.equal(found[0], picture(2)["samples"][0])
+    assert torch.allclose(found[1], expected[1], atol=1e-4)
+
+
+def test_soft_masks_change_less(model, trajectory):
+    original = picture(2)["samples"]
+    changes = [float((samples(model, trajectory, mask=half() * m) - original).abs().mean()) for m in (0, 0.1, 0.5, 1)]
+    assert changes == sorted(changes) and changes[0] == 0 and changes[1] > 0
+
+
+def test_differential_diffusion_is_honoured(model, trajectory):
+    ramp = torch.linspace(0, 1, 8).repeat_interleave(8).expand(1, 64, 64)
+    differential = DifferentialDiffusion.execute(model).result[0]
+    plain, gradual = samples(model, trajectory, mask=ramp), samples(differential, trajectory, mask=ramp)
+    assert torch.isfinite(gradual).all() and not torch.allclose(plain, gradual, atol=1e-2)
+    assert torch.equal(gradual[..., 0], picture(2)["samples"][..., 0])
+
+
+def test_another_seed_changes_nothing(model, trajectory):
+    assert torch.equal(samples(model, trajectory), samples(model, trajectory, seed=1))
+
+
+def test_other_weights_of_the_same_kind_are_welcome(trajectory):
+    other = samples(tiny_model(seed=5, gain=0.3), trajectory)
+    assert torch.equal(other[..., 4:], picture(2)["samples"][..., 4:])
+
+
+def test_carries_the_batch_index(model):
+    indexed = invert(model, {**picture(2), "batch_index": [5, 3]})
+    assert [result["batch_index"] for result in run(model, indexed)] == [[5, 3], [5, 3]]
+    assert run(model, invert(model, picture()))[0].keys() == {"samples"}
+
+
+def test_an_all_zero_latent_is_restored_too(model):
+    empty = invert(model, {"samples": torch.zeros(1, 4, 8, 8)})
+    assert torch.equal(samples(model, empty)[..., 4:], torch.zeros(1, 4, 8, 4))
+
+
+def test_the_trajectory_is_left_as_it_was(model):
+    own = invert(model, picture())
+    states, clean = own.states.clone(), own.clean.clone()
+    result = samples(model, own)
+    result.add_(1)
+    assert torch.equal(own.states, states) and torch.equal(own.clean, clean)
+
+
+def test_progress_counts_the_steps(model, trajectory, monkeypatch):
+    seen = []
+    monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: seen.append((value, total)))
+    run(model, trajectory)
+    assert seen[0] == (1, 8) and seen[-1] == (8, 8)
+
+
+def test_an_interrupt_ends_within_one_model_call_and_leaves_nothing(model, trajectory):
+    before, weights = samples(model, trajectory), fingerprint(model)
+    seen, calls = watched(model, interrupt_at=3)
+    with interrupted():
+        run(seen, trajectory)
+    assert len(calls.rows) == 3
+    assert torch.equal(samples(model, trajectory), before)
+    assert fingerprint(model) == weights
+
+
+class TestRefusals:
+    def refuse(self, message, model, trajectory, **settings):
+        seen, calls = watched(model)
+        with pytest.raises(ValueError, match=message):
+            run(seen, trajectory, **settings)
+        return calls.rows
+
+    def test_a_trajectory_of_another_kind_of_model(self, trajectory):
+        sd2 = tiny_model(config=comfy.supported_models.SD20, use_linear_in_transformer=True, model_channels=64)
+        assert not self.refuse(
+            r"trajectory was made with SD15 \(BaseModel, EPS prediction.*but model is SD20 \(.*run DDIM Invert",
+            sd2,
+            trajectory,
+        )
+
+    def test_masks(self, model, trajectory):
+        assert not self.refuse("mask contains values that are not finite", model, trajectory, mask=half() / 0)
+        assert not self.refuse("mask has values from 0 to 255", model, trajectory, mask=half() * 255)
+        assert not self.refuse(r"mask holds 3 masks for 2 picture\(s\)", model, trajectory, mask=half(3))
+
+    def test_samplers_that_add_noise(self, model, trajectory):
+        assert not self.refuse(
+            "sampler_name is 'euler_ancestral'; choose one that adds no noise",
+            model,
+            trajectory,
+            sampler_name="euler_ancestral",
+        )

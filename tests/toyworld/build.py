@@ -1,0 +1,53 @@
+"""Build the SD 1.5-format checkpoint from the trained weights: `python -m toyworld.build OUT.safetensors`, a few seconds."""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .autoencoder import encoder_weights
+from .layers import widen
+from .text_encoder import TextEncoder, host_weights
+from .unet import UNet
+
+WEIGHTS = Path(__file__).parent / "weights"
+VAE_SCALE = 0.18215  # of SD 1.x latents
+
+
+def load_unet(weights: Path = WEIGHTS) -> UNet:
+    unet = UNet()
+    unet.load_state_dict({key: tensor.float() for key, tensor in load_file(weights / "unet.safetensors").items()})
+    return unet.eval().requires_grad_(False)
+
+
+def load_text_encoder(weights: Path = WEIGHTS) -> TextEncoder:
+    stored = load_file(weights / "text_encoder.safetensors")
+    encoder = TextEncoder(stored.pop("vocabulary").tolist())
+    encoder.load_state_dict({key: tensor.float() for key, tensor in stored.items()})
+    return encoder.eval().requires_grad_(False)
+
+
+def checkpoint(weights: Path = WEIGHTS) -> dict[str, torch.Tensor]:
+    """All weights under the keys and in the shapes of an SD 1.5 checkpoint, float16."""
+    vae = {f"taesd_encoder.{key}": tensor for key, tensor in encoder_weights().items()}
+    vae |= {f"taesd_decoder.{key}": tensor for key, tensor in load_file(weights / "decoder.safetensors").items()}
+    parts = {f"model.diffusion_model.{key}": tensor for key, tensor in widen(load_unet(weights)).items()}
+    parts |= {f"first_stage_model.{key}": tensor for key, tensor in vae.items()}
+    parts |= host_weights(load_text_encoder(weights))
+    half = {key: tensor.half().contiguous() for key, tensor in parts.items()}
+    half["first_stage_model.vae_scale"] = torch.tensor(VAE_SCALE)
+    half["first_stage_model.vae_shift"] = torch.tensor(0.0)
+    return half
+
+
+def build_checkpoint(path: Path, weights: Path = WEIGHTS) -> None:
+    partial = path.with_suffix(".partial")
+    save_file(checkpoint(weights), partial)
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    build_checkpoint(Path(sys.argv[1]))

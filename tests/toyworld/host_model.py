@@ -1,0 +1,112 @@
+"""The toy world's model in the host's hands, for measuring: as the checkpoint loads, and in its narrow form.
+
+The narrow form is the same function (`tests/e2e` compares both) at about a tenth of the cost: the host's model, sampling and
+patching code around the network before its zeros were added. Its text projections keep the full 768 inputs, so that the
+pack's nodes see what they see in any SD 1.x model.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .build import WEIGHTS, load_unet
+from .layers import Linear, scatter
+from .unet import CrossAttention, UNet
+
+
+@dataclass(frozen=True)
+class Toy:
+    """MODEL, CLIP and VAE as CheckpointLoaderSimple gives them."""
+
+    model: object
+    clip: object
+    vae: object
+
+
+def load_checkpoint(path: Path) -> Toy:
+    import comfy.sd
+
+    model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(path), output_vae=True, output_clip=True)
+    return Toy(model, clip, vae)
+
+
+class NarrowDiffusionModel(nn.Module):
+    """The narrow UNet behind the call signature of the host's UNetModel."""
+
+    def __init__(self, unet: UNet):
+        super().__init__()
+        self.dtype = torch.float32
+        for name, part in unet.named_children():
+            self.add_module(name, part)
+        for layer in unet.modules():
+            if isinstance(layer, CrossAttention) and layer.to_k.into.full == 768:
+                layer.to_k, layer.to_v = _with_all_inputs(layer.to_k), _with_all_inputs(layer.to_v)
+
+    def forward(self, x, timesteps, context=None, control=None, transformer_options=None, **kwargs):
+        return UNet.forward(self, x, timesteps, context)
+
+
+def _with_all_inputs(narrow: Linear) -> nn.Linear:
+    weight = scatter(narrow.weight.T, narrow.into).T.contiguous()
+    wide = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    wide.weight = nn.Parameter(weight, requires_grad=False)
+    return wide
+
+
+def load_narrow(checkpoint: Path, weights: Path = WEIGHTS) -> Toy:
+    """The checkpoint's CLIP and VAE, and its model with the narrow network inside."""
+    import comfy.model_base
+    import comfy.model_patcher
+
+    toy = load_checkpoint(checkpoint)
+    config = toy.model.model.model_config
+
+    def narrow(device=None, operations=None, **unet_config):
+        return NarrowDiffusionModel(load_unet(weights))
+
+    base = comfy.model_base.BaseModel(config, model_type=toy.model.model.model_type, unet_model=narrow)
+    patcher = comfy.model_patcher.ModelPatcher(base, toy.model.load_device, toy.model.offload_device)
+    return Toy(patcher, toy.clip, toy.vae)
+
+
+class Sampler:
+    """Text-to-picture with the host's own functions; text encodings are made once."""
+
+    def __init__(self, toy: Toy, steps: int = 20, cfg: float = 3.0):
+        self.toy, self.steps, self.cfg, self.encoded = toy, steps, cfg, {}
+
+    def conditioning(self, prompt: str):
+        if prompt not in self.encoded:
+            clip = self.toy.clip
+            self.encoded[prompt] = clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
+        return self.encoded[prompt]
+
+    def pictures(self, prompt: str, seeds, model=None) -> np.ndarray:
+        """(len(seeds), H, W, 3) in 0..1, euler/normal; picture i depends on seed i alone."""
+        import comfy.sample
+
+        blank = torch.zeros(1, 4, 16, 16)
+        noise = torch.cat([comfy.sample.prepare_noise(blank, seed) for seed in seeds])
+        latents = comfy.sample.sample(
+            model or self.toy.model,
+            noise,
+            self.steps,
+            self.cfg,
+            "euler",
+            "normal",
+            self.conditioning(prompt),
+            self.conditioning(""),
+            blank.expand_as(noise).contiguous(),
+            disable_pbar=True,
+            seed=seeds[0],
+        )
+        return self.decode(latents)
+
+    def decode(self, latents: torch.Tensor) -> np.ndarray:
+        return self.toy.vae.decode(latents).clamp(0, 1).numpy()
+
+    def encode(self, pictures: np.ndarray) -> torch.Tensor:
+        return self.toy.vae.encode(torch.from_numpy(np.asarray(pictures, np.float32)))

@@ -1,0 +1,270 @@
+"""`make demo`: run the example workflows through the real server and leave sheets, workflows and a table in demo-output/.
+
+Settings come from the environment: CHECKPOINT, COMFYUI_PATH, SOURCE, DESTINATION, IMAGE, LAMBDA, SEEDS, SIZE, STEPS, CFG, PORT.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors.numpy import load_file
+
+from .client import ComfyClient, Result, WorkflowError
+from .environment import ROOT, SetupError, check_room, comfyui_python, prepare
+from .examples import EXAMPLE_PICTURE, TOY_CHECKPOINT, diffedit, time_edit
+from .server import ComfyServer
+from .sheets import grid
+from .workflow import ui_workflow
+
+OUTPUT = ROOT / "demo-output"
+GIB = 2**30
+DIFFERENCE_GAIN = 10  # the difference picture shows the difference this many times
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the demo shows: the edit, prompts around it, and how to sample."""
+
+    checkpoint: str
+    source: str
+    destination: str
+    related: tuple[str, ...]
+    unrelated: tuple[str, ...]
+    picture_shows: str
+    picture_shall_show: str
+    size: int
+    steps: int
+    cfg: float
+    seeds: int
+    lamb: float
+    is_toy: bool
+
+
+def subject(env=os.environ) -> Subject:
+    """The toy world's rose, or the user's own subject where the environment names one."""
+    toy = not env.get("CHECKPOINT")
+    source = env.get("SOURCE") or ("a rose" if toy else "A pack of roses")
+    destination = env.get("DESTINATION") or ("a blue rose" if toy else "A pack of blue roses")
+    base = source[:1].lower() + source[1:]
+    own_words = bool(env.get("SOURCE"))
+    return Subject(
+        checkpoint=TOY_CHECKPOINT if toy else Path(env["CHECKPOINT"]).name,
+        source=source,
+        destination=destination,
+        related=("a painting of a rose", "two roses", "a rose on grass")
+        if toy and not own_words
+        else (f"a painting of {base}", f"{base} on a table"),
+        unrelated=("a car", "a leaf", "a heart") if toy else ("a photo of a dog", "a red car"),
+        picture_shows="a red rose" if toy and not own_words else source,
+        picture_shall_show="a blue rose" if toy and not own_words else destination,
+        size=int(env.get("SIZE") or (128 if toy else 512)),
+        steps=int(env.get("STEPS") or 20),
+        cfg=float(env.get("CFG") or (3.0 if toy else 7.5)),
+        seeds=int(env.get("SEEDS") or 4),
+        lamb=float(env.get("LAMBDA") or 0.1),
+        is_toy=toy,
+    )
+
+
+def saved(client: ComfyClient, workflow: dict, result: Result, title: str) -> list[np.ndarray]:
+    """The pictures of the node with this title."""
+    node_id = next(i for i, node in workflow.items() if node.get("_meta", {}).get("title") == title)
+    return [client.picture(image) for image in result.outputs[node_id]["images"]]
+
+
+def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
+    kinds = [("source", what.source), ("destination", what.destination)]
+    kinds += [("related", prompt) for prompt in what.related] + [("unrelated", prompt) for prompt in what.unrelated]
+    rows, measured, seconds = [], [], 0.0
+    for number, (kind, prompt) in enumerate(kinds, 1):
+        graph = time_edit(
+            what.checkpoint,
+            what.source,
+            what.destination,
+            prompt,
+            size=what.size,
+            batch=what.seeds,
+            steps=what.steps,
+            cfg=what.cfg,
+            lamb=what.lamb,
+        ).api()
+        result = client.run(graph, f"TIME {number}/{len(kinds)} {prompt!r}")
+        before, after = (saved(client, graph, result, f"Pictures {when} the edit") for when in ("before", "after"))
+        seconds += result.seconds
+        rows.append((f"{kind}\n{prompt}", [*before, None, *after]))
+        entry = {"kind": kind, "prompt": prompt}
+        if what.is_toy:
+            entry |= {"before": colours(before), "after": colours(after)}
+        entry["mean_change"] = float(np.mean([np.abs(a - b).mean() for a, b in zip(before, after, strict=True)]))
+        measured.append(entry)
+    columns = [f"before {i + 1}" for i in range(what.seeds)] + [""] + [f"after {i + 1}" for i in range(what.seeds)]
+    title = f"TIME: {what.source!r} -> {what.destination!r}, lambda {what.lamb:g}; equal columns, equal seeds"
+    return grid(title, rows, columns), {"prompts": measured, "seconds": seconds}
+
+
+def colours(pictures: list[np.ndarray]) -> list[str]:
+    from toyworld.judge import judge
+
+    verdicts = map(judge, pictures)
+    return [f"{verdict.colour} {verdict.noun}" if verdict.noun else "nothing" for verdict in verdicts]
+
+
+def demo_picture(what: Subject, folder: Path) -> tuple[Path, np.ndarray | None]:
+    """The picture to edit, and the object's exact mask where it is known (a drawn picture)."""
+    if given := os.environ.get("IMAGE"):
+        if not Path(given).is_file():
+            raise SetupError(f"IMAGE={given} does not exist. Give the path of a picture.")
+        return Path(given), None
+    from toyworld.world import Scene, draw
+
+    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
+    pixels = Image.fromarray((picture.pixels * 255).round().astype(np.uint8))
+    path = folder / EXAMPLE_PICTURE
+    pixels.resize((what.size, what.size), Image.Resampling.BICUBIC).save(path)
+    return path, picture.mask if what.is_toy else None
+
+
+def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> tuple[Image.Image, dict]:
+    path, truth = demo_picture(what, server.folder)
+    name = client.upload_image(path)
+    graph = diffedit(what.checkpoint, name, what.picture_shows, what.picture_shall_show)
+    original, edited = (node_titled(graph.api(), title) for title in ("Encode", "3. Repaint inside the mask"))
+    for which, node_id in (("original", original), ("edited", edited)):
+        graph.add("SaveLatent", f"Save the {which} latent", samples=[node_id, 0], filename_prefix=which)
+    api = graph.api()
+    result = client.run(api, f"DiffEdit {what.picture_shows!r} -> {what.picture_shall_show!r}")
+    heatmap, *_ = saved(client, api, result, "1. Where to edit")
+    (mask,) = saved(client, api, result, "Mask")
+    (picture,) = saved(client, api, result, "Edited picture")
+    (roundtrip,) = saved(client, api, result, "Original through the VAE")
+    (pasted,) = saved(client, api, result, "Edited inside the mask, untouched outside")
+    given = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+    given = centre_crop(given, picture.shape)
+    outside = mask[..., :1] < 0.5
+    difference = np.abs(picture - roundtrip) * outside
+    latents = {
+        which: load_file(next((server.folder / "output").glob(f"{which}*.latent")))["latent_tensor"]
+        for which in ("original", "edited")
+    }
+    cells = latents["original"].shape[-2:]
+    latent_outside = outside[:: mask.shape[0] // cells[0], :: mask.shape[1] // cells[1], 0]
+    latent_error = np.abs(latents["edited"] - latents["original"])[..., latent_outside]
+    measured = {
+        "source": what.picture_shows,
+        "target": what.picture_shall_show,
+        "mask_coverage": float(mask.mean()),
+        "latent_error_outside_mask": float(latent_error.max(initial=0.0)),
+        "picture_psnr_outside_mask": psnr(picture, given, outside),
+        "encode_decode_psnr_outside_mask": psnr(roundtrip, given, outside),
+        "seconds": result.seconds,
+    }
+    if truth is not None:
+        chosen, exact = mask[..., 0] >= 0.5, truth >= 0.5
+        measured["mask_iou"] = float((chosen & exact).sum() / (chosen | exact).sum())
+        measured["edited_object"] = colours([picture])[0]
+    titles = ["input", "heat map", "mask", "edited", f"difference outside x{DIFFERENCE_GAIN}", "pasted over the input"]
+    pictures = [given, heatmap, mask, picture, difference * DIFFERENCE_GAIN, pasted]
+    label = f"{what.picture_shows}\n-> {what.picture_shall_show}"
+    return grid("DiffEdit, published defaults", [(label, pictures)], titles, side=256), measured
+
+
+def centre_crop(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """As the host's VAE Encode crops to a multiple of its cell."""
+    top, left = (pixels.shape[0] - shape[0]) // 2, (pixels.shape[1] - shape[1]) // 2
+    return pixels[top : top + shape[0], left : left + shape[1]]
+
+
+def node_titled(api: dict, title: str) -> str:
+    return next(i for i, node in api.items() if node.get("_meta", {}).get("title") == title)
+
+
+def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    error = ((a - b) ** 2)[np.broadcast_to(where, a.shape)]
+    return float(-10 * np.log10(max(error.mean(), 1e-12))) if error.size else float("inf")
+
+
+def table(what: Subject, time_measured: dict, edit_measured: dict) -> str:
+    lines = [f"TIME  {what.source!r} -> {what.destination!r}  lambda {what.lamb:g}"]
+    for row in time_measured["prompts"]:
+        judged = f"  {', '.join(row['before'])}  ->  {', '.join(row['after'])}" if "before" in row else ""
+        lines.append(f"  {row['kind']:<12}{row['prompt']:<24} mean change {row['mean_change']:.3f}{judged}")
+    lines.append("DiffEdit")
+    for name, value in edit_measured.items():
+        lines.append(
+            f"  {name.replace('_', ' '):<34}{value:.4g}"
+            if isinstance(value, float)
+            else f"  {name.replace('_', ' '):<34}{value}"
+        )
+    return "\n".join(lines)
+
+
+def write_workflows(client: ComfyClient, what: Subject) -> None:
+    info, folder = client.object_info(), OUTPUT / "workflows"
+    folder.mkdir()
+    graphs = {
+        "time_edit_model": time_edit(
+            what.checkpoint,
+            what.source,
+            what.destination,
+            what.source,
+            what.size,
+            what.seeds,
+            what.steps,
+            what.cfg,
+            lamb=what.lamb,
+        ),
+        "diffedit": diffedit(what.checkpoint, source=what.picture_shows, target=what.picture_shall_show),
+    }
+    for name, graph in graphs.items():
+        (folder / f"{name}.api.json").write_text(json.dumps(graph.api(), indent=2))
+        (folder / f"{name}.ui.json").write_text(json.dumps(ui_workflow(graph.api(), info), indent=2))
+
+
+def run() -> None:
+    started = time.monotonic()
+    what = subject()
+    comfyui = prepare()
+    check_room(ROOT, GIB // 2)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir()
+    port = int(os.environ["PORT"]) if os.environ.get("PORT") else None
+    folders = [] if what.is_toy else [Path(os.environ["CHECKPOINT"]).resolve().parent]
+    if what.is_toy and os.environ.get("COMFYUI_PATH"):
+        folders = [ROOT / ".host" / "ComfyUI" / "models" / "checkpoints"]
+    arguments = ("--cpu",) if what.is_toy or os.environ.get("CPU") else ()
+    print(f"Starting ComfyUI from {comfyui} …", flush=True)
+    with ComfyServer(comfyui, comfyui_python(comfyui), port, arguments, folders) as server:
+        client = ComfyClient(server.url)
+        edit_picture, edit_measured = diffedit_sheet(client, server, what)
+        edit_picture.save(OUTPUT / "diffedit_sheet.png")
+        time_picture, time_measured = time_sheet(client, what)
+        time_picture.save(OUTPUT / "time_sheet.png")
+        write_workflows(client, what)
+    text = table(what, time_measured, edit_measured)
+    (OUTPUT / "results.txt").write_text(text + "\n")
+    (OUTPUT / "results.json").write_text(json.dumps({"time": time_measured, "diffedit": edit_measured}, indent=2))
+    print(f"\n{text}\n\nDone in {time.monotonic() - started:.0f} s. Look at:")
+    for path in sorted(OUTPUT.rglob("*.*")):
+        print(f"  {path.relative_to(ROOT)}")
+
+
+def main() -> int:
+    try:
+        run()
+    except (SetupError, WorkflowError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the server is stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The real ComfyUI server, started for the length of a `with` block."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from .environment import PACK_FOLDER, SetupError
+
+ADDRESS = "127.0.0.1"
+START_DEADLINE = 180
+STOP_DEADLINE = 10
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return probe.getsockname()[1]
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError:
+            raise SetupError(f"Port {port} is taken. Stop what listens there, or give another with PORT=.") from None
+
+
+class ComfyServer:
+    """`with ComfyServer(comfyui, python) as server:` gives a running server at `server.url`.
+
+    Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
+    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own.
+    """
+
+    def __init__(
+        self, comfyui: Path, python: Path, port: int | None = None, arguments=("--cpu",), checkpoint_folders=()
+    ):
+        self.comfyui, self.python, self.arguments = comfyui, python, arguments
+        if port is not None:
+            check_port(port)
+        self.port = port or free_port()
+        self.url = f"http://{ADDRESS}:{self.port}"
+        self.folder = Path(tempfile.mkdtemp(prefix="time-diffedit-"))
+        self.log = self.folder / "server.log"
+        self.checkpoint_folders = [str(folder) for folder in checkpoint_folders]
+        self.process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "ComfyServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        command = [str(self.python), "main.py", "--listen", ADDRESS, "--port", str(self.port), "--disable-auto-launch"]
+        for kind in ("output", "input", "temp", "user"):
+            (self.folder / kind).mkdir(exist_ok=True)
+            command += [f"--{kind}-directory", str(self.folder / kind)]
+        command += ["--database-url", f"sqlite:///{self.folder / 'comfyui.db'}"]
+        if self.checkpoint_folders:
+            paths = self.folder / "paths.yaml"
+            paths.write_text(yaml.safe_dump({"time_diffedit": {"checkpoints": "\n".join(self.checkpoint_folders)}}))
+            command += ["--extra-model-paths-config", str(paths)]
+        # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments], cwd=self.comfyui, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_DEADLINE
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise SetupError(f"ComfyUI stopped while starting; its last lines:\n{self.log_tail()}")
+            try:
+                urllib.request.urlopen(f"{self.url}/system_stats", timeout=5).read()
+                break
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.3)
+        else:
+            raise SetupError(f"ComfyUI did not answer within {START_DEADLINE} s; its last lines:\n{self.log_tail()}")
+        if re.search(rf"\(IMPORT FAILED\).*{PACK_FOLDER}", self.log.read_text(errors="replace")):
+            raise SetupError(f"ComfyUI could not import the pack:\n{self.log_tail(40)}")
+
+    def stop(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def log_tail(self, lines: int = 15) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
