@@ -110,9 +110,7 @@ class _ContrastSampler(comfy.samplers.Sampler):
         self._maps = maps
         self.difference: torch.Tensor | None = None
 
-    def sample(
-        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
-    ):
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         sigma = float(sigmas[0])
         self.difference = latent_image.new_zeros(len(latent_image), *latent_image.shape[2:])
         evaluations = len(self._pictures) * self._maps

@@ -91,9 +91,7 @@ class _InversionSampler(comfy.samplers.Sampler):
         self.states: list[torch.Tensor] = []
         self.steps: list[Step] = []
 
-    def sample(
-        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
-    ):
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
             return model_wrap(x, x.new_full((len(x),), sigma), **extra_args)

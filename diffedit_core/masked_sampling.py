@@ -99,9 +99,7 @@ class _TrajectorySampler(comfy.samplers.Sampler):
         self._sampler_function = sampler_function
         self._trajectory = trajectory
 
-    def sample(
-        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
-    ):
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         def mask_at(sigma: torch.Tensor, extra: dict) -> torch.Tensor:
             # Differential Diffusion and its like let the mask depend on the noise level.
             function = extra["model_options"].get("denoise_mask_function")

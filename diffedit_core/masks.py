@@ -35,14 +35,10 @@ def to_latent_size(mask: torch.Tensor, latent_shape: tuple[int, ...], cell: int)
     if not torch.isfinite(mask).all():
         raise ValueError("mask contains values that are not finite; check the node that made it.")
     if mask.min() < 0 or mask.max() > 1:
-        raise ValueError(
-            f"mask has values from {float(mask.min()):.4g} to {float(mask.max()):.4g}; they must lie in 0 to 1."
-        )
+        raise ValueError(f"mask has values from {float(mask.min()):.4g} to {float(mask.max()):.4g}; they must lie in 0 to 1.")
     pictures, _, height, width = latent_shape
     if len(mask) not in (1, pictures):
-        raise ValueError(
-            f"mask holds {len(mask)} masks for {pictures} picture(s); connect one mask for all, or one for each."
-        )
+        raise ValueError(f"mask holds {len(mask)} masks for {pictures} picture(s); connect one mask for all, or one for each.")
     mask = _crop(_crop(mask.double().cpu(), -2, height, cell), -1, width, cell)
     rows, columns = _area_weights(mask.shape[-2], height), _area_weights(mask.shape[-1], width)
     return (rows @ mask @ columns.T).clamp(0, 1).float()[:, None]

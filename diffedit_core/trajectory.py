@@ -74,8 +74,6 @@ class Trajectory:
         upper = torch.searchsorted(self.sigmas, sigma.contiguous()).clamp(1, len(self.sigmas) - 1)
         rows = torch.arange(len(sigma), device=upper.device)
         above, below = self.states[upper, rows], self.states[upper - 1, rows]
-        sigma_above, sigma_below, sigma = (
-            s[:, None, None, None] for s in (self.sigmas[upper], self.sigmas[upper - 1], sigma)
-        )
+        sigma_above, sigma_below, sigma = (s[:, None, None, None] for s in (self.sigmas[upper], self.sigmas[upper - 1], sigma))
         slope = (above - below) / (sigma_above - sigma_below)
         return above - (sigma_above - sigma) * slope, slope

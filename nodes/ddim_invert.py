@@ -36,8 +36,7 @@ class DDIMInvert(io.ComfyNode):
                     min=0.01,
                     max=1.0,
                     step=0.01,
-                    tooltip="How far towards pure noise. Less: the result keeps more of the picture. More: it may "
-                    "change more.",
+                    tooltip="How far towards pure noise. Less: the result keeps more of the picture. More: it may change more.",
                 ),
                 io.Float.Input(
                     "cfg",
@@ -65,8 +64,7 @@ class DDIMInvert(io.ComfyNode):
                 io.Conditioning.Input(
                     "positive",
                     optional=True,
-                    tooltip="The prompt to invert under. Left out: the empty prompt, encoded with clip, as DiffEdit "
-                    "does it.",
+                    tooltip="The prompt to invert under. Left out: the empty prompt, encoded with clip, as DiffEdit does it.",
                 ),
                 io.Conditioning.Input(
                     "negative",
@@ -88,9 +86,7 @@ class DDIMInvert(io.ComfyNode):
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The noise: the last state of the trajectory."),
-                TrajectorySocket.Output(
-                    display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."
-                ),
+                TrajectorySocket.Output(display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."),
                 io.Sigmas.Output(display_name="SIGMAS", tooltip="The schedule for sampling back, from high to 0."),
                 io.String.Output(display_name="info", tooltip="What was done, in words."),
             ],

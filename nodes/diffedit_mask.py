@@ -59,8 +59,7 @@ class DiffEditMask(io.ComfyNode):
                     min=0.1,
                     max=100.0,
                     step=0.1,
-                    tooltip="The heat map is cut off at this many times its mean and rescaled to 0..1. More: smaller "
-                    "masks.",
+                    tooltip="The heat map is cut off at this many times its mean and rescaled to 0..1. More: smaller masks.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -103,9 +102,7 @@ class DiffEditMask(io.ComfyNode):
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
-                HeatmapSocket.Output(
-                    display_name="HEATMAP", tooltip="The mean difference itself, one value per latent cell."
-                ),
+                HeatmapSocket.Output(display_name="HEATMAP", tooltip="The mean difference itself, one value per latent cell."),
                 io.Float.Output(display_name="coverage", tooltip="Share of the picture that is masked, 0..1."),
             ],
         )

@@ -74,9 +74,7 @@ def test_guided_inversion_is_the_hosts_guidance(model):
 
 
 def test_info_warns_of_guidance_and_reports_the_residual(model):
-    assert (
-        "Warning: at cfg 7.5 an inversion no longer leads back" in run(model, picture(), cfg=7.5, negative=NEGATIVE)[3]
-    )
+    assert "Warning: at cfg 7.5 an inversion no longer leads back" in run(model, picture(), cfg=7.5, negative=NEGATIVE)[3]
     assert "Warning" not in run(model, picture(), cfg=2.0, negative=NEGATIVE)[3]
     assert "Worst residual" in run(model, picture(), method="fixed point")[3]
     assert "residual" not in run(model, picture())[3]

@@ -192,9 +192,7 @@ class TestRefusals:
         assert not self.refuse("target and source are the same prompt.*describe", model, source=TARGET)
 
     def test_no_clip_for_a_prompt_left_out(self, model):
-        assert not self.refuse(
-            "source is left out.*Connect clip, or connect a conditioning to source", model, source=None
-        )
+        assert not self.refuse("source is left out.*Connect clip, or connect a conditioning to source", model, source=None)
         assert not self.refuse("source_negative is left out", model, target_negative=NEGATIVE)
         assert not self.refuse("target_negative is left out", model, source_negative=NEGATIVE)
 

@@ -3,12 +3,13 @@
 import comfy.samplers
 import comfy.supported_models
 import comfy.utils
+import folder_paths
 import pytest
 import torch
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
-from host.tiny_diffusion import denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
+from host.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.masked_sampling import SAMPLERS
-from time_diffedit.nodes import DDIMInvert, MaskedLatentSample
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
 
 INVERTED, POSITIVE, NEGATIVE = (prompt(i) for i in range(3))
 
@@ -135,6 +136,19 @@ def test_another_seed_changes_nothing(model, trajectory):
 def test_other_weights_of_the_same_kind_are_welcome(trajectory):
     other = samples(tiny_model(seed=5, gain=0.3), trajectory)
     assert torch.equal(other[..., 4:], picture(2)["samples"][..., 4:])
+
+
+def test_the_three_nodes_in_a_row_as_the_host_runs_them(model, tmp_path, monkeypatch):
+    """The host executes nodes in inference mode, with a text encoder whose weights would otherwise ask for gradients."""
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    with torch.inference_mode():
+        target, source = (clip().encode_from_tokens_scheduled(clip().tokenize(t)) for t in ("a blue rose", "a red rose"))
+        found, *_ = DiffEditMask.execute(model, picture(2), target, 0, 2, 0.5, 3.0, 0.5, 7.5, source=source).result
+        own = DDIMInvert.execute(model, picture(2), 10, 0.8, 1.0, "ddim", 1, clip=clip()).result[1]
+        edited = MaskedLatentSample.execute(model, target, source, own, 7.5, "euler", 0, mask=found).result[0]["samples"]
+    inside = found[:, None, ::8, ::8].bool().expand_as(edited)
+    assert torch.equal(edited[~inside], picture(2)["samples"][~inside])
+    assert inside.any() and (edited[inside] != picture(2)["samples"][inside]).all()
 
 
 def test_carries_the_batch_index(model):

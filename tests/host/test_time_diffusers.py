@@ -22,6 +22,8 @@ PREFIXES = ("A photo of", "An image of", "A picture of")
 class HostTextEncoder(torch.nn.Module):
     """The host's text encoder, called the way diffusers calls its own."""
 
+    device, dtype = tiny.CPU, torch.float64
+
     def forward(self, input_ids: torch.Tensor) -> tuple[torch.Tensor]:
         chunks = [[(token, 1.0) for token in ids] for ids in input_ids.tolist()]
         return (torch.cat([tiny.clip().encode_from_tokens({"l": [chunk]}) for chunk in chunks]).double(),)

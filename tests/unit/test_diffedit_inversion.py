@@ -107,9 +107,7 @@ def test_refining_ends_when_float32_has_nothing_more_to_give():
 def test_pictures_of_a_batch_do_not_influence_each_other(method):
     pictures = clean(3) * torch.tensor([1.0, 30.0, 1e-3])[:, None, None, None]
     together = states(method, 8, SIGMAS[:12], pictures)
-    assert all(
-        torch.equal(together[:, i : i + 1], states(method, 8, SIGMAS[:12], pictures[i : i + 1])) for i in range(3)
-    )
+    assert all(torch.equal(together[:, i : i + 1], states(method, 8, SIGMAS[:12], pictures[i : i + 1])) for i in range(3))
 
 
 def test_model_calls_are_counted():

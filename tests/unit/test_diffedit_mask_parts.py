@@ -19,9 +19,7 @@ class TestNoise:
         noise = picture_noise(5, 2, 1, (4, 8, 8))
         assert torch.equal(noise, picture_noise(5, 2, 1, (4, 8, 8)))
         assert torch.equal(torch.get_rng_state(), state)
-        others = [
-            picture_noise(*key, (4, 8, 8)) for key in [(6, 2, 1), (5, 3, 1), (5, 2, 2), (5, 1, 2), (2**64 - 1, 2, 1)]
-        ]
+        others = [picture_noise(*key, (4, 8, 8)) for key in [(6, 2, 1), (5, 3, 1), (5, 2, 2), (5, 1, 2), (2**64 - 1, 2, 1)]]
         assert all(not torch.equal(noise, other) for other in others)
 
     def test_is_standard_normal(self):
@@ -114,9 +112,7 @@ class TestMaskSizes:
         import comfy.sd
 
         pixels = torch.arange(69.0)[None, :, None, None].expand(1, 69, 64, 3) / 69
-        vae = type(
-            "Crop", (), {"crop_input": True, "spacial_compression_encode": lambda self: 8, "output_channels": 3}
-        )()
+        vae = type("Crop", (), {"crop_input": True, "spacial_compression_encode": lambda self: 8, "output_channels": 3})()
         kept = comfy.sd.VAE.vae_encode_crop_pixels(vae, pixels)[..., 0]
         assert torch.equal(to_latent_size(pixels[..., 0], (1, 4, 8, 8), 8), to_latent_size(kept, (1, 4, 8, 8), 8))
 
@@ -158,9 +154,7 @@ class TestConditioning:
         options = {"pooled_output": values(1, 4), "start_percent": 0.1, "control": object(), "list": [1]}
         embedding = values(1, 7, 8)
         assert not same_conditioning([[embedding, options]], [[embedding, {**options, key: other}]])
-        assert not same_conditioning(
-            [[embedding, options]], [[embedding, {k: v for k, v in options.items() if k != key}]]
-        )
+        assert not same_conditioning([[embedding, options]], [[embedding, {k: v for k, v in options.items() if k != key}]])
         assert not same_conditioning([[embedding, options]], [[embedding, options], [embedding, options]])
         assert not same_conditioning([[embedding, options]], [[values(1, 14, 8), options]])
 
