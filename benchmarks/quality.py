@@ -32,8 +32,8 @@ CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
 QUICK = bool(os.environ.get("QUICK"))
 SEEDS = 4 if QUICK else 16
 SEEDS_TO_CHOOSE = 1 if QUICK else 4
-TASKS = 6 if QUICK else 60
-INVERSIONS = 4 if QUICK else 24
+TASKS = 6 if QUICK else 50
+INVERSIONS = 2 if QUICK else 12
 NODES = {node.GET_SCHEMA().node_id: node for node in pack.NODES}
 
 
@@ -105,6 +105,9 @@ def progress(title: str, line: int, total: int | None = None) -> tqdm:
 
 
 def prepare_worker() -> None:
+    import comfy.utils
+
+    comfy.utils.set_progress_bar_enabled(False)
     torch.set_grad_enabled(False)
     torch.set_num_threads(1)
 
@@ -156,7 +159,7 @@ def table(rows: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> int:
-    torch.set_grad_enabled(False)
+    prepare_worker()
     started = time.monotonic()
     base = base_model_untouched(Sampler(load_checkpoint(CHECKPOINT)))
     timed, diff = measure_all()

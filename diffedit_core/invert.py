@@ -11,7 +11,6 @@ import torch
 
 from .host_model import model_kind
 from .inversion import Stepper, invert, stepper
-from .step import Step
 from .trajectory import Trajectory
 
 HIGHEST_FAITHFUL_CFG = 2.0
@@ -80,16 +79,17 @@ def invert_latent(
         )
     trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), batch_index)
     noisiest = noisiest.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
-    return Inversion(noisiest, trajectory, _in_words(trajectory, sampler.steps, negative is not None))
+    return Inversion(noisiest, trajectory, _in_words(trajectory, sampler, negative is not None))
 
 
 class _InversionSampler(comfy.samplers.Sampler):
-    """Walks up instead of down. Leaves all states in `states` and what is known of each step in `steps`."""
+    """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
 
     def __init__(self, step: Stepper):
         self._step = step
         self.states: list[torch.Tensor] = []
-        self.steps: list[Step] = []
+        self.model_calls = 0
+        self.residuals: list[torch.Tensor | None] = []
 
     def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -100,21 +100,22 @@ class _InversionSampler(comfy.samplers.Sampler):
         self.states.append(latent_image.to(storage, copy=True))
         for i, step in enumerate(invert(self._step, denoise, latent_image, sigmas)):
             self.states.append(step.state.to(storage))
-            self.steps.append(step._replace(state=None, denoised=None))
+            self.model_calls += step.model_calls
+            self.residuals.append(step.residual)
             if callback is not None:
                 callback(i, step.denoised, step.state, len(sigmas) - 1)
         return step.state
 
 
-def _in_words(trajectory: Trajectory, steps: list[Step], guided: bool) -> str:
-    evaluations = sum(step.model_calls for step in steps)
+def _in_words(trajectory: Trajectory, sampler: _InversionSampler, guided: bool) -> str:
+    steps = len(trajectory.sigmas) - 1
     lines = [
-        f"{trajectory.method}: {len(steps)} step{'s' * (len(steps) != 1)} up to sigma {trajectory.sigmas[-1]:.4g}, "
-        f"{evaluations * (2 if guided else 1)} model calls a picture, cfg {trajectory.cfg:g}.",
+        f"{trajectory.method}: {steps} step{'s' * (steps != 1)} up to sigma {trajectory.sigmas[-1]:.4g}, "
+        f"{sampler.model_calls * (2 if guided else 1)} model calls a picture, cfg {trajectory.cfg:g}.",
     ]
-    if steps[0].residual is not None:
-        residuals = [float(step.residual.max()) for step in steps]
-        worst = max(range(len(steps)), key=residuals.__getitem__)
+    if sampler.residuals[0] is not None:
+        residuals = [float(residual.max()) for residual in sampler.residuals]
+        worst = max(range(steps), key=residuals.__getitem__)
         lines.append(
             f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {trajectory.sigmas[worst + 1]:.4g}): "
             "one sampling step back misses the state before by that much (root mean square), measured before the last "

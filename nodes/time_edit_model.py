@@ -69,8 +69,7 @@ class TIMEEditModel(io.ComfyNode):
                     "preserve",
                     multiline=True,
                     default="",
-                    tooltip="Prompts, one a line, whose meaning must stay. "
-                    "Do not list what the edit is meant to change.",
+                    tooltip="Prompts, one a line, whose meaning must stay. Do not list what the edit is meant to change.",
                 ),
             ],
             outputs=[

@@ -79,7 +79,5 @@ def apply_edit(
     accepted = clone.add_patches(dict.fromkeys(names, adapter), strength)
     refused = sorted(set(names) - set(accepted))
     if refused:
-        raise ValueError(
-            f"The model refused the edit of {len(refused)} of {len(names)} projections, first {refused[0]!r}."
-        )
+        raise ValueError(f"The model refused the edit of {len(refused)} of {len(names)} projections, first {refused[0]!r}.")
     return clone

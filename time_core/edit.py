@@ -103,8 +103,7 @@ def build_edit(
     source, destination = torch.cat(sources + kept), torch.cat(destinations + kept)
 
     left, right = (
-        factor.to(torch.float32).contiguous()
-        for factor in solve.low_rank(*solve.edit_factors(source, destination, lamb))
+        factor.to(torch.float32).contiguous() for factor in solve.low_rank(*solve.edit_factors(source, destination, lamb))
     )
     return TimeEdit(
         left=left,

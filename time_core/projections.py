@@ -22,9 +22,7 @@ class Projections:
     def chosen(self, edit_keys: bool, edit_values: bool) -> tuple[str, ...]:
         """The names to edit. Raises ValueError if neither keys nor values are chosen."""
         if not (edit_keys or edit_values):
-            raise ValueError(
-                "edit_keys and edit_values are both off, so nothing would be edited; turn on at least one."
-            )
+            raise ValueError("edit_keys and edit_values are both off, so nothing would be edited; turn on at least one.")
         return (self.keys if edit_keys else ()) + (self.values if edit_values else ())
 
 

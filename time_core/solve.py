@@ -42,9 +42,7 @@ def edit_factors(source: torch.Tensor, destination: torch.Tensor, lamb: float) -
     changed = changed_rows(source, destination)
     factor, info = torch.linalg.cholesky_ex(_system(source, lamb))
     if info.item() != 0:
-        raise ValueError(
-            f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda."
-        )
+        raise ValueError(f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda.")
     if source.shape[0] < source.shape[1]:
         right = torch.cholesky_solve(source, factor)[changed].T
     else:
@@ -127,6 +125,4 @@ def _check_rows(source: torch.Tensor, destination: torch.Tensor) -> None:
         if rows.dtype != torch.float64:
             raise ValueError(f"{name} embeddings are {rows.dtype}; the solve needs torch.float64.")
         if not torch.isfinite(rows).all():
-            raise ValueError(
-                f"The text encoder gave {name} embeddings that are not finite; use it in a higher precision."
-            )
+            raise ValueError(f"The text encoder gave {name} embeddings that are not finite; use it in a higher precision.")

@@ -82,7 +82,5 @@ def _plain_tokens(clip: Any, prompt: str) -> dict[str, list[list[tuple[int, floa
     if len(chunks) > 1:
         raise ValueError(f"The prompt {prompt!r} has more than {ROWS - 2} tokens; shorten it.")
     if len(chunks[0]) != ROWS:
-        raise ValueError(
-            f"clip reads {len(chunks[0])} tokens at once and not {ROWS}; use a CLIP text encoder, as SD 1.x has."
-        )
+        raise ValueError(f"clip reads {len(chunks[0])} tokens at once and not {ROWS}; use a CLIP text encoder, as SD 1.x has.")
     return tokens

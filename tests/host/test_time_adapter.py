@@ -4,11 +4,11 @@ import gc
 from types import SimpleNamespace
 
 import comfy.lora
-import comfy.supported_models
 import pytest
 import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import LowVramPatch, ModelPatcher
+from comfy.supported_models import SD20, SDXL
 from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host import tiny
 from time_diffedit.time_core.adapter import TimeAdapter, apply_edit
@@ -260,26 +260,17 @@ def test_bypass_is_exact():
 
 
 def test_text_of_another_width_is_refused(model):
-    with pytest.raises(
-        ValueError, match=r"BaseModel\) reads text of width 768, but the edit's text encoder gives 1024"
-    ):
+    with pytest.raises(ValueError, match=r"BaseModel\) reads text of width 768, but the edit's text encoder gives 1024"):
         apply_edit(model, some_edit(0, width=1024))
 
 
 @pytest.mark.parametrize(
-    ("config", "width", "changes"), [("SD20", 1024, {}), ("SDXL", 2048, {"adm_in_channels": 2816})]
+    ("config", "width", "pooled"),
+    [(SD20, 1024, {}), (SDXL, 2048, {"adm_in_channels": 2816, "num_classes": "sequential"})],
 )
-def test_other_unet_families(config, width, changes):
-    settings = {
-        **tiny.UNET,
-        "context_dim": width,
-        "use_linear_in_transformer": True,
-        "num_head_channels": 32,
-        **changes,
-    }
-    if changes:
-        settings["num_classes"] = "sequential"
-    model = getattr(comfy.supported_models, config)(settings).get_model({}, device=tiny.CPU)
+def test_other_unet_families(config, width, pooled):
+    settings = {**tiny.UNET, "context_dim": width, "use_linear_in_transformer": True, **pooled}
+    model = config(settings).get_model({}, device=tiny.CPU)
     patcher = ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
     projections = cross_attention_keys(patcher, width)
     assert (len(projections.keys), len(projections.values)) == (7, 7)

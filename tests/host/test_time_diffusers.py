@@ -37,20 +37,21 @@ def float64():
 
 
 @pytest.fixture
-def pipeline(monkeypatch):
+def pipeline():
     tiny.clip()
-    monkeypatch.setattr(Attention, "__name__", "CrossAttention")
     torch.manual_seed(0)
-    return StableDiffusionModelEditingPipeline(
+    Attention.__name__ = "CrossAttention"
+    yield StableDiffusionModelEditingPipeline(
         vae=AutoencoderKL(block_out_channels=(4,), norm_num_groups=4, latent_channels=4),
         text_encoder=HostTextEncoder(),
-        tokenizer=CLIPTokenizer.from_pretrained(Path(comfy.sd1_clip.__file__).parent / "sd1_tokenizer"),
+        tokenizer=CLIPTokenizer.from_pretrained(Path(comfy.sd1_clip.__file__).parent / "sd1_tokenizer", model_max_length=77),
         unet=UNet2DConditionModel(
             sample_size=64,
-            block_out_channels=(32, 64),
+            block_out_channels=(8, 16),
+            norm_num_groups=8,
             layers_per_block=1,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            up_block_types=("UpBlock2D", "UpBlock2D"),
             cross_attention_dim=768,
             attention_head_dim=8,
         ).double(),
@@ -61,21 +62,21 @@ def pipeline(monkeypatch):
         with_to_k=True,
         with_augs=[f"{prefix} " for prefix in PREFIXES],
     )
+    Attention.__name__ = "Attention"
 
 
-@pytest.mark.parametrize("lamb", [0.1, 10.0])
 @pytest.mark.parametrize(
-    ("source", "destination"),
+    ("source", "destination", "lamb"),
     [
-        ("A pack of roses", "A pack of blue roses"),
-        ("an attendant", "a female attendant"),
-        ("Pikachu", "A pink Pikachu"),
+        ("A pack of roses", "A pack of blue roses", 0.1),
+        ("an attendant", "a female attendant", 10.0),
+        ("Pikachu", "A pink Pikachu", 0.1),
     ],
 )
 @torch.no_grad()
 def test_equals_diffusers(pipeline, float64, source, destination, lamb):
     before = [layer.weight.clone() for layer in pipeline.projection_matrices]
-    assert len(before) == 8
+    assert len(before) == 4
     pipeline.edit_model(source, destination, lamb=lamb)
     torch.set_default_dtype(torch.float32)  # the edit runs as the host runs it
     edit = build_edit(tiny.clip(), ((source, destination),), lamb, PREFIXES)

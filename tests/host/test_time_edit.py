@@ -115,9 +115,7 @@ def test_a_width_full_of_rows():
     assert edit.inserted == ("blue", "green", "tall")
 
     clip = tiny.clip()
-    texts = [
-        pair for old, new in pairs for pair in zip(augment(old, BEGINNINGS), augment(new, BEGINNINGS), strict=True)
-    ]
+    texts = [pair for old, new in pairs for pair in zip(augment(old, BEGINNINGS), augment(new, BEGINNINGS), strict=True)]
     source = torch.cat([text.encode(clip, old) for old, _ in texts])
     destination = torch.cat(
         [text.encode(clip, new)[list(a.positions)] for (_, new), a in zip(texts, edit.alignments, strict=True)]

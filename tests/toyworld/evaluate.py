@@ -21,7 +21,8 @@ from .world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, TEMPLATES, Sce
 FOLDER = Path(__file__).parent
 JUDGED_PICTURES = 2000
 VAE_PICTURES = 200
-CHECKED_AGAINST_CHECKPOINT = 24
+CHECKED_AGAINST_CHECKPOINT = 12
+BATCH = 16
 
 
 def all_single_object_scenes() -> list[Scene]:
@@ -36,7 +37,7 @@ def all_single_object_scenes() -> list[Scene]:
 
 
 def judge_accuracy() -> dict[str, float]:
-    """The judge on drawn pictures, half of the position error's frame being 64 units wide."""
+    """The judge on drawn pictures; positions are in the 64 x 64 frame."""
     rng = np.random.RandomState(99)
     right = {"object": 0, "colour": 0, "count": 0}
     distances = []
@@ -63,19 +64,17 @@ def encode_decode_psnr(sampler: Sampler) -> float:
 
 def generation_accuracy(sampler: Sampler, scenes: list[Scene]) -> dict[str, float]:
     """One picture a caption, seed = the caption's number, judged from pixels."""
-    right_colour = right_object = right_assumed = assumed = 0
-    for seed, scene in enumerate(tqdm(scenes, desc="captions", mininterval=5)):
-        verdict = judge(sampler.pictures(scene.caption, [seed])[0])
-        right_colour += verdict.colour == scene.colour
-        right_object += verdict.noun == scene.noun
-        if not scene.names_colour:
-            assumed += 1
-            right_assumed += verdict.colour == scene.colour
+    verdicts = []
+    for first in tqdm(range(0, len(scenes), BATCH), desc="captions", unit="batch", mininterval=10):
+        captions = [scene.caption for scene in scenes[first : first + BATCH]]
+        seeds = list(range(first, first + len(captions)))
+        verdicts += [judge(picture) for picture in sampler.pictures_of_prompts(captions, seeds)]
+    right = [v.colour == s.colour for v, s in zip(verdicts, scenes, strict=True)]
     return {
         "captions": len(scenes),
-        "right colour": right_colour / len(scenes),
-        "right object": right_object / len(scenes),
-        "right assumed colour": right_assumed / assumed,
+        "right colour": float(np.mean(right)),
+        "right object": float(np.mean([v.noun == s.noun for v, s in zip(verdicts, scenes, strict=True)])),
+        "right assumed colour": float(np.mean([r for r, s in zip(right, scenes, strict=True) if not s.names_colour])),
     }
 
 

@@ -86,6 +86,14 @@ class Sampler:
 
     def pictures(self, prompt: str, seeds, model=None) -> np.ndarray:
         """(len(seeds), H, W, 3) in 0..1, euler/normal; picture i depends on seed i alone."""
+        return self._sample(self.conditioning(prompt), seeds, model)
+
+    def pictures_of_prompts(self, prompts, seeds) -> np.ndarray:
+        """One picture a prompt, in one batch: a conditioning with a row for each."""
+        rows = torch.cat([self.conditioning(prompt)[0][0] for prompt in prompts])
+        return self._sample([[rows, {}]], seeds)
+
+    def _sample(self, positive, seeds, model=None) -> np.ndarray:
         import comfy.sample
 
         blank = torch.zeros(1, 4, 16, 16)
@@ -97,7 +105,7 @@ class Sampler:
             self.cfg,
             "euler",
             "normal",
-            self.conditioning(prompt),
+            positive,
             self.conditioning(""),
             blank.expand_as(noise).contiguous(),
             disable_pbar=True,

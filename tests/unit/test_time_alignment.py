@@ -113,9 +113,7 @@ def test_fewest_pieces_against_every_placement():
         ("<aaa>", "<aabaaabaa>"),
     ]:
         a, b = [ord(c) for c in source], [ord(c) for c in destination]
-        best = min(
-            (p for p in combinations(range(len(b)), len(a)) if [b[j] for j in p] == a), key=lambda p: (breaks(p), p)
-        )
+        best = min((p for p in combinations(range(len(b)), len(a)) if [b[j] for j in p] == a), key=lambda p: (breaks(p), p))
         assert align(a, b, source, (0, 1), length=20).positions[: len(a)] == best, (source, destination)
 
 

@@ -28,9 +28,7 @@ def published(w: torch.Tensor, source: torch.Tensor, destination: torch.Tensor, 
     return torch.linalg.solve(denominator, numerator, left=False)
 
 
-def loss(
-    new: torch.Tensor, w: torch.Tensor, source: torch.Tensor, destination: torch.Tensor, lamb: float
-) -> torch.Tensor:
+def loss(new: torch.Tensor, w: torch.Tensor, source: torch.Tensor, destination: torch.Tensor, lamb: float) -> torch.Tensor:
     return (source @ new.T - destination @ w.T).square().sum() + lamb * (new - w).square().sum()
 
 
