@@ -30,6 +30,7 @@ from .targets import Target  # noqa: E402
 OUTPUT = ROOT / "quality-output"
 CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
 QUICK = bool(os.environ.get("QUICK"))
+TIME_STEPS = 10
 SEEDS = 4 if QUICK else 16
 SEEDS_TO_CHOOSE = 1 if QUICK else 4
 TASKS = 6 if QUICK else 50
@@ -63,7 +64,7 @@ def base_model_untouched(sampler: Sampler) -> dict[str, bool]:
 
 
 def time_bench(seeds: int, bar: tqdm) -> TimeBench:
-    return TimeBench(Sampler(load_narrow(CHECKPOINT)), NODES["TIMEEditModel"], seeds, bar.update)
+    return TimeBench(Sampler(load_narrow(CHECKPOINT), steps=TIME_STEPS), NODES["TIMEEditModel"], seeds, bar.update)
 
 
 def measure_time_as_published(line: int) -> dict:
@@ -167,7 +168,7 @@ def main() -> int:
         [
             f"Toy world, {date.today().isoformat()}, torch {torch.__version__}, {platform.processor() or platform.machine()}, "
             f"{os.cpu_count()} cores, {time.monotonic() - started:.0f} s" + (", QUICK" if QUICK else ""),
-            f"## TIME, {len(JUDGED)} pairs x {SEEDS} seeds\n\n" + table(timed["scores"]),
+            f"## TIME, {len(JUDGED)} pairs x {SEEDS} seeds, euler, {TIME_STEPS} steps, CFG 3\n\n" + table(timed["scores"]),
             f"Lambda chosen on other pairs, {SEEDS_TO_CHOOSE} seeds:\n\n" + table(timed["choice"]),
             f"## DiffEdit, {TASKS} pictures a row\n\n" + table(diff["edits"]),
             f"## Reconstruction, {INVERSIONS} pictures, PSNR in dB against encode-decode\n\n"

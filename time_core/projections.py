@@ -29,16 +29,18 @@ class Projections:
 def cross_attention_keys(model_patcher: ModelPatcher, text_width: int) -> Projections:
     """The key and value projections that read `text_width`-wide text.
 
-    Raises ValueError naming the model class if there are none or if they read text of another width.
+    Raises ValueError naming the model class if there are none, or if they read pictures or text of another width.
     """
     found: dict[str, list[str]] = {"k": [], "v": []}
     widths: set[int] = set()
+    model_class = type(model_patcher.model).__name__
     for name, weight in model_patcher.model_state_dict("diffusion_model.").items():
         match = UNET_PROJECTION.fullmatch(name)
         if match:
             found[match["kind"]].append(name)
             widths.add(weight.shape[1])
-    model_class = type(model_patcher.model).__name__
+        elif ".time_stack." in name:  # Stable Video Diffusion has the same layout and width as SD 2.x
+            raise ValueError(f"The model ({model_class}) reads pictures and not text, so TIME cannot edit it.")
     if not widths:
         raise ValueError(
             f"The model ({model_class}) has no cross-attention key and value projections of the SD 1.x, SD 2.x or SDXL "

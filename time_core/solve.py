@@ -17,7 +17,7 @@ import math
 
 import torch
 
-# Singular values below this share of the largest are left out: four digits finer than float32 factors can be.
+# Singular values below this share of the largest are left out; float32 factors resolve about 1e-7 of it.
 RANK_TOLERANCE = 1e-10
 
 
@@ -59,8 +59,8 @@ def right_factor(source: torch.Tensor, destination: torch.Tensor, lamb: float) -
 def low_rank(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The thinnest factors (d, r) of left @ right.T: a singular value decomposition cut at RANK_TOLERANCE.
 
-    The root of each singular value goes into both factors, so that their entries are of one size and rounding both to
-    float32 costs the product no more than rounding it once.
+    `left` and `right` are (d, m) with m >= 1. The root of each singular value goes into both factors, so that their
+    entries are of one size and both can be rounded to float32 (relative error of the product below 1e-6).
     """
     if left.shape[1] < left.shape[0]:
         left_basis, left_core = torch.linalg.qr(left)

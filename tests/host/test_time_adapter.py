@@ -8,7 +8,7 @@ import pytest
 import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import LowVramPatch, ModelPatcher
-from comfy.supported_models import SD20, SDXL
+from comfy.supported_models import SD20, SDXL, SVD_img2vid
 from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host import tiny
 from time_diffedit.time_core.adapter import TimeAdapter, apply_edit
@@ -274,6 +274,26 @@ def test_other_unet_families(config, width, pooled):
     patcher = ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
     projections = cross_attention_keys(patcher, width)
     assert (len(projections.keys), len(projections.values)) == (7, 7)
+
+
+def test_a_model_that_reads_pictures_is_refused():
+    """Stable Video Diffusion: the projections of SD 2.x, fed with an image's embedding."""
+    video = {
+        "context_dim": 1024,
+        "in_channels": 8,
+        "use_linear_in_transformer": True,
+        "use_temporal_attention": True,
+        "use_temporal_resblock": True,
+        "num_head_channels": 32,
+        "adm_in_channels": 768,
+        "num_classes": "sequential",
+        "extra_ff_mix_layer": True,
+        "merge_strategy": "learned_with_images",
+        "video_kernel_size": [3, 1, 1],
+    }
+    model = SVD_img2vid({**tiny.UNET, **video}).get_model({}, device=tiny.CPU)
+    with pytest.raises(ValueError, match=r"\(SVD_img2vid\) reads pictures and not text"):
+        apply_edit(ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU), some_edit(0, width=1024))
 
 
 def test_a_model_without_projections_is_refused():
