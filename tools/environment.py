@@ -96,11 +96,11 @@ def pip(*arguments: str) -> None:
     said = log.stdout + log.stderr
     if "No space left" in said:
         raise SetupError(f"No disk space left in {ROOT} while installing. Free some and run the command again.")
-    if re.search(
-        r"Failed to establish a new connection|Connection refused|Name or service not known|NewConnectionError", said
-    ):
+    # "from versions: none" for a version that exists: the index did not answer.
+    if re.search(r"new connection|Connection refused|Name or service not known|from versions: none", said, re.IGNORECASE):
         raise SetupError(
-            "No network: the package index cannot be reached. Connect (or set pip's proxy) and run the command again."
+            "No network: the package index cannot be reached. Connect (or set pip's proxy), then run the command again.\n"
+            + said.strip().splitlines()[-1]
         )
     raise SetupError("pip failed; its last lines:\n" + "\n".join(said.strip().splitlines()[-12:]))
 
