@@ -12,7 +12,7 @@ from toyworld.world import Scene, draw
 
 from tools.client import ComfyClient, WorkflowError
 from tools.demo import node_titled, saved
-from tools.environment import link_pack
+from tools.environment import HOST, link_pack
 from tools.examples import EXAMPLE_PICTURE, EXAMPLES, diffedit, time_edit
 from tools.host import comfyui_path
 from tools.server import ComfyServer
@@ -22,7 +22,7 @@ from tools.workflow import ui_workflow
 
 def start(tmp_path: Path) -> tuple[ComfyServer, ComfyClient]:
     link_pack(comfyui_path())
-    server = ComfyServer(comfyui_path(), Path(sys.executable))
+    server = ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[HOST / "ComfyUI" / "models" / "checkpoints"])
     server.start()
     client = ComfyClient(server.url)
     picture = draw(np.random.RandomState(3), Scene("rose", "red"))

@@ -16,10 +16,9 @@ from toyworld.unet import UNet
 from toyworld.words import token_ids, vocabulary
 from toyworld.world import Scene, draw, random_scene
 
-from tools.environment import TOY_CHECKPOINT
-from tools.host import comfyui_path
+from tools.environment import HOST, TOY_CHECKPOINT
 
-CHECKPOINT = comfyui_path() / "models" / "checkpoints" / TOY_CHECKPOINT
+CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
 
 
 @pytest.fixture(scope="module")
