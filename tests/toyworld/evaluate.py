@@ -13,6 +13,7 @@ from tools.host import load_host
 
 load_host()
 
+from .build import load_text_encoder, load_unet  # noqa: E402
 from .host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 from .judge import judge  # noqa: E402
 from .train import Settings  # noqa: E402
@@ -89,7 +90,7 @@ def narrow_equals_checkpoint(narrow: Sampler, full: Sampler, scenes: list[Scene]
 
 CARD = """# The toy world's model
 
-A text-to-image model of our own: {parameters} trained parameters, {size:.1f} MB, in SD 1.5 checkpoint format after
+A text-to-image model of our own: {parameters} trained parameters (UNet and text encoder), {size:.1f} MB, in SD 1.5 checkpoint format after
 `python -m toyworld.build` has added the zeros that the host's shapes ask for. It is a toy, made to measure edits on: its
 training (dropping text rows, see `drop_rows`) favours methods that edit what single text rows mean.
 
@@ -126,7 +127,7 @@ def main() -> None:
     weights = list((FOLDER / "weights").glob("*.safetensors"))
     settings = Settings()
     card = CARD.format(
-        parameters=f"{sum(p.numel() for p in narrow.toy.model.model.diffusion_model.parameters()):,}",
+        parameters=f"{sum(p.numel() for p in [*load_unet().parameters(), *load_text_encoder().parameters()]):,}",
         size=sum(path.stat().st_size for path in weights) / 1e6,
         objects=len(OBJECTS),
         assumed=", ".join(f"{noun} {colour}" for noun, colour in ASSUMED_COLOUR.items()),

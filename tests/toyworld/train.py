@@ -182,12 +182,8 @@ def train_decoder(data: Dataset, run: Path, s: Settings) -> nn.Module:
     torch.manual_seed(s.seed)
     decoder = new_decoder().to(memory_format=torch.channels_last)
     average = copy.deepcopy(decoder).requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        decoder.parameters(), s.decoder_rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, s.decoder_rate, total_steps=s.decoder_steps, pct_start=0.08
-    )
+    optimizer = torch.optim.AdamW(decoder.parameters(), s.decoder_rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, s.decoder_rate, total_steps=s.decoder_steps, pct_start=0.08)
     parts = {"live": decoder, "average": average, "optimizer": optimizer, "schedule": schedule}
     done = 0
     if path.exists():
@@ -195,9 +191,7 @@ def train_decoder(data: Dataset, run: Path, s: Settings) -> nn.Module:
         done = stored["done"]
         for name, part in parts.items():
             part.load_state_dict(stored[name])
-    for step in (
-        bar := trange(done, s.decoder_steps, initial=done, total=s.decoder_steps, desc="decoder", mininterval=5)
-    ):
+    for step in (bar := trange(done, s.decoder_steps, initial=done, total=s.decoder_steps, desc="decoder", mininterval=5)):
         reseed(s.seed + 2, step)
         target = data.pictures[torch.randint(len(data.pictures), (s.decoder_batch,))].float() / 255
         latents = encode(target)

@@ -182,9 +182,7 @@ class UNet(nn.Module):
         self.output_blocks = nn.ModuleList()
         for depth in reversed(range(len(active))):
             for last in (False, True):
-                block = level(
-                    ResBlock(width, active[depth], time_axis, skips.pop()), active[depth], transformers[depth]
-                )
+                block = level(ResBlock(width, active[depth], time_axis, skips.pop()), active[depth], transformers[depth])
                 width = active[depth]
                 if last and depth > 0:
                     block.append(Upsample(width, active[depth - 1]))

@@ -150,9 +150,7 @@ def _draw_shape(canvas: ImageDraw.ImageDraw, noun: str, cx: float, cy: float, r:
             c, s = math.cos(0.7), math.sin(0.7)
             polygon([(x * c - y * s, x * s + y * c) for x, y in outline])
         case "car":
-            polygon(
-                [(-1, 0.1), (-0.6, 0.02), (-0.4, -0.45), (0.35, -0.45), (0.62, 0.02), (1, 0.1), (1, 0.42), (-1, 0.42)]
-            )
+            polygon([(-1, 0.1), (-0.6, 0.02), (-0.4, -0.45), (0.35, -0.45), (0.62, 0.02), (1, 0.1), (1, 0.42), (-1, 0.42)])
             ellipse(-0.75, 0.2, -0.25, 0.7)
             ellipse(0.25, 0.2, 0.75, 0.7)
         case "house":
