@@ -90,7 +90,8 @@ def narrow_equals_checkpoint(narrow: Sampler, full: Sampler, scenes: list[Scene]
 
 CARD = """# The toy world's model
 
-A text-to-image model of our own: {parameters} trained parameters (UNet and text encoder), {size:.1f} MB, in SD 1.5 checkpoint format after
+A text-to-image model of our own: {parameters} trained parameters (UNet and text encoder), {size:.1f} MB, in SD 1.5
+checkpoint format after
 `python -m toyworld.build` has added the zeros that the host's shapes ask for. It is a toy, made to measure edits on: its
 training (dropping text rows, see `drop_rows`) favours methods that edit what single text rows mean.
 
