@@ -95,8 +95,7 @@ class TimeBench:
             }
             rows.append({"pair": f"{pair.source} -> {pair.destination}", **got})
         means = {
-            kind: float(np.mean([np.mean(row[kind]) for row in rows]))
-            for kind in ("efficacy", "generality", "specificity")
+            kind: float(np.mean([np.mean(row[kind]) for row in rows])) for kind in ("efficacy", "generality", "specificity")
         }
         return Score(**means, by_pair=rows)
 

@@ -3,6 +3,17 @@
 from .ddim_invert import DDIMInvert
 from .diffedit_mask import DiffEditMask
 from .masked_latent_sample import MaskedLatentSample
+from .time_apply_edit import TIMEApplyEdit
+from .time_compute_edit import TIMEComputeEdit
+from .time_edit_conditioning import TIMEEditConditioning
 from .time_edit_model import TIMEEditModel
 
-NODES = (TIMEEditModel, DiffEditMask, DDIMInvert, MaskedLatentSample)
+NODES = (
+    TIMEEditModel,
+    TIMEComputeEdit,
+    TIMEApplyEdit,
+    TIMEEditConditioning,
+    DiffEditMask,
+    DDIMInvert,
+    MaskedLatentSample,
+)

@@ -1,9 +1,7 @@
 from comfy_api.latest import io, ui
 
-from ..time_core.adapter import apply_edit
-from ..time_core.edit import build_edit
-from ..time_core.projections import cross_attention_keys
-from ..time_core.prompts import parse_lines, parse_pairs
+from ..time_core.adapter import apply_edit, projections_for
+from . import time_inputs
 from .sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -22,32 +20,9 @@ class TIMEEditModel(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model to edit. LoRAs may come before or after this node."),
                 io.Clip.Input("clip", tooltip="The text encoder whose embeddings the model reads."),
-                io.String.Input(
-                    "source",
-                    multiline=True,
-                    default="A pack of roses",
-                    tooltip="The prompt whose assumption is wrong. One prompt a line; all lines are edited together.",
-                ),
-                io.String.Input(
-                    "destination",
-                    multiline=True,
-                    default="A pack of blue roses",
-                    tooltip="What the source should mean: the same words in the same order, with others inserted. "
-                    "Line i belongs to line i of source.",
-                ),
-                io.Float.Input(
-                    "lamb",
-                    display_name="lambda",
-                    default=0.1,
-                    min=1e-6,
-                    max=1e6,
-                    step=0.01,
-                    round=False,
-                    tooltip="How firmly the weights are held where they are. "
-                    "Less: a complete edit that reaches further. "
-                    "More: a weaker edit that disturbs other prompts less. "
-                    "Published value 0.1; useful range 0.01 to 10000.",
-                ),
+                time_inputs.source(),
+                time_inputs.destination(),
+                time_inputs.lamb(),
                 io.Float.Input(
                     "strength",
                     default=1.0,
@@ -56,21 +31,12 @@ class TIMEEditModel(io.ComfyNode):
                     step=0.05,
                     tooltip="Scales the finished edit: 0 is the original model, 1 the full edit.",
                 ),
-                io.Boolean.Input("edit_keys", default=True, tooltip="Edit the key projections."),
-                io.Boolean.Input("edit_values", default=True, tooltip="Edit the value projections."),
-                io.String.Input(
-                    "augmentations",
-                    multiline=True,
-                    default="A photo of \nAn image of \nA picture of ",
-                    tooltip="Beginnings, one a line, that are put before source and destination, so that the edit "
-                    "holds in other sentences too. Empty: only the prompts themselves.",
-                ),
-                io.String.Input(
-                    "preserve",
-                    multiline=True,
-                    default="",
-                    tooltip="Prompts, one a line, whose meaning must stay. Do not list what the edit is meant to change.",
-                ),
+                time_inputs.edit_keys(),
+                time_inputs.edit_values(),
+                time_inputs.augmentations(),
+                time_inputs.preserve(),
+                *time_inputs.choices(),
+                time_inputs.where(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The edited model."),
@@ -81,12 +47,9 @@ class TIMEEditModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, model, clip, source, destination, lamb, strength, edit_keys, edit_values, augmentations, preserve
-    ) -> io.NodeOutput:
-        pairs = parse_pairs(source, destination)
-        edit = build_edit(clip, pairs, lamb, parse_lines(augmentations), parse_lines(preserve))
-        edited = apply_edit(model, edit, strength, edit_keys, edit_values)
-        names = cross_attention_keys(model, edit.text_width).chosen(edit_keys, edit_values)
-        summary = f"{len(names)} projections edited at strength {strength:g}\n{edit.summary()}"
-        return io.NodeOutput(edited, edit, ui=ui.PreviewText(summary))
+    def execute(cls, model, clip, strength, where=time_inputs.CROSS_ATTENTION, **settings) -> io.NodeOutput:
+        edit = time_inputs.compute(clip, model, where, **settings)
+        edited = apply_edit(model, edit, strength, where)
+        count = len(projections_for(model, edit, where))
+        summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}"
+        return io.NodeOutput(edited, edit, ui={**ui.PreviewText(summary).as_dict(), "time_edit": [edit.report()]})

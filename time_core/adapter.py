@@ -8,8 +8,9 @@ from comfy.model_management import cast_to_device
 from comfy.model_patcher import ModelPatcher
 from comfy.weight_adapter import WeightAdapterBase
 
-from .edit import TimeEdit
-from .projections import cross_attention_keys
+from .projections import cross_attention, text_entry
+from .reading import Projection
+from .time_edit import TimeEdit
 
 
 class TimeAdapter(WeightAdapterBase):
@@ -61,23 +62,42 @@ class TimeAdapter(WeightAdapterBase):
         return cast_to_device(left, device, torch.float32), cast_to_device(right, device, torch.float32)
 
 
-def apply_edit(
-    model: ModelPatcher, edit: TimeEdit, strength: float = 1.0, edit_keys: bool = True, edit_values: bool = True
-) -> ModelPatcher:
-    """A clone of `model` with the edit on its keys, values or both; `model` stays as it is.
+ROUTES = ("auto", "weights", "text")
 
-    At strength 0 the clone carries no patch. Raises ValueError if neither keys nor values are chosen, if `strength` is
-    not finite, or if the model has no projections that fit the edit.
+
+def apply_edit(
+    model: ModelPatcher,
+    edit: TimeEdit,
+    strength: float = 1.0,
+    where: str = "cross-attention",
+    route: str = "auto",
+) -> ModelPatcher:
+    """A clone of `model` with the edit on the projections that it is for; `model` stays as it is.
+
+    At strength 0 the clone carries no patch. Raises ValueError if `strength` is not finite, or as `projections_for`.
     """
     if not math.isfinite(strength):
         raise ValueError(f"strength is {strength}; it must be a finite number, such as 1.")
-    names = cross_attention_keys(model, edit.text_width).chosen(edit_keys, edit_values)
+    keys = [projection.patch_key for projection in projections_for(model, edit, where)]
     clone = model.clone()
     if strength == 0:
         return clone
     adapter = TimeAdapter(set(), (edit.left, edit.right))
-    accepted = clone.add_patches(dict.fromkeys(names, adapter), strength)
-    refused = sorted(set(names) - set(accepted))
-    if refused:
-        raise ValueError(f"The model refused the edit of {len(refused)} of {len(names)} projections, first {refused[0]!r}.")
+    accepted = clone.add_patches(dict.fromkeys(keys, adapter), strength)
+    if len(accepted) < len(keys):
+        raise ValueError(f"The model refused the edit of {len(keys) - len(accepted)} of {len(keys)} projections.")
     return clone
+
+
+def projections_for(model: ModelPatcher, edit: TimeEdit, where: str = "cross-attention") -> tuple[Projection, ...]:
+    """The projections of `model` that `edit` is for.
+
+    Raises ValueError if the model has none, reads text of another width, or has another text projector than the edit.
+    """
+    reading = text_entry(model) if where == "text entry layer" else cross_attention(model)
+    if reading.width != edit.text_width:
+        raise ValueError(
+            f"The model ({type(model.model).__name__}) reads text of width {reading.width}, but the edit's text encoder "
+            f"gives {edit.text_width}; use the text encoder that belongs to the model."
+        )
+    return reading.chosen(edit.settings.edit_keys, edit.settings.edit_values, edit.settings.layers)

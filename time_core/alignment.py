@@ -1,98 +1,213 @@
-"""Which position of the destination prompt says what a position of the source prompt says.
+"""Which row of the destination prompt a row of the source prompt is to become.
 
-The source's tokens must occur in the destination in their order, with others inserted between them. Where they fit in
-several ways, the placement torn into the fewest pieces is taken, and among equals the leftmost. Wherever a prompt can
-be placed in one way only, that is the authors' greedy placement (Orgad et al., ICCV 2023, arXiv 2303.08084).
+- "inserted words" (the paper's): the source's words occur in the destination in their order, with others inserted.
+  Where they fit in several ways, the placement that displaces the fewest words is taken: a word is displaced if it no
+  longer follows the word that it follows in the source. Among equals the leftmost is taken. Wherever a prompt can be
+  placed in one way only, that is the authors' greedy placement (Orgad et al., ICCV 2023, arXiv 2303.08084).
+- "replaced words": words that both prompts share are placed on one another, and what stands between them instead: "a
+  dog" -> "a cat" places dog on cat. Where the destination has nothing instead, the row stays out of the equations.
+- "whole prompt": no word is placed; end and padding, which sum the prompt up, carry the change, as in ReFACT's
+  comparison for prompts without common words (arXiv 2306.00738, appendix).
+
+Begin falls on begin and end on end; behind the end the padding follows in order, and the last row repeats where the
+destination's padding is shorter. In prompts of several chunks each chunk's begin, end and padding fall on that chunk's,
+the last chunk's on the last chunk's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from .text import Chunk, Track
 
 IMPOSSIBLE = 10**6
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Token ids include begin and end, not the padding.
+    """An alignment to look at: begin, words and end of both prompts, without the padding.
 
-    `positions[i]` is the destination row that source row i is to become, for every row of the text encoder's output;
-    `inserted` are the destination positions that no source token is placed on.
+    `source` and `destination` are the tokens as text, `source_kinds` and `destination_kinds` say "word" or "special",
+    `pairs` are positions (source, destination) in these. `alternatives` counts the other placements that are as good.
     """
 
-    source_tokens: tuple[int, ...]
-    destination_tokens: tuple[int, ...]
-    positions: tuple[int, ...]
-    inserted: tuple[int, ...]
+    encoder: str
+    source: tuple[str, ...]
+    destination: tuple[str, ...]
+    source_kinds: tuple[str, ...]
+    destination_kinds: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...]
+    alternatives: int = 0
+
+    @property
+    def inserted(self) -> tuple[str, ...]:
+        """The destination's words that no word of the source is placed on."""
+        return _unpaired(self.destination, self.destination_kinds, {there for _, there in self.pairs})
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The source's words that are placed on no word of the destination."""
+        return _unpaired(self.source, self.source_kinds, {here for here, _ in self.pairs})
 
 
-def align(
-    source_tokens: Sequence[int],
-    destination_tokens: Sequence[int],
+@dataclass(frozen=True)
+class Placement:
+    """`rows` are pairs (source row, destination row) of two tracks; `alternatives` as in `Alignment`."""
+
+    rows: tuple[tuple[int, int], ...]
+    alternatives: int = 0
+
+
+def place(
+    source: Track,
+    destination: Track,
+    source_keys: Sequence[Hashable],
+    destination_keys: Sequence[Hashable],
     source_words: Sequence[str],
-    articles: tuple[int, int],
-    length: int = 77,
-) -> Alignment:
-    """Align two prompts for an encoder of `length` rows.
+    mode: str = "inserted words",
+    inserted: Sequence[bool] | None = None,
+) -> Placement:
+    """Place the rows of `source` on rows of `destination`; `mode` is one of the module's three.
 
     Args:
-        source_tokens, destination_tokens: ids with begin and end, without padding; at most `length`.
-        source_words: for every source token the word that it is part of, for the error message.
-        articles: the ids of "a" and "an", which count as one word ("an attendant" -> "a female attendant").
+        source_keys, destination_keys: one for every word token; tokens of equal keys are the same word.
+        source_words: for every source row the word that it is part of, for the error message.
+        inserted: for every word token of the destination whether the user marked it as inserted; the placement is then
+            given and not searched for.
 
     Raises ValueError naming the first source word that has no place in the destination.
     """
-    source = _one_article(source_tokens, articles)
-    destination = _one_article(destination_tokens, articles)
-    unmatched = _first_unmatched(source, destination)
-    if unmatched is not None:
-        raise ValueError(
-            f"destination has no place for the word {source_words[unmatched]!r} of source; "
-            "destination must hold the source's words in their order, with others inserted."
-        )
-    placed = _fewest_pieces(source, destination)
-    end = placed[-1] + 1
-    # Behind the end token the padding follows in order; the shorter source's last rows share the last destination row.
-    positions = (placed + list(range(end, length)) + [length - 1] * length)[:length]
+    here, there = source.word_rows, destination.word_rows
+    alternatives = 0
+    if mode == "whole prompt":
+        words = []
+    elif inserted is not None:
+        words = _marked(source_keys, destination_keys, inserted)
+    elif mode == "replaced words":
+        words = _replaced(source_keys, destination_keys)
+    else:
+        unmatched = _first_unmatched(source_keys, destination_keys)
+        if unmatched is not None:
+            raise ValueError(
+                f"destination has no place for the word {source_words[here[unmatched]]!r} of source; destination must "
+                "hold the source's words in their order, with others inserted. To replace words, set alignment to "
+                '"replaced words"; for another text altogether, to "whole prompt".'
+            )
+        places, alternatives = _fewest_displaced(source_keys, destination_keys)
+        words = list(enumerate(places))
+    rows = [(here[i], there[j]) for i, j in words]
+    for number, chunk in enumerate(source.chunks):
+        last = number + 1 == len(source.chunks)
+        onto = destination.chunks[-1 if last else min(number, len(destination.chunks) - 1)]
+        rows += _frame(chunk, onto)
+    return Placement(tuple(sorted(rows)), alternatives)
+
+
+def last_word(source: Track, destination: Track) -> Placement:
+    """The source's last token on the destination's, and nothing else, as UCE edits (arXiv 2308.14761)."""
+    return Placement(((source.word_rows[-1], destination.word_rows[-1]),))
+
+
+def restrict(placement: Placement, source: Track, tokens: str) -> Placement:
+    """The rows that carry the edit if `tokens` is "all" or "without padding"."""
+    if tokens == "all":
+        return placement
+    padding = {row for chunk in source.chunks for row in range(chunk.tail + 1, chunk.stop)}
+    return Placement(tuple(pair for pair in placement.rows if pair[0] not in padding), placement.alternatives)
+
+
+def describe(
+    placement: Placement, source: Track, destination: Track, source_pieces: Sequence[str], destination_pieces: Sequence[str]
+) -> Alignment:
+    """The placement as an `Alignment`; the pieces are the tokens of all rows as text."""
+    shown = [_without_padding(track) for track in (source, destination)]
+    here, there = ({row: position for position, row in enumerate(rows)} for rows in shown)
+    words = [set(track.word_rows) for track in (source, destination)]
     return Alignment(
-        source_tokens=tuple(source_tokens),
-        destination_tokens=tuple(destination_tokens),
-        positions=tuple(positions),
-        inserted=tuple(sorted(set(range(end)) - set(placed))),
+        encoder=source.encoder,
+        source=tuple(source_pieces[row] for row in shown[0]),
+        destination=tuple(destination_pieces[row] for row in shown[1]),
+        source_kinds=tuple("word" if row in words[0] else "special" for row in shown[0]),
+        destination_kinds=tuple("word" if row in words[1] else "special" for row in shown[1]),
+        pairs=tuple((here[i], there[j]) for i, j in placement.rows if i in here and j in there),
+        alternatives=placement.alternatives,
     )
 
 
-def _one_article(tokens: Sequence[int], articles: tuple[int, int]) -> list[int]:
-    a, an = articles
-    return [a if token == an else token for token in tokens]
+def _without_padding(track: Track) -> list[int]:
+    return [row for chunk in track.chunks for row in range(chunk.start, min(chunk.tail + 1, chunk.stop))]
 
 
-def _first_unmatched(source: list[int], destination: list[int]) -> int | None:
+def _unpaired(pieces: Sequence[str], kinds: Sequence[str], paired: set[int]) -> tuple[str, ...]:
+    return tuple(piece for i, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)) if kind == "word" and i not in paired)
+
+
+def _frame(chunk: Chunk, onto: Chunk) -> list[tuple[int, int]]:
+    """Begin on begin, counted from the words back, since padding may stand in front; end on end, and what follows it."""
+    begin = [(row, max(onto.words - (chunk.words - row), onto.start)) for row in range(chunk.start, chunk.words)]
+    end = [(row, min(onto.tail + row - chunk.tail, onto.stop - 1)) for row in range(chunk.tail, chunk.stop)]
+    return begin + end
+
+
+def _first_unmatched(source: Sequence[Hashable], destination: Sequence[Hashable]) -> int | None:
     start = 0
     for i, token in enumerate(source):
         if token not in destination[start:]:
             return i
-        start = destination.index(token, start) + 1
+        start += destination[start:].index(token) + 1
     return None
 
 
-def _fewest_pieces(source: list[int], destination: list[int]) -> list[int]:
-    """Positions of `source` as a subsequence of `destination` with the fewest breaks, leftmost among equals."""
+def _fewest_displaced(source: Sequence[Hashable], destination: Sequence[Hashable]) -> tuple[list[int], int]:
+    """Positions of `source` as a subsequence of `destination` with the fewest breaks, leftmost, and the number of others.
+
+    A break is a place where the next token does not follow directly; the prompts' begins and ends count as tokens.
+    """
     columns = len(destination)
-    # breaks[i][j]: the fewest breaks in placing source[i:] if source[i] stands on j; filled from the end.
-    breaks = [[IMPOSSIBLE] * (columns + 1) for _ in source]
+    # best[i][j] = (fewest breaks, in how many ways) of placing source[i:] if source[i] stands on j; the end, at
+    # `columns`, closes the prompt. Filled from the end.
+    best = [[(IMPOSSIBLE, 0)] * (columns + 1) for _ in source]
+    best.append([(IMPOSSIBLE, 0)] * columns + [(0, 1)])
     for i in reversed(range(len(source))):
-        cheapest_later = IMPOSSIBLE  # over every place of source[i + 1] to the right of j + 1
+        later = (IMPOSSIBLE, 0)  # over every place of source[i + 1] to the right of j + 1
         for j in reversed(range(columns)):
-            if i + 1 == len(source):
-                rest = 0
-            else:
-                rest = min(breaks[i + 1][j + 1], cheapest_later + 1)
-                cheapest_later = min(cheapest_later, breaks[i + 1][j + 1])
+            direct = best[i + 1][j + 1]
             if source[i] == destination[j]:
-                breaks[i][j] = rest
+                best[i][j] = _cheaper(direct, (later[0] + 1, later[1]))
+            later = _cheaper(later, direct)
     positions: list[int] = []
-    for row in breaks:
+    ways = 1
+    for i, row in enumerate(best[:-1]):
         start = positions[-1] + 1 if positions else 0
-        costs = {j: row[j] + (j != start) for j in range(start, columns)}
+        costs = {j: row[j][0] + (j != start) for j in range(start, columns)}
         positions.append(min(costs, key=costs.get))
-    return positions
+        if i == 0:
+            ways = sum(row[j][1] for j, cost in costs.items() if cost == costs[positions[0]])
+    return positions, ways - 1
+
+
+def _cheaper(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
+    if first[0] == second[0]:
+        return first[0], first[1] + second[1]
+    return min(first, second)
+
+
+def _replaced(source: Sequence[Hashable], destination: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Equal runs on one another; of a replaced run the last tokens pair up, and earlier ones fall on the run's first."""
+    words: list[tuple[int, int]] = []
+    for kind, i1, i2, j1, j2 in SequenceMatcher(None, source, destination, autojunk=False).get_opcodes():
+        if kind == "equal":
+            words += zip(range(i1, i2), range(j1, j2), strict=True)
+        elif kind == "replace":
+            words += [(i, max(j2 - (i2 - i), j1)) for i in range(i1, i2)]
+    return words
+
+
+def _marked(source: Sequence[Hashable], destination: Sequence[Hashable], inserted: Sequence[bool]) -> list[tuple[int, int]]:
+    places = [j for j, is_inserted in enumerate(inserted) if not is_inserted]
+    if [destination[j] for j in places] != list(source):
+        raise ValueError(
+            "destination without the words in [brackets] is not source; put exactly the inserted words into [brackets], "
+            "or leave the brackets out to have the words placed by themselves."
+        )
+    return list(enumerate(places))

@@ -1,151 +1,205 @@
 """From prompts to a finished edit, the value on the TIME_EDIT socket."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
 
-from . import solve, text
-from .alignment import Alignment, align
-from .prompts import augment
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """What the solve knows about an edit. Ratios are explained at the function of the same name in `solve`."""
-
-    rows: int
-    changed_rows: int
-    rank: int
-    condition: float
-    fit_residual: float
-    edit_size: float
-    empty_leak: float
-
-
-@dataclass(frozen=True, eq=False)
-class TimeEdit:
-    """W' = W (I + left @ right.T) for every key and value projection W that reads `text_width`-wide text.
-
-    `left` and `right` are (text_width, rank) float32 on the CPU; they hold nothing of the model, so an edit fits every
-    model with the same text encoder. `alignments` are those of the pairs in order, each followed by its augmentations;
-    `inserted` are, per pair, the words that the destination adds.
-    """
-
-    left: torch.Tensor
-    right: torch.Tensor
-    pairs: tuple[tuple[str, str], ...]
-    lamb: float
-    augmentations: tuple[str, ...]
-    preserve: tuple[str, ...]
-    alignments: tuple[Alignment, ...]
-    inserted: tuple[str, ...]
-    diagnostics: Diagnostics
-
-    @property
-    def text_width(self) -> int:
-        return self.left.shape[0]
-
-    def summary(self) -> str:
-        """The edit and how well it went, in a few lines."""
-        d = self.diagnostics
-        lines = [f"{old} -> {new} (adds: {words})" for (old, new), words in zip(self.pairs, self.inserted, strict=True)]
-        lines += [f"kept: {prompt}" for prompt in self.preserve]
-        lines += [
-            f"lambda {self.lamb:g}, {d.changed_rows} of {d.rows} token rows change",
-            f"fit residual {d.fit_residual:.3g} (0: the source now means the destination; 1: as before)",
-            f"leak on the empty prompt {d.empty_leak:.3g}",
-            f"rank {d.rank}, size {d.edit_size:.3g} of the weights, condition number {d.condition:.2g}",
-        ]
-        return "\n".join(lines)
+from . import solve
+from .alignment import Alignment, Placement, describe, last_word, place, restrict
+from .prompts import augment, plain, segments
+from .text import Text, TextReader, Track
+from .time_edit import Diagnostics, Kept, Pair, Settings, TimeEdit
 
 
 def build_edit(
-    clip: Any,
-    pairs: tuple[tuple[str, str], ...],
-    lamb: float,
-    augmentations: tuple[str, ...] = (),
-    preserve: tuple[str, ...] = (),
+    reader: TextReader,
+    pairs: tuple[Pair, ...],
+    settings: Settings = Settings(),  # noqa: B008, it is frozen
+    preserve: tuple[Kept, ...] = (),
+    step: Callable[[], None] = lambda: None,
 ) -> TimeEdit:
-    """Solve all pairs in one system (equation 5 of arXiv 2303.08084, with the authors' alignment of token rows).
+    """Solve all pairs in one system (equation 5 of arXiv 2303.08084).
 
     Args:
-        clip: the host's CLIP, with one text encoder of 77 rows.
-        pairs: (source, destination) prompts.
-        lamb: the ridge, > 0; the paper uses 0.1.
-        augmentations: beginnings that are put before source and destination as further rows.
-        preserve: prompts whose rows are kept (c* = c).
+        reader: the text encoder, and the model's own projector where there is one.
+        pairs: at least one. Beyond the encoding of their prompts, time and memory depend on the width alone.
+        step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
-    the edit changes, or text.tokenize or solve.edit_factors object.
+    the edit changes, or the reader, the alignment or solve.System object.
     """
-    solve.check_lambda(lamb)
-    texts = [
-        (old, new)
-        for pair in pairs
-        for old, new in zip(augment(pair[0], augmentations), augment(pair[1], augmentations), strict=True)
-    ]
-    articles = text.articles(clip)
-    alignments = tuple(_align(clip, old, new, articles) for old, new in texts)
-    _check_preserved(clip, preserve, {alignment.source_tokens for alignment in alignments})
+    solve.check_lambda(settings.lamb)
+    _check_before_encoding(reader, pairs, settings, preserve)
 
-    sources, destinations = [], []
-    for (old, new), alignment in zip(texts, alignments, strict=True):
-        source, destination = text.encode(clip, old), text.encode(clip, new)[list(alignment.positions)]
-        if not solve.changed_rows(source, destination).any():
+    system = solve.System(_read(reader, "", step).rows.shape[1])
+    bare: list[tuple[torch.Tensor, torch.Tensor]] = []
+    alignments = []
+    for pair, source_prompt, destination_prompt in _texts(pairs, settings):
+        source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
+        placements = _place(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
+        here, there = _gather(source, destination, placements)
+        if not solve.changed_rows(here, there).any():
             raise ValueError(
-                f"source {old!r} and destination {new!r} mean the same to this text encoder, so there is nothing to "
-                "edit; let destination say something else."
+                f"source {source.prompt!r} and destination {destination.prompt!r} mean the same to this text encoder in "
+                "the rows that carry the edit, so there is nothing to edit; let destination say something else."
             )
-        sources.append(source)
-        destinations.append(destination)
-    kept = [text.encode(clip, prompt) for prompt in preserve]
-    source, destination = torch.cat(sources + kept), torch.cat(destinations + kept)
+        system.add(here, there, pair.weight)
+        if source_prompt == pair.source:
+            alignments.append(_describe(reader, source.units, destination.units, placements))
+            bare.append((here, there))
+        if system.folded:
+            bare = []
+    kept = solve.System(system.width) if preserve or settings.preserve_empty else None
+    for prompt, weight in _kept(preserve, settings):
+        rows = _kept_rows(_read(reader, prompt, step), settings)
+        system.add(rows, rows, weight)
+        kept.add(rows, rows)
 
-    left, right = (
-        factor.to(torch.float32).contiguous() for factor in solve.low_rank(*solve.edit_factors(source, destination, lamb))
-    )
+    lamb = settings.lamb * (system.mean_square if settings.relative else 1.0)
+    left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*system.solve(lamb)))
+    p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
     return TimeEdit(
         left=left,
         right=right,
         pairs=tuple(pairs),
-        lamb=lamb,
-        augmentations=tuple(augmentations),
         preserve=tuple(preserve),
-        alignments=alignments,
-        inserted=tuple(_inserted(clip, alignment) for alignment in alignments[:: 1 + len(augmentations)]),
-        diagnostics=_diagnose(clip, source, destination, lamb, left.double(), right.double()),
+        settings=settings,
+        fingerprint=reader.fingerprint,
+        alignments=tuple(alignments),
+        diagnostics=Diagnostics(
+            rows=system.rows,
+            changed_rows=system.changed,
+            lamb=lamb,
+            rank=left.shape[1],
+            condition=system.condition(lamb),
+            fit_residual=system.fit_residual(*p),
+            edit_size=solve.edit_size(*p),
+            empty_leak=solve.leak(reader.empty.rows, *p),
+            preserve_leak=None if kept is None else kept.leak(*p),
+            fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in bare),
+        ),
     )
 
 
-def _align(clip: Any, old: str, new: str, articles: tuple[int, int]) -> Alignment:
-    source, destination = text.tokenize(clip, old), text.tokenize(clip, new)
+def steps(pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> int:
+    """How many prompts `build_edit` encodes one by one."""
+    return 1 + 2 * len(pairs) * (1 + len(settings.augmentations)) + len(preserve) + settings.preserve_empty
+
+
+def _texts(pairs: tuple[Pair, ...], settings: Settings) -> Iterator[tuple[Pair, str, str]]:
+    """Every pair by itself, then behind each of the beginnings; brackets are still in the destination."""
+    for pair in pairs:
+        sources, destinations = (augment(text, settings.augmentations) for text in (pair.source, pair.destination))
+        for source, destination in zip(sources, destinations, strict=True):
+            yield pair, source, destination
+
+
+def _kept(preserve: tuple[Kept, ...], settings: Settings) -> Iterator[tuple[str, float]]:
+    for kept in preserve:
+        yield kept.prompt, kept.weight
+    if settings.preserve_empty:
+        yield "", 1.0
+
+
+def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
+    step()
+    return reader.read(prompt) if prompt else reader.empty
+
+
+def _check_before_encoding(reader: TextReader, pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> None:
+    """What can be found wrong by the tokens alone."""
+    edited = set()
+    for _, source_prompt, destination_prompt in _texts(pairs, settings):
+        source, destination = (
+            tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
+        )
+        _place(reader, source, destination, (source_prompt, destination_prompt), settings)
+        edited.add(tuple(track.ids for _, (track,) in source))
+    for kept in preserve:
+        if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
+            raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
+
+
+Units = tuple[tuple[int, tuple[Track, ...]], ...]
+Placed = list[tuple[int, int, tuple[Placement, ...]]]  # first row of source and of destination, one placement a track
+
+
+def _place(reader: TextReader, sources: Units, destinations: Units, prompts: tuple[str, str], settings: Settings) -> Placed:
+    """Placements of every unit's tracks. Side by side they share rows, so they must agree."""
+    placed = []
+    for (first, source_tracks), (onto, destination_tracks) in zip(sources, destinations, strict=True):
+        placements = tuple(
+            _place_track(reader, source, destination, prompts, settings)
+            for source, destination in zip(source_tracks, destination_tracks, strict=True)
+        )
+        if len({placement.rows for placement in placements}) > 1:
+            names = " and ".join(track.encoder for track in source_tracks)
+            raise ValueError(
+                f"The text encoders {names} place the words of {prompts[0]!r} in {prompts[1]!r} differently; mark the "
+                "inserted words by [brackets]."
+            )
+        placed.append((first, onto, placements))
+    return placed
+
+
+def _place_track(
+    reader: TextReader, source: Track, destination: Track, prompts: tuple[str, str], settings: Settings
+) -> Placement:
     try:
-        return align(source, destination, text.token_words(clip, source), articles, length=text.ROWS)
+        if not (source.word_rows and destination.word_rows):
+            raise ValueError("source or destination has no words; write prompts.")
+        if settings.tokens == "last word":
+            return last_word(source, destination)
+        placement = place(
+            source,
+            destination,
+            reader.keys(source),
+            reader.keys(destination),
+            reader.words(source),
+            settings.alignment,
+            _inserted(reader, destination, prompts[1]),
+        )
     except ValueError as error:
-        raise ValueError(f"{old!r} -> {new!r}: {error}") from None
+        raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
+    return restrict(placement, source, settings.tokens)
 
 
-def _check_preserved(clip: Any, preserve: tuple[str, ...], edited: set[tuple[int, ...]]) -> None:
-    for prompt in preserve:
-        if text.tokenize(clip, prompt) in edited:
-            raise ValueError(f"preserve lists {prompt!r}, which source asks to change; remove it from one of them.")
+def _inserted(reader: TextReader, destination: Track, prompt: str) -> list[bool] | None:
+    """Which word tokens of the destination stand in [brackets]; None if there are no brackets."""
+    marked = segments(prompt)
+    if marked is None:
+        return None
+    flags = []
+    for text, inserted in marked:
+        track = next(track for track in reader.tracks(text) if track.encoder == destination.encoder)
+        flags += [inserted] * len(track.word_rows)
+    if len(flags) != len(destination.word_rows):
+        raise ValueError("the [brackets] in destination must stand around whole words, with blanks outside.")
+    return flags
 
 
-def _inserted(clip: Any, alignment: Alignment) -> str:
-    return text.decode(clip, [alignment.destination_tokens[position] for position in alignment.inserted])
+def _gather(source: Text, destination: Text, placed: Placed) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows that carry the edit, (m, d) of the source and the destination's that they shall become."""
+    rows = [(first + i, onto + j) for first, onto, placements in placed for i, j in placements[0].rows]
+    return source.rows[[i for i, _ in rows]], destination.rows[[j for _, j in rows]]
 
 
-def _diagnose(
-    clip: Any, source: torch.Tensor, destination: torch.Tensor, lamb: float, left: torch.Tensor, right: torch.Tensor
-) -> Diagnostics:
-    """`left` and `right` are the factors as rounded, so that the numbers describe what the model gets."""
-    return Diagnostics(
-        rows=source.shape[0],
-        changed_rows=int(solve.changed_rows(source, destination).sum()),
-        rank=left.shape[1],
-        condition=solve.condition_number(source, lamb),
-        fit_residual=solve.fit_residual(source, destination, left, right),
-        edit_size=solve.edit_size(left, right),
-        empty_leak=solve.leak(text.encode(clip, ""), left, right),
+def _kept_rows(text: Text, settings: Settings) -> torch.Tensor:
+    """The rows of a preserved prompt: those that would carry an edit of it, and all of the empty prompt."""
+    rows: list[int] = []
+    for first, (track, *_) in text.units:
+        placement = Placement(tuple((row, row) for row in range(len(track.ids))))
+        if track.word_rows:
+            placement = (
+                last_word(track, track) if settings.tokens == "last word" else restrict(placement, track, settings.tokens)
+            )
+        rows += [first + row for row, _ in placement.rows]
+    return text.rows[rows]
+
+
+def _describe(reader: TextReader, sources: Units, destinations: Units, placed: Placed) -> tuple[Alignment, ...]:
+    return tuple(
+        describe(placement, source, destination, reader.pieces(source), reader.pieces(destination))
+        for (_, source_tracks), (_, destination_tracks), (_, _, placements) in zip(sources, destinations, placed, strict=True)
+        for source, destination, placement in zip(source_tracks, destination_tracks, placements, strict=True)
     )

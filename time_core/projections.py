@@ -1,54 +1,51 @@
-"""Where a model reads text: the weights of its cross-attention keys and values."""
-
-import re
-from dataclasses import dataclass
+"""Which weights of a model an edit belongs on, and what they read."""
 
 from comfy.model_patcher import ModelPatcher
 
-# The layout of SD 1.x, SD 2.x and SDXL (comfy/ldm/modules/diffusionmodules/openaimodel.py); attn1 reads the picture.
-UNET_PROJECTION = re.compile(
-    r"diffusion_model\.(?:input_blocks\.\d+|middle_block|output_blocks\.\d+)\.\d+\."
-    r"transformer_blocks\.\d+\.attn2\.to_(?P<kind>[kv])\.weight"
-)
+from .families import FAMILIES
+from .families.family import Family, Weights
+from .reading import TextReading
 
 
-@dataclass(frozen=True)
-class Projections:
-    """Names of the weights in the model's state dict, (out, text width) each."""
+def cross_attention(model: ModelPatcher) -> TextReading:
+    """The key and value projections of `model` that read text.
 
-    keys: tuple[str, ...]
-    values: tuple[str, ...]
-
-    def chosen(self, edit_keys: bool, edit_values: bool) -> tuple[str, ...]:
-        """The names to edit. Raises ValueError if neither keys nor values are chosen."""
-        if not (edit_keys or edit_values):
-            raise ValueError("edit_keys and edit_values are both off, so nothing would be edited; turn on at least one.")
-        return (self.keys if edit_keys else ()) + (self.values if edit_values else ())
-
-
-def cross_attention_keys(model_patcher: ModelPatcher, text_width: int) -> Projections:
-    """The key and value projections that read `text_width`-wide text.
-
-    Raises ValueError naming the model class if there are none, or if they read pictures or text of another width.
+    Raises ValueError naming the model class if it has none, or if it reads pictures by them.
     """
-    found: dict[str, list[str]] = {"k": [], "v": []}
-    widths: set[int] = set()
-    model_class = type(model_patcher.model).__name__
-    for name, weight in model_patcher.model_state_dict("diffusion_model.").items():
-        match = UNET_PROJECTION.fullmatch(name)
-        if match:
-            found[match["kind"]].append(name)
-            widths.add(weight.shape[1])
-        elif ".time_stack." in name:  # Stable Video Diffusion has the same layout and width as SD 2.x
-            raise ValueError(f"The model ({model_class}) reads pictures and not text, so TIME cannot edit it.")
-    if not widths:
+    return _reading(model, entry=False)
+
+
+def text_entry(model: ModelPatcher) -> TextReading:
+    """The layer by which text enters a joint-attention model. Raises ValueError naming the model class if it has none."""
+    return _reading(model, entry=True)
+
+
+def family_of(model: ModelPatcher, entry: bool = False) -> Family | None:
+    """The family of `model` among those with cross-attention, or with `entry` among those with an entry layer."""
+    weights = _weights(model)
+    return next((family for family in FAMILIES if family.entry == entry and family.find(weights)), None)
+
+
+def _reading(model: ModelPatcher, entry: bool) -> TextReading:
+    weights = _weights(model)
+    model_class = type(model.model).__name__
+    if any(".time_stack." in name for name in weights):
+        raise ValueError(f"The model ({model_class}) reads pictures and not text, so TIME cannot edit it.")
+    family = family_of(model, entry)
+    if family is None:
         raise ValueError(
-            f"The model ({model_class}) has no cross-attention key and value projections of the SD 1.x, SD 2.x or SDXL "
-            "kind, so TIME cannot edit it."
+            f"The model ({model_class}) has no cross-attention key and value projections that read text, so TIME cannot "
+            "edit it."
         )
-    if widths != {text_width}:
-        raise ValueError(
-            f"The model ({model_class}) reads text of width {', '.join(map(str, sorted(widths)))}, but the edit's text "
-            f"encoder gives {text_width}; use the text encoder that belongs to the model."
-        )
-    return Projections(keys=tuple(found["k"]), values=tuple(found["v"]))
+    projections = family.find(weights)
+    return TextReading(
+        family=family.name,
+        width=weights[projections[0].name].shape[1],
+        projections=projections,
+        projector=family.name if family.project else "",
+        track=family.track,
+    )
+
+
+def _weights(model: ModelPatcher) -> Weights:
+    return model.model_state_dict("diffusion_model.")

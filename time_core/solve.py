@@ -17,8 +17,8 @@ import math
 
 import torch
 
-# Singular values below this share of the largest are left out; float32 factors resolve about 1e-7 of it.
-RANK_TOLERANCE = 1e-10
+# The share of P, in the Frobenius norm, that low_rank may leave out: what float32 factors round away anyhow.
+TAIL = 1e-7
 
 
 def check_lambda(lamb: float) -> None:
@@ -28,7 +28,7 @@ def check_lambda(lamb: float) -> None:
 
 
 def edit_factors(source: torch.Tensor, destination: torch.Tensor, lamb: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Solve for P and return (left, right), both (d, m) with P = left @ right.T, m the number of rows that change.
+    """Solve for P and return (left, right), both (d, m) with P = left @ right.T, m at most the number of rows.
 
     Args:
         source, destination: (n, d) float64 rows c_i and c*_i; a preserved row has c* = c.
@@ -37,17 +37,106 @@ def edit_factors(source: torch.Tensor, destination: torch.Tensor, lamb: float) -
     Raises ValueError for a lambda that is not positive and finite or too small for float64, for shapes that differ and
     for embeddings that are not finite.
     """
-    check_lambda(lamb)
     _check_rows(source, destination)
-    changed = changed_rows(source, destination)
-    factor, info = torch.linalg.cholesky_ex(_system(source, lamb))
-    if info.item() != 0:
-        raise ValueError(f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda.")
-    if source.shape[0] < source.shape[1]:
-        right = torch.cholesky_solve(source, factor)[changed].T
-    else:
-        right = torch.cholesky_solve(source[changed].T, factor)
-    return (destination - source)[changed].T, right
+    system = System(source.shape[1])
+    system.add(source, destination)
+    return system.solve(lamb)
+
+
+class System:
+    """The equations of an edit, added prompt by prompt.
+
+    The rows are kept until there are as many as they are wide; from then on their sums are, which are (d, d) however
+    many rows there are. Both forms of the solution give the same P.
+    """
+
+    def __init__(self, width: int):
+        self.width = width
+        self.rows = self.changed = 0
+        self._weight = self._length = self._wanted = 0.0  # sums of the weights, of |c|^2 and of |c* - c|^2
+        self._sources: list[torch.Tensor] = []
+        self._changes: list[torch.Tensor] = []
+        self._sums: tuple[torch.Tensor, ...] | None = None  # C C^T over all rows, over those that change, (C* - C) C^T
+
+    def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
+        """Add rows c_i and c*_i, (n, d) float64, that count `weight` times. Raises ValueError as `edit_factors` does."""
+        _check_rows(source, destination)
+        source, destination, counts = _merge_repeated(source, destination)
+        self.rows += int(counts.sum())
+        self.changed += int(counts[changed_rows(source, destination)].sum())
+        # |W'c - Wc*|^2 counted m times is that of sqrt(m) c and sqrt(m) c*.
+        scale = (weight * counts).sqrt().unsqueeze(1)
+        rows, change = source * scale, (destination - source) * scale
+        self._weight += weight * counts.sum().item()
+        self._length += rows.square().sum().item()
+        self._wanted += change.square().sum().item()
+        self._sources.append(rows)
+        self._changes.append(change)
+        if self.folded or sum(map(len, self._sources)) >= self.width:
+            self._fold()
+
+    @property
+    def folded(self) -> bool:
+        """Whether the rows have given way to their sums."""
+        return self._sums is not None
+
+    @property
+    def mean_square(self) -> float:
+        """The mean of |c|^2, every row counted by its weight."""
+        return self._length / self._weight
+
+    def solve(self, lamb: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """P in the factors of `edit_factors`, with its errors."""
+        check_lambda(lamb)
+        factor, info = torch.linalg.cholesky_ex(self._regularised(lamb))
+        if info.item() != 0:
+            raise ValueError(
+                f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda."
+            )
+        if self.folded:
+            cross = self._sums[2]
+            return torch.eye(self.width, dtype=cross.dtype), torch.cholesky_solve(cross.T, factor)
+        source, change = torch.cat(self._sources), torch.cat(self._changes)
+        moving = change.any(dim=1)
+        return change[moving].T, torch.cholesky_solve(source, factor)[moving].T
+
+    def condition(self, lamb: float) -> float:
+        """The condition number of the matrix that `solve` decomposes; float64 loses its logarithm in digits."""
+        eigenvalues = torch.linalg.eigvalsh(self._regularised(lamb))
+        return (eigenvalues[-1] / eigenvalues[0].clamp(min=lamb)).item()
+
+    def fit_residual(self, left: torch.Tensor, right: torch.Tensor) -> float:
+        """|(I + P) c - c*| / |c* - c| over the rows that change: 0 is a complete edit, 1 is none."""
+        if self.folded:
+            _, moving, cross = self._sums
+            reached = _inner(left, right, moving) - 2 * (left * (cross @ right)).sum() + self._wanted
+            return (reached.clamp(min=0).sqrt() / math.sqrt(self._wanted)).item()
+        source, change = torch.cat(self._sources), torch.cat(self._changes)
+        moving = change.any(dim=1)
+        return ((apply(source[moving], left, right) - change[moving]).norm() / math.sqrt(self._wanted)).item()
+
+    def leak(self, left: torch.Tensor, right: torch.Tensor) -> float:
+        """`leak` over all rows."""
+        if self.folded:
+            return (_inner(left, right, self._sums[0]).clamp(min=0).sqrt() / math.sqrt(self._length)).item()
+        return leak(torch.cat(self._sources), left, right)
+
+    def _regularised(self, lamb: float) -> torch.Tensor:
+        """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""
+        if not self.folded:
+            source = torch.cat(self._sources)
+            system = source @ source.T
+        else:
+            system = self._sums[0].clone()
+        system.diagonal().add_(lamb)
+        return system
+
+    def _fold(self) -> None:
+        source, change = torch.cat(self._sources), torch.cat(self._changes)
+        moving = source[change.any(dim=1)]
+        added = source.T @ source, moving.T @ moving, change.T @ source
+        self._sums = added if self._sums is None else tuple(old.add_(new) for old, new in zip(self._sums, added, strict=True))
+        self._sources, self._changes = [], []
 
 
 def right_factor(source: torch.Tensor, destination: torch.Tensor, lamb: float) -> torch.Tensor:
@@ -57,7 +146,7 @@ def right_factor(source: torch.Tensor, destination: torch.Tensor, lamb: float) -
 
 
 def low_rank(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The thinnest factors (d, r) of left @ right.T: a singular value decomposition cut at RANK_TOLERANCE.
+    """The thinnest factors (d, r) of left @ right.T: a singular value decomposition cut where the rest is below TAIL.
 
     `left` and `right` are (d, m) with m >= 1. The root of each singular value goes into both factors, so that their
     entries are of one size and both can be rounded to float32 (relative error of the product below 1e-6).
@@ -70,27 +159,22 @@ def low_rank(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, tor
     else:
         u, s, vh = torch.linalg.svd(left @ right.T)
         v = vh.T
-    rank = int((s > RANK_TOLERANCE * s[0]).sum())
+    rest = s.square().flip(0).cumsum(0).flip(0).sqrt()  # rest[i] = |s[i:]|
+    rank = max(int((rest > TAIL * rest[0]).sum()), 1)
     root = s[:rank].sqrt()
     return u[:, :rank] * root, v[:, :rank] * root
 
 
 def changed_rows(source: torch.Tensor, destination: torch.Tensor) -> torch.Tensor:
-    """(n,) bool: the rows with c* != c. The encoder is causal, so words before the first insertion do not change."""
+    """(n,) bool: the rows with c* != c. In a causal encoder words before the first insertion do not change."""
     return (source != destination).any(dim=1)
 
 
-def condition_number(source: torch.Tensor, lamb: float) -> float:
-    """The condition number of the matrix that `edit_factors` decomposes; float64 loses its logarithm in digits."""
-    eigenvalues = torch.linalg.eigvalsh(_system(source, lamb))
-    return (eigenvalues[-1] / eigenvalues[0].clamp(min=lamb)).item()
-
-
 def fit_residual(source: torch.Tensor, destination: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> float:
-    """|(I + P) c - c*| / |c* - c| over the rows that change: 0 is a complete edit, 1 is none."""
-    changed = changed_rows(source, destination)
-    wanted = (destination - source)[changed]
-    return ((apply(source[changed], left, right) - wanted).norm() / wanted.norm()).item()
+    """`System.fit_residual` of these rows, (n, d) each."""
+    wanted = destination - source
+    moving = wanted.any(dim=1)
+    return ((apply(source[moving], left, right) - wanted[moving]).norm() / wanted.norm()).item()
 
 
 def leak(rows: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> float:
@@ -108,11 +192,19 @@ def apply(rows: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.
     return (rows @ right) @ left.T
 
 
-def _system(source: torch.Tensor, lamb: float) -> torch.Tensor:
-    """lambda I + C^T C (n, n) or lambda I + C C^T (d, d), whichever is smaller; both forms give the same P."""
-    gram = source @ source.T if source.shape[0] < source.shape[1] else source.T @ source
-    gram.diagonal().add_(lamb)
-    return gram
+def _inner(left: torch.Tensor, right: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
+    """The sum of |P c|^2 over rows whose sum of c c^T is `gram`."""
+    return ((left.T @ left) * (right.T @ gram @ right)).sum()
+
+
+def _merge_repeated(source: torch.Tensor, destination: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Runs of equal rows as one row each, and how often each stood there; the padding of T5 is hundreds of them."""
+    both = torch.cat([source, destination], dim=1)
+    first = torch.ones(len(both), dtype=torch.bool)
+    first[1:] = (both[1:] != both[:-1]).any(dim=1)
+    starts = first.nonzero().squeeze(1)
+    counts = torch.diff(starts, append=torch.tensor([len(both)])).to(source.dtype)
+    return source[first], destination[first], counts
 
 
 def _check_rows(source: torch.Tensor, destination: torch.Tensor) -> None:

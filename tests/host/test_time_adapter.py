@@ -12,18 +12,19 @@ from comfy.supported_models import SD20, SDXL, SVD_img2vid
 from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host import tiny
 from time_diffedit.time_core.adapter import TimeAdapter, apply_edit
-from time_diffedit.time_core.projections import cross_attention_keys
+from time_diffedit.time_core.projections import cross_attention
+from time_diffedit.time_core.time_edit import Settings
 
 WIDTH, RANK = 768, 24
 # Products of float32 matrices; the references are float64.
 FLOAT32 = 2e-6
 
 
-def some_edit(seed: int, width: int = WIDTH) -> SimpleNamespace:
+def some_edit(seed: int, width: int = WIDTH, **settings) -> SimpleNamespace:
     """What `apply_edit` reads of a TimeEdit; a P of about half the identity's length."""
     generator = torch.Generator().manual_seed(seed)
     left, right = (torch.randn(width, RANK, generator=generator) / (width * RANK) ** 0.25 * 0.7 for _ in range(2))
-    return SimpleNamespace(left=left, right=right, text_width=width)
+    return SimpleNamespace(left=left, right=right, text_width=width, settings=Settings(**settings))
 
 
 def factor(edit, strength: float = 1.0) -> torch.Tensor:
@@ -49,8 +50,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def names(model):
-    projections = cross_attention_keys(model, WIDTH)
-    return projections.keys + projections.values
+    return tuple(projection.name for projection in cross_attention(model).projections)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_all_cross_attention_and_nothing_else(model, names):
 
 @pytest.mark.parametrize(("edit_keys", "edit_values"), [(True, False), (False, True)])
 def test_keys_or_values_alone(model, edit_keys, edit_values):
-    clone = apply_edit(model, some_edit(0), 1.0, edit_keys, edit_values)
+    clone = apply_edit(model, some_edit(0, edit_keys=edit_keys, edit_values=edit_values))
     assert len(clone.patches) == 7
     assert all(name.endswith("attn2.to_k.weight" if edit_keys else "attn2.to_v.weight") for name in clone.patches)
 
@@ -272,8 +272,11 @@ def test_other_unet_families(config, width, pooled):
     settings = {**tiny.UNET, "context_dim": width, "use_linear_in_transformer": True, **pooled}
     model = config(settings).get_model({}, device=tiny.CPU)
     patcher = ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
-    projections = cross_attention_keys(patcher, width)
-    assert (len(projections.keys), len(projections.values)) == (7, 7)
+    reading = cross_attention(patcher)
+    assert reading.width == width and reading.projector == ""
+    assert [p.kind for p in reading.projections].count("key") == [p.kind for p in reading.projections].count("value") == 7
+    assert [p.part for p in reading.projections[::2]] == ["down"] * 2 + ["middle"] + ["up"] * 4
+    assert [p.block for p in reading.projections] == [n // 2 for n in range(14)]
 
 
 def test_a_model_that_reads_pictures_is_refused():
@@ -311,4 +314,4 @@ def test_strength_must_be_finite(model, strength):
 
 def test_neither_keys_nor_values(model):
     with pytest.raises(ValueError, match="edit_keys and edit_values are both off"):
-        apply_edit(model, some_edit(0), 1.0, False, False)
+        apply_edit(model, some_edit(0, edit_keys=False, edit_values=False))

@@ -2,15 +2,17 @@
 
 import pytest
 import torch
-from comfy_api.latest import ui
 from host import tiny
+from time_diffedit.nodes.time_apply_edit import TIMEApplyEdit
+from time_diffedit.nodes.time_compute_edit import TIMEComputeEdit
+from time_diffedit.nodes.time_edit_conditioning import TIMEEditConditioning
 from time_diffedit.nodes.time_edit_model import TIMEEditModel
-from time_diffedit.time_core.edit import TimeEdit
+from time_diffedit.time_core.time_edit import Kept, Pair, Settings, TimeEdit
 
 
-def defaults() -> dict:
+def defaults(node=TIMEEditModel) -> dict:
     """What the node shows before anyone touches it."""
-    return {i.id: i.default for i in TIMEEditModel.define_schema().inputs if hasattr(i, "default")}
+    return {i.id: i.default for i in node.define_schema().inputs if getattr(i, "default", None) is not None}
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,9 @@ def test_the_defaults_edit_the_model(model):
     output = run(model)
     edited, edit = output.args
     assert isinstance(edit, TimeEdit)
-    assert edit.pairs == (("A pack of roses", "A pack of blue roses"),)
-    assert edit.augmentations == ("A photo of", "An image of", "A picture of")
-    assert (edit.lamb, edit.preserve, edit.diagnostics.rows) == (0.1, (), 308)
+    assert edit.pairs == (Pair("A pack of roses", "A pack of blue roses"),)
+    assert edit.settings == Settings(lamb=0.1, augmentations=("A photo of", "An image of", "A picture of"))
+    assert (edit.preserve, edit.diagnostics.rows) == ((), 308)
 
     change = torch.eye(768, dtype=torch.float64) + edit.left.double() @ edit.right.double().T
     assert len(edited.patches) == 14
@@ -42,8 +44,7 @@ def test_the_defaults_edit_the_model(model):
 
 def test_the_summary(model):
     output = run(model, strength=0.5, source="A pack of roses\na dog", destination="A pack of blue roses\na red dog")
-    assert isinstance(output.ui, ui.PreviewText)
-    summary = output.ui.as_dict()["text"][0]
+    summary = output.ui["text"][0]
     diagnostics = output.args[1].diagnostics
     for part in (
         "14 projections edited at strength 0.5",
@@ -56,10 +57,118 @@ def test_the_summary(model):
         f"condition number {diagnostics.condition:.2g}",
     ):
         assert part in summary
+    assert output.ui["time_edit"] == [output.args[1].report()]
 
 
-def test_a_picture_changes_only_with_the_edit(model):
+def test_workflows_of_the_first_release_still_run(model):
+    """They have the first ten inputs only; the others come with their defaults."""
+    first = (
+        "model",
+        "clip",
+        "source",
+        "destination",
+        "lamb",
+        "strength",
+        "edit_keys",
+        "edit_values",
+        "augmentations",
+        "preserve",
+    )
+    assert tuple(i.id for i in TIMEEditModel.define_schema().inputs)[:10] == first
+    inputs = {**defaults(), "model": model, "clip": tiny.clip()}
+    edit = TIMEEditModel.execute(**{name: inputs[name] for name in first}).args[1]
+    assert torch.equal(edit.left, run(model).args[1].left)
+
+
+def test_every_setting_reaches_the_edit(model):
+    changes = {
+        "source": "a dog",
+        "destination": "a cat | 2",
+        "preserve": "a tree | 3",
+        "edit_keys": False,
+        "preserve_empty": True,
+        "alignment": "replaced words",
+        "tokens": "without padding",
+        "layers": "up",
+        "lambda_unit": "relative to the rows",
+        "augmentations": "",
+    }
+    edited, edit = run(model, **changes).args
+    assert edit.settings == Settings(
+        lamb=0.1,
+        relative=True,
+        alignment="replaced words",
+        tokens="without padding",
+        preserve_empty=True,
+        edit_keys=False,
+        layers="up",
+    )
+    assert (edit.pairs, edit.preserve) == ((Pair("a dog", "a cat", 2.0),), (Kept("a tree", 3.0),))
+    assert edited.patches and all("output_blocks" in name and "to_v" in name for name in edited.patches)
+
+
+def test_compute_and_apply_are_the_one_node_in_two(model):
+    settings = {"source": "a dog", "destination": "a red dog"}
+    edited, edit = run(model, strength=0.7, **settings).args
+    (computed,) = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip(), **settings}).args
+    assert torch.equal(computed.left, edit.left) and computed.report() == edit.report()
+    applied = TIMEApplyEdit.execute(model=model, time_edit=computed, strength=0.7)
+    assert applied.ui.as_dict()["text"] == ("14 projections edited at strength 0.7",)
+    for name in edited.patches:
+        assert torch.equal(tiny.patched(applied.args[0], name), tiny.patched(edited, name))
+
+
+def test_the_edited_text_is_the_edited_model(model):
+    """Sampled by the host with guidance: both polarities through the conditioning node, against the edited model."""
+    positive, negative = (
+        tiny.clip().encode_from_tokens_scheduled(tiny.clip().tokenize(prompt)) for prompt in ("A pack of roses", "ugly")
+    )
+    edited, edit = run(model, strength=0.8).args
+    text = [TIMEEditConditioning.execute(c, edit, 0.8).args[0] for c in (positive, negative)]
+    expected = tiny.sample(edited, positive, negative)
+    assert (expected - tiny.sample(model, positive, negative)).norm() / expected.norm() > 1e-2
+    assert (tiny.sample(model, *text) - expected).norm() / expected.norm() <= 1e-5
+    one_sided = tiny.sample(model, text[0], negative)
+    assert (one_sided - expected).norm() / expected.norm() > 1e-4
+
+
+def test_the_conditioning_s_extras_and_input_stay():
+    rows = tiny.clip().encode("a dog")
+    conditioning = [[rows, {"pooled_output": None, "strength": 0.5}], [rows.repeat(2, 2, 1), {}]]
+    (edit,) = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip()}).args
+    (first, second) = TIMEEditConditioning.execute(conditioning, edit, 1.0).args[0]
+    assert first[1] == {"pooled_output": None, "strength": 0.5}
+    assert torch.equal(conditioning[0][0], rows) and conditioning[0][1] is not first[1]
+    assert torch.allclose(second[0][1, 77:], first[0][0], rtol=1e-4, atol=1e-4)
+    assert torch.equal(TIMEEditConditioning.execute(conditioning, edit, 0.0).args[0][0][0], rows)
+
+
+@pytest.mark.parametrize(
+    ("settings", "conditioning", "message"),
+    [
+        ({"edit_values": False}, torch.zeros(1, 77, 768), "for keys or values alone"),
+        ({"layers": "up"}, torch.zeros(1, 77, 768), "for the layers 'up'"),
+        ({}, torch.zeros(1, 77, 1024), "rows of width 1024, but time_edit is for 768"),
+    ],
+)
+def test_what_text_cannot_carry_is_refused(settings, conditioning, message):
+    (edit,) = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip(), **settings}).args
+    with pytest.raises(ValueError, match=message):
+        TIMEEditConditioning.execute([[conditioning, {}]], edit, 1.0)
+
+
+def test_progress_and_interrupt(model):
+    import comfy.model_management as management
+
+    management.interrupt_current_processing()
+    with pytest.raises(management.InterruptProcessingException):
+        run(model)
+    assert model.patches == {}
+
+
+def test_a_picture_changes_only_with_the_edit():
     """One call of the model: another answer to the edited prompt, and the old one again from the original model."""
+    model = tiny.unet()
     text = tiny.clip().encode("A pack of roses")
     x, sigma = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([3.0])
     before = model.model.apply_model(x, sigma, c_crossattn=text)
@@ -100,6 +209,9 @@ def test_two_nodes_in_a_row_accumulate(model):
         ({"lamb": -3.0}, "lambda is -3.0"),
         ({"edit_keys": False, "edit_values": False}, "both off"),
         ({"preserve": "a pack of roses"}, "preserve lists"),
+        ({"layers": "left"}, "layers has 'left'"),
+        ({"layers": "5-9"}, "layers names '5-9'; this model has the layers 0 to 6"),
+        ({"where": "text entry layer"}, "cross-attention"),
     ],
 )
 def test_bad_input_is_named(model, changes, message):

@@ -3,6 +3,7 @@
 import functools
 
 import comfy.model_management
+import comfy.sample
 import comfy.sd
 import comfy.supported_models
 import torch
@@ -50,12 +51,24 @@ def unet(seed: int = 0, **changes) -> ModelPatcher:
 
 @functools.cache
 def clip() -> comfy.sd.CLIP:
+    """One text encoder for all tests; see `new_clip`."""
+    return new_clip(seed=1)
+
+
+def new_clip(seed: int) -> comfy.sd.CLIP:
     """The text encoder of SD 1.x with its real tokenizer and width, and two layers instead of twelve."""
     target = ClipTarget(SD1Tokenizer, SD1ClipModel)
     small = {"clip_l_model_config": {"num_hidden_layers": 2}, "load_device": CPU, "offload_device": CPU}
     encoder = comfy.sd.CLIP(target, model_options=small)
-    initialise(encoder.cond_stage_model, seed=1)
+    initialise(encoder.cond_stage_model, seed)
     return encoder
+
+
+def sample(model: ModelPatcher, positive, negative, steps: int = 4, seed: int = 0, cfg: float = 5.0) -> torch.Tensor:
+    """An 8 x 8 latent by the host's sampler: euler on the normal schedule."""
+    latent = torch.zeros(1, 4, 8, 8)
+    noise = comfy.sample.prepare_noise(latent, seed)
+    return comfy.sample.sample(model, noise, steps, cfg, "euler", "normal", positive, negative, latent, seed=seed)
 
 
 def weights(model: ModelPatcher) -> dict[str, torch.Tensor]:

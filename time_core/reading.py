@@ -1,0 +1,89 @@
+"""Where a model reads text: its cross-attention keys and values, or the layer by which text enters."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PARTS = ("down", "middle", "up")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A weight, (out, text width), or the `rows` (start, length) of a fused one.
+
+    `kind` is "key", "value" or "entry"; `block` counts the blocks in the order of the forward pass, from 0; `part` is
+    one of PARTS for U-Nets and "" elsewhere.
+    """
+
+    name: str
+    rows: tuple[int, int] | None
+    kind: str
+    block: int
+    part: str = ""
+
+    @property
+    def patch_key(self) -> str | tuple[str, tuple[int, int, int]]:
+        """What ModelPatcher.add_patches takes."""
+        return self.name if self.rows is None else (self.name, (0, *self.rows))
+
+
+@dataclass(frozen=True)
+class TextReading:
+    """How a model reads text.
+
+    `width` is that of the rows that the projections read. `projector` is "" if these are the text encoder's own, and
+    else the family, whose own projector stands between. `track` names the text encoder whose tokens the rows stand for
+    where the host's CLIP has several and it does not follow from their number.
+    """
+
+    family: str
+    width: int
+    projections: tuple[Projection, ...]
+    projector: str = ""
+    track: str = ""
+
+    def chosen(self, edit_keys: bool, edit_values: bool, layers: str = "all") -> tuple[Projection, ...]:
+        """The projections to edit.
+
+        Raises ValueError if neither keys nor values are chosen, if an entry layer is to be split into them, or for
+        layers that the model does not have.
+        """
+        if not (edit_keys or edit_values):
+            raise ValueError("edit_keys and edit_values are both off, so nothing would be edited; turn on at least one.")
+        entry = any(projection.kind == "entry" for projection in self.projections)
+        if entry and not (edit_keys and edit_values):
+            raise ValueError(
+                f"{self.family} reads text by one entry layer for keys and values together; turn on both edit_keys and "
+                "edit_values."
+            )
+        kinds = {"entry"} | ({"key"} if edit_keys else set()) | ({"value"} if edit_values else set())
+        blocks = parse_layers(layers, self.projections)
+        return tuple(p for p in self.projections if p.kind in kinds and p.block in blocks)
+
+
+def parse_layers(layers: str, projections: Sequence[Projection]) -> set[int]:
+    """The block numbers that `layers` names: "all", "down", "middle", "up", numbers and ranges such as "0-5, 9".
+
+    Raises ValueError naming what is not understood or not there.
+    """
+    count = max(projection.block for projection in projections) + 1
+    parts = {part: {p.block for p in projections if p.part == part} for part in PARTS}
+    chosen: set[int] = set()
+    for item in (piece.strip() for piece in layers.split(",")):
+        numbers = re.fullmatch(r"(\d+)(?:\s*-\s*(\d+))?", item)
+        if item == "all":
+            chosen |= set(range(count))
+        elif item in PARTS:
+            if not parts[item]:
+                raise ValueError(f"layers names {item!r}, but this model has no such part; use all, or 0 to {count - 1}.")
+            chosen |= parts[item]
+        elif numbers:
+            first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+            if first > last or last >= count:
+                raise ValueError(f"layers names {item!r}; this model has the layers 0 to {count - 1}.")
+            chosen |= set(range(first, last + 1))
+        else:
+            raise ValueError(
+                f"layers has {item!r}; write all, down, middle, up, or numbers from 0 to {count - 1} such as 0-5, 9."
+            )
+    return chosen
