@@ -7,12 +7,18 @@ from .time_apply_edit import TIMEApplyEdit
 from .time_compute_edit import TIMEComputeEdit
 from .time_edit_conditioning import TIMEEditConditioning
 from .time_edit_model import TIMEEditModel
+from .time_load_edit import TIMELoadEdit
+from .time_save_edit import TIMESaveEdit
+from .time_save_lora import TIMESaveLoRA
 
 NODES = (
     TIMEEditModel,
     TIMEComputeEdit,
     TIMEApplyEdit,
     TIMEEditConditioning,
+    TIMESaveEdit,
+    TIMELoadEdit,
+    TIMESaveLoRA,
     DiffEditMask,
     DDIMInvert,
     MaskedLatentSample,

@@ -1,0 +1,71 @@
+"""Where the pack's files lie: the models folder and the output folder, and nowhere else."""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+import folder_paths
+
+EDITS, LORAS = "time_edits", "loras"
+FOLDERS = ("models", "output")
+SUFFIX = ".safetensors"
+# Refused on Windows, and a separator or a stream there; refused everywhere, so that workflows stay portable.
+RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+
+folder_paths.add_model_folder_path(EDITS, os.path.join(folder_paths.models_dir, EDITS))
+
+
+def save_path(folder: str, kind: str, name: str) -> Path:
+    """Where `name` of this `kind` is saved: below the first models folder of the kind, or below output/<kind>.
+
+    `name` may have sub-folders, and gets SUFFIX if it lacks it. Raises ValueError for a name that is empty, has
+    reserved characters, or leaves the folder.
+    """
+    name = name.strip()
+    parts = PurePosixPath(name).parts
+    if not name or name.endswith("/") or RESERVED.search(name) or name.startswith("/") or {"..", "."} & set(name.split("/")):
+        raise ValueError(
+            f'filename is {name!r}; write a name such as "roses" or "flowers/roses", without .. and without any of '
+            '< > : " | ? * \\.'
+        )
+    if any(part.startswith(".") or part != part.rstrip(". ") for part in parts):
+        raise ValueError(f"filename is {name!r}; no part of it may begin with a dot or end in a dot or blank.")
+    root = _root(folder, kind)
+    path = os.path.join(root, *parts)
+    path = path if path.endswith(SUFFIX) else path + SUFFIX
+    if not folder_paths.is_within_directory(root, path):
+        raise ValueError(f"filename is {name!r}, which leads out of the {folder} folder; choose a name inside it.")
+    return Path(path)
+
+
+def saved(kind: str) -> list[str]:
+    """The files of this kind as "<folder>/<name>", for a combo."""
+    found = []
+    for folder in FOLDERS:
+        for root in _roots(folder, kind):
+            names, _ = folder_paths.recursive_search(root)
+            found += [f"{folder}/{Path(name).as_posix()}" for name in names if name.endswith(SUFFIX)]
+    return sorted(dict.fromkeys(found))
+
+
+def find(kind: str, file: str) -> Path:
+    """The file that `saved` listed as `file`. Raises ValueError if it is not there or lies outside."""
+    folder, _, name = file.partition("/")
+    if folder in FOLDERS and name:
+        for root in _roots(folder, kind):
+            path = os.path.join(root, *PurePosixPath(name).parts)
+            if folder_paths.is_within_directory(root, path) and os.path.isfile(path):
+                return Path(path)
+    raise ValueError(f"file {file!r} is not in the models or output folder; save the edit first, or refresh the page.")
+
+
+def _root(folder: str, kind: str) -> str:
+    return _roots(folder, kind)[0]
+
+
+def _roots(folder: str, kind: str) -> list[str]:
+    if folder not in FOLDERS:
+        raise ValueError(f"folder is {folder!r}; it must be one of {', '.join(FOLDERS)}.")
+    if folder == "models":
+        return folder_paths.get_folder_paths(kind)
+    return [os.path.join(folder_paths.get_output_directory(), kind)]

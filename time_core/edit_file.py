@@ -1,0 +1,66 @@
+"""A TIME edit as a safetensors file: the factors in float32, and all else as JSON in the metadata."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .atomic import write_atomically
+from .fingerprint import Fingerprint
+from .time_edit import TimeEdit
+
+FORMAT = "time-diffedit TIME edit"
+VERSION = 1
+
+
+def save_edit(path: Path, edit: TimeEdit) -> None:
+    """Write `edit` to `path`, atomically."""
+    metadata = {"format": FORMAT, "version": str(VERSION), "edit": json.dumps(edit.report())}
+    tensors = {"left": edit.left.contiguous(), "right": edit.right.contiguous()}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
+    """The edit in `path`, if it was made with the text encoder that `encoder` is the fingerprint of.
+
+    Raises ValueError naming the file if it is no TIME edit, is damaged, comes from a newer version of the pack, or
+    belongs to another text encoder.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+    except SafetensorError as error:
+        raise ValueError(f"file {path.name!r} is damaged or no safetensors file ({error}); save the edit anew.") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"file {path.name!r} holds no TIME edit; choose one that Save TIME Edit wrote.")
+    if not metadata.get("version", "").isdecimal() or int(metadata["version"]) > VERSION:
+        raise ValueError(
+            f"file {path.name!r} has version {metadata.get('version')} of the format, and this pack reads up to {VERSION}; "
+            "update the pack."
+        )
+    try:
+        edit = TimeEdit.from_report(tensors["left"], tensors["right"], json.loads(metadata["edit"]))
+        _check(edit)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"file {path.name!r} is damaged ({error}); save the edit anew.") from None
+    if not edit.fingerprint.same_encoder(encoder):
+        raise ValueError(
+            f"file {path.name!r} is an edit for the text encoder {edit.fingerprint}, but clip is {encoder}; connect the "
+            "clip that the edit was made with (LoRAs on it count), or compute the edit anew."
+        )
+    return edit
+
+
+def _check(edit: TimeEdit) -> None:
+    left, right = edit.left, edit.right
+    if left.dim() != 2 or left.shape != right.shape or left.shape != (edit.fingerprint.width, edit.diagnostics.rank):
+        raise ValueError(
+            f"factors of shapes {tuple(left.shape)} and {tuple(right.shape)} for an edit of width {edit.fingerprint.width} "
+            f"and rank {edit.diagnostics.rank}"
+        )
+    for factor in (left, right):
+        if factor.dtype != torch.float32 or not torch.isfinite(factor).all():
+            raise ValueError("factors that are not finite float32 numbers")
