@@ -9,6 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.weight_adapter import WeightAdapterBase
 
 from .projections import cross_attention, text_entry
+from .projector import projector_probe
 from .reading import Projection
 from .time_edit import TimeEdit
 
@@ -94,7 +95,15 @@ def projections_for(model: ModelPatcher, edit: TimeEdit, where: str = "cross-att
 
     Raises ValueError if the model has none, reads text of another width, or has another text projector than the edit.
     """
-    reading = text_entry(model) if where == "text entry layer" else cross_attention(model)
+    entry = where == "text entry layer"
+    reading = text_entry(model) if entry else cross_attention(model)
+    if not edit.fingerprint.same_projector(reading.projector, projector_probe(model, entry)):
+        made = f"behind the text projector of {edit.fingerprint.projector}" if edit.fingerprint.projector else "from clip alone"
+        reads = f"text behind its projector ({reading.projector})" if reading.projector else "the text encoder's own rows"
+        raise ValueError(
+            f"time_edit was computed {made}, and the model ({type(model.model).__name__}) reads {reads}, or its projector has "
+            "other weights; compute the edit with this model connected."
+        )
     if reading.width != edit.text_width:
         raise ValueError(
             f"The model ({type(model.model).__name__}) reads text of width {reading.width}, but the edit's text encoder "

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import comfy.lora
 import torch
-from comfy.model_patcher import ModelPatcher, get_key_weight
+from comfy.model_patcher import ModelPatcher
 from torch.nn.functional import pad
 
 from .adapter import projections_for
 from .reading import Projection
 from .time_edit import TimeEdit
+from .weights import current_weight
 
 # Of the names that the host's loader knows for one weight, in the order in which other programs understand them:
 # kohya's with diffusers' block names, which diffusers reads too; diffusers' for transformers; the host's own.
@@ -108,18 +109,6 @@ def lora_names(model: ModelPatcher) -> dict[str, str]:
         if isinstance(weight_name, str):
             candidates.setdefault(weight_name, []).append(lora_name)
     return {weight: min(names, key=_preference) for weight, names in candidates.items()}
-
-
-def current_weight(model: ModelPatcher, name: str) -> torch.Tensor:
-    """The weight as the patches of `model` make it, float32 on the CPU, whether or not some model is loaded."""
-    backup = model.backup.get(name)
-    weight, _, convert = get_key_weight(model.model, name)
-    if backup is not None:
-        weight = backup.weight
-    if convert is not None:
-        weight = convert(weight)
-    weight = weight.to(device="cpu", dtype=torch.float32, copy=True)
-    return comfy.lora.calculate_weight(model.patches.get(name, []), weight, name)
 
 
 def _preference(name: str) -> int:

@@ -12,6 +12,7 @@ from comfy.supported_models import SD20, SDXL, SVD_img2vid
 from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host import tiny
 from time_diffedit.time_core.adapter import TimeAdapter, apply_edit
+from time_diffedit.time_core.fingerprint import Fingerprint
 from time_diffedit.time_core.projections import cross_attention
 from time_diffedit.time_core.time_edit import Settings
 
@@ -24,7 +25,9 @@ def some_edit(seed: int, width: int = WIDTH, **settings) -> SimpleNamespace:
     """What `apply_edit` reads of a TimeEdit; a P of about half the identity's length."""
     generator = torch.Generator().manual_seed(seed)
     left, right = (torch.randn(width, RANK, generator=generator) / (width * RANK) ** 0.25 * 0.7 for _ in range(2))
-    return SimpleNamespace(left=left, right=right, text_width=width, settings=Settings(**settings))
+    return SimpleNamespace(
+        left=left, right=right, text_width=width, settings=Settings(**settings), fingerprint=Fingerprint("l", width, (1.0,))
+    )
 
 
 def factor(edit, strength: float = 1.0) -> torch.Tensor:

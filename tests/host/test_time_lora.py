@@ -26,9 +26,10 @@ from time_diffedit.nodes import places
 from time_diffedit.nodes.time_save_lora import TIMESaveLoRA
 from time_diffedit.time_core.adapter import apply_edit
 from time_diffedit.time_core.fingerprint import Fingerprint
-from time_diffedit.time_core.lora import current_weight, export_lora, lora_names
+from time_diffedit.time_core.lora import export_lora, lora_names
 from time_diffedit.time_core.projections import cross_attention
 from time_diffedit.time_core.time_edit import Diagnostics, Settings, TimeEdit
+from time_diffedit.time_core.weights import current_weight
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 # Of the change: the tolerance of the export, and twice float16's rounding of two factors.
