@@ -43,14 +43,14 @@ class Fingerprint:
         return self.projector == projector and _close(self.projector_probe, projector_probe)
 
 
-def summarise(rows: torch.Tensor) -> tuple[float, ...]:
-    """NUMBERS numbers of rows (n, width): sums over equal runs of columns, signs alternating along rows and columns.
+def summarise(rows: torch.Tensor, numbers: int = NUMBERS) -> tuple[float, ...]:
+    """A few numbers of rows (n, width): sums over equal runs of columns, signs alternating along rows and columns.
 
     The signs take away what all rows have in common, which hardly tells one encoder from its fine-tuned copy.
     """
     rows = rows.to(device="cpu", dtype=torch.float64)
     signs = [1.0 - 2.0 * (torch.arange(size, dtype=torch.float64) % 2) for size in rows.shape]
-    runs = (signs[0] @ rows * signs[1] / len(rows)).tensor_split(NUMBERS)
+    runs = (signs[0] @ rows * signs[1] / len(rows)).tensor_split(numbers)
     return tuple(run.sum().item() for run in runs)
 
 

@@ -7,9 +7,12 @@ from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
 
 from .families.family import Family
+from .fingerprint import summarise
 from .projections import family_of
 from .text import Projector
 from .weights import current_weight
+
+NUMBERS = 8  # of a probe, for every weight of the projector
 
 
 def projector_of(model: ModelPatcher, entry: bool = False) -> Projector | None:
@@ -37,10 +40,10 @@ def projector_probe(model: ModelPatcher, entry: bool = False) -> tuple[float, ..
 
 
 def _probe(model: ModelPatcher, family: Family) -> tuple[float, ...]:
-    """For every weight its length and, in units of it, what its numbers add up to."""
-    numbers = []
+    """NUMBERS numbers for every weight, each weight scaled to the same length."""
+    probe: list[float] = []
     for name in model.model_state_dict("diffusion_model."):
         if family.projector_weights.fullmatch(name):
             weight = current_weight(model, name).double()
-            numbers += [weight.norm().item(), weight.sum().item() / weight.numel() ** 0.5]
-    return tuple(numbers)
+            probe += summarise(weight.reshape(-1, weight.shape[-1]) / weight.norm().clamp(min=1e-12), NUMBERS)
+    return tuple(probe)

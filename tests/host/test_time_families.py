@@ -9,6 +9,8 @@ from comfy.model_patcher import ModelPatcher
 from host import tiny
 from host.families import CASES, ROWS, Case, random
 from time_diffedit.time_core.adapter import TimeAdapter
+from time_diffedit.time_core.families import FAMILIES
+from time_diffedit.time_core.fingerprint import Fingerprint
 from time_diffedit.time_core.projections import cross_attention, text_entry
 from time_diffedit.time_core.projector import projector_of, projector_probe
 
@@ -95,6 +97,19 @@ def test_the_projector_is_recognised(case):
     probe = projector_probe(model, case.entry)
     assert probe and projector_of(model, case.entry).probe == probe
     assert projector_of(model, case.entry).name == case.family
+    mine = Fingerprint("t5xxl", case.width, (), case.family, probe)
+    rounded, other = case.model(), case.model()
+    for parameter in rounded.model.parameters():
+        parameter.data = parameter.data.to(torch.float8_e4m3fn).to(parameter.dtype)
+    tiny.initialise(other.model, seed=8)
+    assert mine.same_projector(case.family, projector_probe(rounded, case.entry))
+    if any(weight.dim() > 1 for name, weight in model.model.named_parameters() if _of_projector(case, name)):
+        assert not mine.same_projector(case.family, projector_probe(other, case.entry))
+
+
+def _of_projector(case: Case, name: str) -> bool:
+    family = next(family for family in FAMILIES if family.name == case.family)
+    return bool(family.projector_weights.fullmatch(name))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.entry], ids=lambda case: case.name)
