@@ -6,6 +6,7 @@ from .masked_latent_sample import MaskedLatentSample
 from .time_apply_edit import TIMEApplyEdit
 from .time_compute_edit import TIMEComputeEdit
 from .time_edit_conditioning import TIMEEditConditioning
+from .time_edit_hook import TIMEEditHook
 from .time_edit_model import TIMEEditModel
 from .time_load_edit import TIMELoadEdit
 from .time_save_edit import TIMESaveEdit
@@ -16,6 +17,7 @@ NODES = (
     TIMEComputeEdit,
     TIMEApplyEdit,
     TIMEEditConditioning,
+    TIMEEditHook,
     TIMESaveEdit,
     TIMELoadEdit,
     TIMESaveLoRA,

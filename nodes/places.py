@@ -10,7 +10,9 @@ EDITS, LORAS = "time_edits", "loras"
 FOLDERS = ("models", "output")
 SUFFIX = ".safetensors"
 # Refused on Windows, and a separator or a stream there; refused everywhere, so that workflows stay portable.
-RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f\ud800-\udfff]')
+DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+LONGEST = 255 - len(SUFFIX)  # bytes; what file systems allow a name
 
 folder_paths.add_model_folder_path(EDITS, os.path.join(folder_paths.models_dir, EDITS))
 
@@ -30,6 +32,11 @@ def save_path(folder: str, kind: str, name: str) -> Path:
         )
     if any(part.startswith(".") or part != part.rstrip(". ") for part in parts):
         raise ValueError(f"filename is {name!r}; no part of it may begin with a dot or end in a dot or blank.")
+    for part in parts:
+        if DEVICES.fullmatch(part):
+            raise ValueError(f"filename is {name!r}; {part!r} is the name of a device on Windows, choose another.")
+        if len(part.encode()) > LONGEST:
+            raise ValueError(f"filename begins with {name[:30]!r} and is too long; each part may have {LONGEST} bytes.")
     root = _root(folder, kind)
     path = os.path.join(root, *parts)
     path = path if path.endswith(SUFFIX) else path + SUFFIX
@@ -44,7 +51,11 @@ def saved(kind: str) -> list[str]:
     for folder in FOLDERS:
         for root in _roots(folder, kind):
             names, _ = folder_paths.recursive_search(root)
-            found += [f"{folder}/{Path(name).as_posix()}" for name in names if name.endswith(SUFFIX)]
+            found += [
+                f"{folder}/{Path(name).as_posix()}"
+                for name in names
+                if name.endswith(SUFFIX) and folder_paths.is_within_directory(root, os.path.join(root, name))
+            ]
     return sorted(dict.fromkeys(found))
 
 

@@ -31,6 +31,8 @@ class TIMELoadEdit(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file) -> bool | str:
+        if file is None:  # linked, and not known yet
+            return True
         try:
             places.find(places.EDITS, file)
         except ValueError as error:
@@ -38,8 +40,10 @@ class TIMELoadEdit(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file, **linked) -> str:
-        """A file that was saved anew is loaded anew."""
+    def fingerprint_inputs(cls, file, **linked) -> str | float:
+        """A file that was saved anew is loaded anew, and one whose name is linked and not known yet, always."""
+        if file is None:
+            return float("nan")
         status = places.find(places.EDITS, file).stat()
         return f"{status.st_mtime_ns} {status.st_size}"
 

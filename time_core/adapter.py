@@ -1,16 +1,19 @@
 """A TIME edit as a weight patch of the host."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import comfy.utils
 import torch
 from comfy.model_management import cast_to_device
 from comfy.model_patcher import ModelPatcher
+from comfy.quant_ops import QuantizedTensor
 from comfy.weight_adapter import WeightAdapterBase
 
 from .projections import cross_attention, text_entry
 from .projector import projector_probe
 from .reading import Projection
+from .text_route import add_text_route, has_text_route
 from .time_edit import TimeEdit
 
 
@@ -75,19 +78,41 @@ def apply_edit(
 ) -> ModelPatcher:
     """A clone of `model` with the edit on the projections that it is for; `model` stays as it is.
 
-    At strength 0 the clone carries no patch. Raises ValueError if `strength` is not finite, or as `projections_for`.
+    `route` says how: "weights" patches the weights; the host stores quantised ones (fp8) quantised anew, which costs
+    them percents, as any LoRA does. "text" edits what the projections of a U-Net read and is exact for all weights.
+    "auto" is "text" for quantised weights where there is that route, and else "weights".
+
+    At strength 0 the clone carries no patch. Raises ValueError if `strength` is not finite, if the model has no text
+    route and `route` asks for it, or as `projections_for`.
     """
     if not math.isfinite(strength):
         raise ValueError(f"strength is {strength}; it must be a finite number, such as 1.")
-    keys = [projection.patch_key for projection in projections_for(model, edit, where)]
+    if route not in ROUTES:
+        raise ValueError(f"route is {route!r}; it must be one of {', '.join(ROUTES)}.")
+    projections = projections_for(model, edit, where)
+    if route == "text" and not has_text_route(projections):
+        raise ValueError(
+            f"route is 'text', which only U-Nets (SD, SDXL) have, and the model is {type(model.model).__name__}; use TIME "
+            "Edit Conditioning, which is exact too, or the route 'weights'."
+        )
     clone = model.clone()
     if strength == 0:
         return clone
+    if route == "text" or (route == "auto" and has_text_route(projections) and any_quantised(model, projections)):
+        add_text_route(clone, projections, edit.left, edit.right, strength)
+        return clone
+    keys = [projection.patch_key for projection in projections]
     adapter = TimeAdapter(set(), (edit.left, edit.right))
     accepted = clone.add_patches(dict.fromkeys(keys, adapter), strength)
     if len(accepted) < len(keys):
         raise ValueError(f"The model refused the edit of {len(keys) - len(accepted)} of {len(keys)} projections.")
     return clone
+
+
+def any_quantised(model: ModelPatcher, projections: Sequence[Projection]) -> bool:
+    """Whether a weight is stored in 8 bits or less, plainly or as the host's QuantizedTensor."""
+    weights = (comfy.utils.get_attr(model.model, projection.name) for projection in projections)
+    return any(isinstance(weight.data, QuantizedTensor) or weight.element_size() == 1 for weight in weights)
 
 
 def projections_for(model: ModelPatcher, edit: TimeEdit, where: str = "cross-attention") -> tuple[Projection, ...]:

@@ -4,6 +4,7 @@ A LoRA adds up @ down to a weight and knows nothing of the weight that it meets,
 that it was made from: Delta W = strength * W P = up @ down.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,8 +59,8 @@ def export_lora(
     """
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance is {tolerance}; it must be at least 0 and below 1, such as 0.001.")
-    if strength == 0:
-        raise ValueError("strength is 0, which changes nothing; use 1 for the full edit.")
+    if strength == 0 or not math.isfinite(strength):
+        raise ValueError(f"strength is {strength:g}; it must be a finite number other than 0, such as 1 for the full edit.")
     names = lora_names(model)
     by_weight: dict[str, list[Projection]] = {}
     for projection in projections_for(model, edit, where):
@@ -93,7 +94,9 @@ def export_lora(
         down = pad(root.unsqueeze(1) * (vh[:rank] @ right_basis.T), (0, 0, 0, missing)).half()
         if not (torch.isfinite(up).all() and torch.isfinite(down).all()):
             raise ValueError(f"The edit of {name!r} is too large for float16; lower strength or raise lambda.")
-        errors.append(((up.double() @ down.double() - delta @ right_basis.T).norm() / delta.norm()).item())
+        size = delta.norm().item()  # 0 for a weight of zeros, which stays one
+        missed = (up.double() @ down.double() - delta @ right_basis.T).norm().item()
+        errors.append(missed / size if size else 0.0)
         tensors |= {
             f"{names[name]}.lora_up.weight": up.contiguous(),
             f"{names[name]}.lora_down.weight": down.contiguous(),
