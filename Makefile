@@ -8,7 +8,7 @@ RUN := PYTHONPATH=tests:. $(VENV) -P -m
 # Settings of `make demo` and `make ui`, all optional.
 export CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality toyworld toyworld-card templates lock clean
+.PHONY: help env demo ui test quality bench-time time-settings toyworld toyworld-card templates lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -16,6 +16,8 @@ help:
 	@echo "make ui          start ComfyUI with the pack and print the address"
 	@echo "make env         build .venv and .host only"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
+	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
+	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make templates   write example_workflows/ anew"
@@ -39,6 +41,12 @@ test: env
 quality: env
 	@$(RUN) benchmarks.quality
 
+bench-time: env
+	@$(RUN) benchmarks.time_speed
+
+time-settings: env
+	@$(RUN) benchmarks.time_settings
+
 toyworld: env
 	@$(RUN) toyworld.train
 
@@ -56,4 +64,4 @@ lock:
 		-o tools/lock/requirements.txt .host/ComfyUI/requirements.txt tools/lock/tools.in
 
 clean:
-	rm -rf .venv .host .cache demo-output quality-output
+	rm -rf .venv .host .cache demo-output quality-output bench-output

@@ -30,3 +30,25 @@ def lines(path: Path, title: str, x_label: str, x: Sequence, curves: Mapping[str
         axes.set_yscale("log")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def pages(path: Path, tables: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> None:
+    """Write one panel a table to `path`: the rows along the axis, a curve for every column, in percent."""
+    columns = 2
+    rows = -(-len(tables) // columns)
+    figure, grid = pyplot.subplots(rows, columns, figsize=(13, 3.6 * rows), layout="constrained", squeeze=False)
+    for axes, (name, table) in zip(grid.flat, tables.items(), strict=False):
+        keys = [key for key in next(iter(table.values())) if key != "geometric mean"]
+        percent = {key: [_percent(row[key]) for row in table.values()] for key in keys}
+        draw_lines(axes, range(len(table)), percent, name, "")
+        axes.set_xticks(range(len(table)), [label.replace(" (", "\n(").replace(" and ", "\nand ") for label in table])
+        axes.set_ylim(-5, 105)
+        axes.set_ylabel("%")
+    for axes in list(grid.flat)[len(tables) :]:
+        axes.axis("off")
+    figure.savefig(path, dpi=90)
+    pyplot.close(figure)
+
+
+def _percent(share: float | None) -> float:
+    return float("nan") if share is None else 100 * share

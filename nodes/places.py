@@ -36,7 +36,7 @@ def save_path(folder: str, kind: str, name: str) -> Path:
         if DEVICES.fullmatch(part):
             raise ValueError(f"filename is {name!r}; {part!r} is the name of a device on Windows, choose another.")
         if len(part.encode()) > LONGEST:
-            raise ValueError(f"filename begins with {name[:30]!r} and is too long; each part may have {LONGEST} bytes.")
+            raise ValueError(f"filename is too long: {name[:30]!r}...; each part may have {LONGEST} bytes.")
     root = _root(folder, kind)
     path = os.path.join(root, *parts)
     path = path if path.endswith(SUFFIX) else path + SUFFIX

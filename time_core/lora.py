@@ -22,7 +22,7 @@ from .weights import current_weight
 # Of the names that the host's loader knows for one weight, in the order in which other programs understand them:
 # kohya's with diffusers' block names, which diffusers reads too; diffusers' for transformers; the host's own.
 PREFERRED = (
-    re.compile(r"lora_unet_(?:down_blocks|mid_block|up_blocks)_.*"),
+    re.compile(r"lora_unet_(?:down_blocks_\d+|mid_block|up_blocks_\d+)_attentions_.*"),
     re.compile(r"transformer\..*"),
     re.compile(r"lora_prior_unet_.*"),
     re.compile(r"diffusion_model\..*"),
@@ -97,11 +97,7 @@ def export_lora(
         size = delta.norm().item()  # 0 for a weight of zeros, which stays one
         missed = (up.double() @ down.double() - delta @ right_basis.T).norm().item()
         errors.append(missed / size if size else 0.0)
-        tensors |= {
-            f"{names[name]}.lora_up.weight": up.contiguous(),
-            f"{names[name]}.lora_down.weight": down.contiguous(),
-            f"{names[name]}.alpha": torch.tensor(float(rank), dtype=torch.float16),
-        }
+        tensors |= _entries(names[name], up.contiguous(), down.contiguous())
     return Lora(tensors, rank, tuple(errors))
 
 
@@ -112,6 +108,15 @@ def lora_names(model: ModelPatcher) -> dict[str, str]:
         if isinstance(weight_name, str):
             candidates.setdefault(weight_name, []).append(lora_name)
     return {weight: min(names, key=_preference) for weight, names in candidates.items()}
+
+
+def _entries(name: str, up: torch.Tensor, down: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the file has for one weight: kohya's form for kohya's names. For the others diffusers' own, which means
+    alpha = rank by having none: most of its pipelines for transformers do not read kohya's."""
+    if name.startswith("lora_"):
+        alpha = torch.tensor(float(len(down)), dtype=torch.float16)
+        return {f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down, f"{name}.alpha": alpha}
+    return {f"{name}.lora_B.weight": up, f"{name}.lora_A.weight": down}
 
 
 def _preference(name: str) -> int:

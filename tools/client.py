@@ -41,9 +41,7 @@ class ComfyClient:
         """Put a picture into the server's input folder; returns the name that LoadImage takes."""
         boundary = uuid.uuid4().hex
         field = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name or path.name}"\r\n'
-        overwrite = (
-            f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="overwrite"\r\n\r\ntrue\r\n--{boundary}--\r\n'
-        )
+        overwrite = f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="overwrite"\r\n\r\ntrue\r\n--{boundary}--\r\n'
         body = field.encode() + b"Content-Type: image/png\r\n\r\n" + path.read_bytes() + overwrite.encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return json.loads(self._open("/upload/image", body, headers))["name"]

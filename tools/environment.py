@@ -59,9 +59,7 @@ def check_comfyui(path: Path) -> None:
         raise SetupError(f"COMFYUI_PATH={path}: comfyui_version.py names no version.")
     if tuple(map(int, found.groups())) < OLDEST_COMFYUI:
         wanted = ".".join(map(str, OLDEST_COMFYUI))
-        raise SetupError(
-            f"ComfyUI at {path} is {'.'.join(found.groups())}, too old: {wanted} or newer is needed. Update it."
-        )
+        raise SetupError(f"ComfyUI at {path} is {'.'.join(found.groups())}, too old: {wanted} or newer is needed. Update it.")
 
 
 def check_checkpoint(path: Path) -> None:

@@ -15,8 +15,7 @@ FOLDER = ROOT / "example_workflows"
 def render(object_info: dict) -> dict[str, str]:
     """File name to text of every template."""
     return {
-        f"{name}.json": json.dumps(ui_workflow(build().api(), object_info), indent=2) + "\n"
-        for name, build in EXAMPLES.items()
+        f"{name}.json": json.dumps(ui_workflow(build().api(), object_info), indent=2) + "\n" for name, build in EXAMPLES.items()
     }
 
 

@@ -122,9 +122,7 @@ def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
         "order": int(node_id) - 1,
         "mode": 0,
         "inputs": sockets,
-        "outputs": [
-            {"name": name, "type": kind, "links": None} for name, kind in zip(names, info["output"], strict=True)
-        ],
+        "outputs": [{"name": name, "type": kind, "links": None} for name, kind in zip(names, info["output"], strict=True)],
         "title": node.get("_meta", {}).get("title", info["display_name"]),
         "properties": {
             "Node name for S&R": node["class_type"],

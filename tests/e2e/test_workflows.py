@@ -12,8 +12,16 @@ from toyworld.world import Scene, draw
 
 from tools.client import ComfyClient, WorkflowError
 from tools.demo import node_titled, saved
-from tools.environment import HOST, link_pack
-from tools.examples import EXAMPLE_PICTURE, EXAMPLES, diffedit, time_edit
+from tools.environment import HOST, PACK_FOLDER, ROOT, link_pack
+from tools.examples import (
+    EXAMPLE_PICTURE,
+    EXAMPLES,
+    diffedit,
+    edited_conditioning,
+    scheduled_edit,
+    several_edits,
+    time_edit,
+)
 from tools.host import comfyui_path
 from tools.server import ComfyServer
 from tools.templates import FOLDER, render
@@ -49,9 +57,24 @@ def test_templates_in_the_repository_are_what_the_code_makes(client):
         assert (FOLDER / name).read_text() == text, f"{name} is out of date; run `make templates`"
 
 
-def test_every_node_of_the_pack_is_in_a_template():
+def test_every_node_of_the_pack_is_in_a_template(client):
+    """But the one whose files are the user's own."""
     used = {node["class_type"] for build in EXAMPLES.values() for node in build().api().values()}
-    assert {"TIMEEditModel", "DiffEditMask", "DDIMInvert", "MaskedLatentSample"} <= used
+    ours = {name for name, node in client.object_info().items() if node["python_module"].endswith(PACK_FOLDER)}
+    assert len(ours) >= 11
+    assert ours - used == {"TIMELoadEdit"}
+
+
+def test_every_node_has_a_help_page(client):
+    for name, node in client.object_info().items():
+        if node["python_module"].endswith(PACK_FOLDER):
+            page = (ROOT / "web" / "docs" / f"{name}.md").read_text()
+            assert page.startswith("# "), name
+            for inputs in node["input"].values():
+                for input_name, spec in inputs.items():
+                    assert spec[1].get("tooltip"), f"{name}.{input_name} has no tooltip"
+                    shown = spec[1].get("display_name", input_name)
+                    assert shown in page or input_name in page, f"{name}: {input_name} is not on the help page"
 
 
 def test_time_workflow_edits_the_assumption_and_leaves_the_model(client):
@@ -111,6 +134,57 @@ def test_diffedit_workflow_repaints_the_object_and_nothing_else(client):
     assert (chosen & (truth.mask > 0.5)).sum() / (chosen | (truth.mask > 0.5)).sum() >= 0.6
     original = (truth.pixels * 255).round() / 255
     np.testing.assert_allclose(pasted[~chosen], original[~chosen], atol=1e-6)
+
+
+def test_several_edits_saved_loaded_and_as_a_lora(client):
+    graph = several_edits(prompt="a car on grass", batch=2)
+    result = client.run(graph.api(), "several edits", quiet=True)
+    after = np.stack(saved(client, graph.api(), result, "Pictures after"))
+    assert [judge(p).colour for p in saved(client, graph.api(), result, "Pictures before")] == ["black", "black"]
+    assert [judge(p).colour for p in after] == ["green", "green"]
+
+    file = "output/toy edits.safetensors"
+    assert file in client.object_info()["TIMELoadEdit"]["input"]["required"]["file"][1]["options"]
+    nodes = graph.api()
+    apply = next(i for i, node in nodes.items() if node["class_type"] == "TIMEApplyEdit")
+    saving = {i for i, node in nodes.items() if node["class_type"] in ("TIMEComputeEdit", "TIMESaveEdit", "TIMESaveLoRA")}
+    loader = next(i for i, node in nodes.items() if node["class_type"] == "CheckpointLoaderSimple")
+
+    def sampled_with(class_type: str, **inputs) -> np.ndarray:
+        changed = {i: node for i, node in nodes.items() if i not in saving | {apply}}
+        changed[apply] = {"class_type": class_type, "inputs": {"model": [loader, 0], **inputs}}
+        if class_type == "TIMEApplyEdit":
+            changed["load"] = {"class_type": "TIMELoadEdit", "inputs": {"file": file, "clip": [loader, 1]}}
+        return np.stack(saved(client, changed, client.run(changed, class_type, quiet=True), "Pictures after"))
+
+    np.testing.assert_array_equal(sampled_with("TIMEApplyEdit", time_edit=["load", 0], strength=1.0), after)
+    by_lora = sampled_with("LoraLoaderModelOnly", lora_name="toy edits.safetensors", strength_model=1.0)
+    assert np.abs(by_lora - after).mean() < 0.005
+    assert [judge(p).colour for p in by_lora] == ["green", "green"]
+
+
+def test_edited_text_makes_the_pictures_of_edited_weights(client):
+    graph = edited_conditioning(batch=2)
+    result = client.run(graph.api(), "conditioning", quiet=True)
+    weights, text = (
+        np.stack(saved(client, graph.api(), result, f"Pictures with edited {what}")) for what in ("weights", "text")
+    )
+    assert [judge(p).colour for p in weights] == ["blue", "blue"]
+    np.testing.assert_allclose(text, weights, atol=1.01 / 255)
+
+
+def test_a_scheduled_edit_acts_while_it_is_scheduled(client):
+    """For all steps it is the edit, for none it is the model; for half it is neither."""
+
+    def pictures(until: float, title: str) -> np.ndarray:
+        graph = scheduled_edit(batch=2, until=until)
+        return np.stack(saved(client, graph.api(), client.run(graph.api(), "scheduled", quiet=True), title))
+
+    title = "Pictures with the scheduled edit"
+    always, half, never = (pictures(until, title) for until in (1.0, 0.5, 0.0))
+    assert [judge(p).colour for p in always] == ["blue", "blue"]
+    assert np.abs(never - pictures(0.5, "Pictures without the edit")).max() <= 1.01 / 255
+    assert min(np.abs(half - other).mean() for other in (always, never)) > 0.001
 
 
 def test_a_bad_edit_is_refused_in_words_with_the_node_named(client):

@@ -1,9 +1,11 @@
 """The LoRA file, read by the host's own loader and by diffusers."""
 
 import dataclasses
+import inspect
 from pathlib import Path
 
 import comfy.lora
+import comfy.model_management
 import comfy.sd
 import comfy.sd1_clip
 import comfy.utils
@@ -16,18 +18,30 @@ from comfy.weight_adapter import LoRAAdapter
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    WanPipeline,
+    WanTransformer3DModel,
 )
 from host import tiny
+from host.families import CASES, Case
 from safetensors.torch import load_file, save_file
 from time_diffedit.nodes import places
+from time_diffedit.nodes.time_inputs import CROSS_ATTENTION, TEXT_ENTRY
 from time_diffedit.nodes.time_save_lora import TIMESaveLoRA
 from time_diffedit.time_core.adapter import apply_edit
 from time_diffedit.time_core.fingerprint import Fingerprint
 from time_diffedit.time_core.lora import export_lora, lora_names
-from time_diffedit.time_core.projections import cross_attention
+from time_diffedit.time_core.projections import cross_attention, text_entry
+from time_diffedit.time_core.projector import projector_probe
+from time_diffedit.time_core.reading import TextReading
 from time_diffedit.time_core.time_edit import Diagnostics, Settings, TimeEdit
 from time_diffedit.time_core.weights import current_weight
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -161,6 +175,93 @@ def test_diffusers_makes_the_same_weights(name, tmp_path):
     assert seen == len(edited.patches)
 
 
+def of_family(case: Case, **settings) -> tuple[ModelPatcher, TextReading, TimeEdit, str]:
+    """The family's tiny model, how it reads text, an edit for it, and where that goes."""
+    model = case.model()
+    reading = (text_entry if case.entry else cross_attention)(model)
+    fingerprint = Fingerprint("l", reading.width, (1.0,), reading.projector, projector_probe(model, case.entry))
+    edit = dataclasses.replace(some_edit(reading.width, **settings), fingerprint=fingerprint)
+    return model, reading, edit, TEXT_ENTRY if case.entry else CROSS_ATTENTION
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_host_s_loader_reads_every_family(case, caplog):
+    """For values alone, so that half of a fused weight must stay."""
+    model, reading, edit, where = of_family(case, edit_keys=case.projections[2] > 0)
+    lora = export_lora(model, edit, 1.0, TOLERANCE, where)
+    with caplog.at_level("WARNING"):
+        loaded, _ = comfy.sd.load_lora_for_models(model, None, dict(lora.tensors), 1.0, 0.0)
+    assert not [record for record in caplog.records if "NOT LOADED" in record.message or "lora key" in record.message]
+    edited = apply_edit(model, edit, 1.0, where, "weights")
+    chosen = reading.chosen(edit.settings.edit_keys, True)
+    assert set(loaded.patches) == set(edited.patches) == {projection.name for projection in chosen}
+    before = model.model.state_dict()
+    for weight_name in edited.patches:
+        wanted = tiny.patched(edited, weight_name) - before[weight_name]
+        assert relative(tiny.patched(loaded, weight_name) - before[weight_name], wanted) <= TOLERANCE + ROUNDING
+    for projection in set(reading.projections) - set(chosen):
+        rows = slice(None) if projection.rows is None else slice(projection.rows[0], sum(projection.rows))
+        assert torch.equal(tiny.patched(loaded, projection.name)[rows], before[projection.name][rows])
+
+
+# Per family diffusers' pipeline, its transformer of the same widths, and its name for a weight of the host's.
+TRANSFORMERS = {
+    "SD3": (
+        StableDiffusion3Pipeline,
+        lambda: SD3Transformer2DModel(
+            num_layers=1, num_attention_heads=2, joint_attention_dim=40, caption_projection_dim=128, pooled_projection_dim=16
+        ),
+        lambda name: "context_embedder",
+    ),
+    "Flux": (
+        FluxPipeline,
+        lambda: FluxTransformer2DModel(
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=40,
+            pooled_projection_dim=16,
+            axes_dims_rope=(4, 6, 6),
+        ),
+        lambda name: "context_embedder",
+    ),
+    "LTX-Video": (
+        LTXPipeline,
+        lambda: LTXVideoTransformer3DModel(
+            num_attention_heads=2, attention_head_dim=16, cross_attention_dim=32, num_layers=2, caption_channels=40
+        ),
+        lambda name: name,
+    ),
+    "Wan 2.1": (
+        WanPipeline,
+        lambda: WanTransformer3DModel(
+            num_attention_heads=4, attention_head_dim=12, text_dim=40, freq_dim=16, ffn_dim=32, num_layers=2
+        ),
+        lambda name: name.replace("cross_attn.", "attn2.to_"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in TRANSFORMERS], ids=lambda case: case.name)
+def test_diffusers_reads_the_transformers(case, tmp_path):
+    model, _, edit, where = of_family(case)
+    save_file(export_lora(model, edit, 1.0, TOLERANCE, where).tensors, tmp_path / "edit.safetensors")
+    kind, make, name_of = TRANSFORMERS[case.name]
+    transformer = make()
+    others = [name for name, part in inspect.signature(kind).parameters.items() if part.default is part.empty]
+    parts = {**dict.fromkeys(others), "transformer": transformer}
+    kind(**parts).load_lora_weights(str(tmp_path), weight_name="edit.safetensors")
+    edited = apply_edit(model, edit, 1.0, where, "weights")
+    seen = 0
+    for weight_name in edited.patches:
+        theirs = name_of(weight_name.removeprefix("diffusion_model.").removesuffix(".weight"))
+        wanted = tiny.patched(edited, weight_name) - model.model.state_dict()[weight_name]
+        assert relative(transformer.get_submodule(theirs).get_delta_weight("default_0"), wanted) <= TOLERANCE + ROUNDING
+        seen += 1
+    assert seen == sum(hasattr(module, "get_delta_weight") for module in transformer.modules())
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3, 0.03, 0.3])
 def test_the_tolerance_is_kept_with_the_smallest_rank(tolerance):
     model, edit = tiny.unet(), some_edit(768)
@@ -201,7 +302,7 @@ def test_names_that_other_programs_know():
 
 
 def test_a_lora_before_counts_as_part_of_the_model():
-    """W_lora (I + P) - W_lora, also while the model is loaded and its weights in memory are patched ones."""
+    """W_lora (I + P) - W_lora, also while that model or another clone is loaded, whose patches are then in the memory."""
     model, edit = tiny.unet(), some_edit(768)
     reading = cross_attention(model)
     generator = torch.Generator().manual_seed(0)
@@ -214,7 +315,8 @@ def test_a_lora_before_counts_as_part_of_the_model():
     lora = export_lora(with_lora, edit)
     plain = export_lora(model, edit)
     load_models_gpu([with_lora])
-    again = export_lora(with_lora, edit)
+    again, still_plain = export_lora(with_lora, edit), export_lora(model, edit)
+    with_lora.unpatch_model(tiny.CPU)
     names = lora_names(model)
     p = edit.left.double() @ edit.right.double().T
     for weight_name, weight in before.items():
@@ -222,6 +324,7 @@ def test_a_lora_before_counts_as_part_of_the_model():
         assert relative(up @ down, weight.double() @ p) <= TOLERANCE + ROUNDING
         assert not torch.equal(up, plain.tensors[f"{names[weight_name]}.lora_up.weight"].double())
         assert torch.equal(up, again.tensors[f"{names[weight_name]}.lora_up.weight"].double())
+    assert all(torch.equal(tensor, still_plain.tensors[name]) for name, tensor in plain.tensors.items())
 
 
 def test_values_of_some_layers_alone():
@@ -236,6 +339,8 @@ def test_values_of_some_layers_alone():
         ({"tolerance": -0.1}, "tolerance is -0.1"),
         ({"tolerance": 1.0}, "tolerance is 1.0"),
         ({"strength": 0.0}, "strength is 0"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"strength": float("inf")}, "strength is inf"),
         ({"strength": 1e12}, "too large for float16"),
     ],
 )
@@ -259,3 +364,22 @@ def test_the_node_writes_what_the_loader_reads(tmp_path, monkeypatch):
         comfy.sd.load_lora_for_models(model, None, tensors, 1.0, 0.0)[0].patches.keys()
         == apply_edit(model, edit).patches.keys()
     )
+
+
+def test_a_weight_of_zeros_stays_one():
+    model, edit = tiny.unet(), some_edit(768)
+    name = cross_attention(model).projections[0].name
+    comfy.utils.get_attr(model.model, name).data.zero_()
+    lora = export_lora(model, edit)
+    assert lora.errors[0] == 0.0 and 0.0 < max(lora.errors) <= TOLERANCE + ROUNDING
+    assert not lora.tensors[f"{lora_names(model)[name]}.lora_up.weight"].any()
+
+
+def test_an_interrupt_leaves_no_file(tmp_path, monkeypatch):
+    import folder_paths
+
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, places.LORAS, ([str(tmp_path)], {".safetensors"}))
+    comfy.model_management.interrupt_current_processing()
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        TIMESaveLoRA.execute(tiny.unet(), some_edit(768), "roses", 1.0, 0.001, "models")
+    assert not list(tmp_path.iterdir())

@@ -1,15 +1,20 @@
 """Saved edits: the nodes, the files, and where they may lie."""
 
+import asyncio
 import dataclasses
 import json
+import math
 import os
+import signal
 from pathlib import Path
 
+import execution
 import folder_paths
 import pytest
 import torch
+from comfy_api.latest import io
 from host import tiny
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from time_diffedit.nodes import places
 from time_diffedit.nodes.time_load_edit import TIMELoadEdit
@@ -19,6 +24,8 @@ from time_diffedit.time_core.edit import build_edit
 from time_diffedit.time_core.edit_file import FORMAT, load_edit, save_edit
 from time_diffedit.time_core.text import TextReader
 from time_diffedit.time_core.time_edit import Kept, Pair, Settings, TimeEdit
+
+import nodes
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +67,7 @@ def test_saved_and_loaded_by_the_nodes(edit, folders, folder):
     path = folders / folder / places.EDITS / "flowers" / "roses.safetensors"
     assert path.is_file()
     option = f"{folder}/flowers/roses.safetensors"
-    (combo, _) = TIMELoadEdit.define_schema().inputs
-    assert option in combo.options
+    assert option in TIMELoadEdit.GET_NODE_INFO_V1()["input"]["required"]["file"][1]["options"]
     assert TIMELoadEdit.validate_inputs(option) is True
     loaded = TIMELoadEdit.execute(option, tiny.clip())
     assert same(loaded.args[0], edit)
@@ -155,6 +161,10 @@ def test_a_failed_save_leaves_the_old_file(edit, folders):
         "a/",
         "dot.",
         "a//../b",
+        "con",
+        "flowers/NUL.v2",
+        "x" * 244,
+        "\ud800",
     ],
 )
 def test_names_stay_inside(name):
@@ -167,6 +177,7 @@ def test_a_link_out_of_the_folder_is_not_followed(folders):
     outside.mkdir()
     (outside / "edit.safetensors").write_bytes(b"x")
     (folders / "models" / places.EDITS / "link").symlink_to(outside)
+    assert places.saved(places.EDITS) == []
     with pytest.raises(ValueError, match="leads out of the models folder"):
         places.save_path("models", places.EDITS, "link/edit")
     with pytest.raises(ValueError, match="is not in the models or output folder"):
@@ -178,3 +189,119 @@ def test_the_suffix_is_added_once():
     for name in ("roses", "roses.safetensors"):
         assert places.save_path("output", places.EDITS, name).name == "roses.safetensors"
     assert places.save_path("output", places.EDITS, "roses v1.5").name == "roses v1.5.safetensors"
+
+
+def test_the_longest_name_can_be_written(edit, folders):
+    TIMESaveEdit.execute(edit, "é" * 121, "output")
+    assert places.saved(places.EDITS) == [f"output/{'é' * 121}.safetensors"]
+
+
+def test_others_may_read_the_file_as_usual(edit, folders):
+    usual = folders / "usual"
+    usual.touch()
+    path = folders / "edit.safetensors"
+    save_edit(path, edit)
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
+def test_a_folder_that_cannot_be_made(edit, folders):
+    """A file stands where the folder should be: an error, nothing written."""
+    (folders / "output").mkdir()
+    (folders / "output" / places.EDITS).write_bytes(b"x")
+    with pytest.raises(OSError):
+        TIMESaveEdit.execute(edit, "roses", "output")
+    assert (folders / "output" / places.EDITS).read_bytes() == b"x"
+
+
+def test_a_full_disk_leaves_the_old_file(edit, folders):
+    """The host's process may write no file beyond 100 kB."""
+    resource = pytest.importorskip("resource")
+    path = folders / "edit.safetensors"
+    save_edit(path, edit)
+    before = path.read_bytes()
+    assert len(before) > 100_000
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises((OSError, SafetensorError)):
+            save_edit(path, dataclasses.replace(edit, left=edit.left + 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in folders.iterdir() if entry.is_file()] == ["edit.safetensors"]
+
+
+def test_a_loaded_edit_does_not_depend_on_its_file(edit, folders):
+    path = folders / "edit.safetensors"
+    save_edit(path, edit)
+    loaded = load_edit(path, edit.fingerprint)
+    path.write_bytes(b"\0" * path.stat().st_size)
+    assert same(loaded, edit)
+
+
+def broken(report, value, path=()):
+    """Copies of a report, each with `value` in one place, lists to their second item."""
+    if path:
+        copy = json.loads(json.dumps(report))
+        place = copy
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        yield copy
+    inside = report
+    for step in path:
+        inside = inside[step]
+    steps = inside if isinstance(inside, dict) else range(min(len(inside), 2)) if isinstance(inside, list) else ()
+    for step in steps:
+        yield from broken(report, value, (*path, step))
+
+
+@pytest.mark.parametrize("value", [None, "x", 3, 2.5, [], {}, [1], {"a": 1}, [[]]], ids=repr)
+def test_a_report_of_the_wrong_kind_is_damaged(edit, folders, value):
+    """Whatever stands where in the metadata: an edit that can be shown, or the error that names the file."""
+    path = folders / "x.safetensors"
+    refused = 0
+    for report in broken(edit.report(), value):
+        metadata = {"format": FORMAT, "version": "1", "edit": json.dumps(report)}
+        save_file({"left": edit.left, "right": edit.right}, path, metadata)
+        try:
+            loaded = load_edit(path, edit.fingerprint)
+        except ValueError as error:
+            refused += 1
+            assert str(error).startswith("file 'x.safetensors' is ")
+        else:
+            assert loaded.summary() and loaded.report()
+    assert refused > 20
+
+
+class Anything(io.ComfyNode):
+    """An output that fits every input."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="Anything", inputs=[], outputs=[io.AnyType.Output()])
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        raise AssertionError("only validated")
+
+
+@pytest.mark.parametrize("file", [["1", 0], "models/roses.safetensors", "models/gone.safetensors"])
+def test_the_host_validates_the_file(edit, folders, monkeypatch, file):
+    """Typed or linked, where its value is not known yet."""
+    TIMESaveEdit.execute(edit, "roses", "models")
+    for node in (Anything, TIMELoadEdit):
+        monkeypatch.setitem(nodes.NODE_CLASS_MAPPINGS, node.__name__, node)
+    prompt = {
+        "1": {"class_type": "Anything", "inputs": {}},
+        "2": {"class_type": "TIMELoadEdit", "inputs": {"file": file, "clip": ["1", 0]}},
+    }
+    valid, errors, _ = asyncio.run(execution.validate_inputs("prompt", prompt, "2", {}))
+    assert valid == (file != "models/gone.safetensors")
+    assert valid or "save the edit first" in errors[0]["details"]
+
+
+def test_a_linked_file_is_always_loaded():
+    assert math.isnan(TIMELoadEdit.fingerprint_inputs(None, clip=None))
