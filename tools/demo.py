@@ -17,7 +17,15 @@ from safetensors.numpy import load_file
 
 from .client import ComfyClient, Result, WorkflowError
 from .environment import ROOT, SetupError, check_room, comfyui_python, prepare
-from .examples import EXAMPLE_PICTURE, TOY_CHECKPOINT, diffedit, time_edit
+from .examples import (
+    EXAMPLE_PICTURE,
+    TOY_CHECKPOINT,
+    diffedit,
+    edited_conditioning,
+    scheduled_edit,
+    several_edits,
+    time_edit,
+)
 from .server import ComfyServer
 from .sheets import grid
 from .workflow import ui_workflow
@@ -174,6 +182,20 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> t
     return grid("DiffEdit, published defaults", [(label, pictures)], titles, side=256), measured
 
 
+def more_time_sheet(client: ComfyClient):
+    """The other TIME templates on the toy model: several edits at once, an edit on the text, an edit for some steps."""
+    rows = []
+    for graph in (several_edits(), edited_conditioning(), scheduled_edit()):
+        api = graph.api()
+        result = client.run(api, "TIME, more ways")
+        for node in api.values():
+            title = node.get("_meta", {}).get("title", "")
+            if node["class_type"] == "SaveImage":
+                label = title.removeprefix("Pictures ").replace(" ", "\n", 1)
+                rows.append((label, saved(client, api, result, title)))
+    return grid("TIME: three edits at once, on the text, scheduled", rows, [f"seed {i + 1}" for i in range(4)])
+
+
 def centre_crop(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """As the host's VAE Encode crops to a multiple of its cell."""
     top, left = (pixels.shape[0] - shape[0]) // 2, (pixels.shape[1] - shape[1]) // 2
@@ -245,6 +267,8 @@ def run() -> None:
         edit_picture.save(OUTPUT / "diffedit_sheet.png")
         time_picture, time_measured = time_sheet(client, what)
         time_picture.save(OUTPUT / "time_sheet.png")
+        if what.is_toy:
+            more_time_sheet(client).save(OUTPUT / "time_more_sheet.png")
         write_workflows(client, what)
     text = table(what, time_measured, edit_measured)
     (OUTPUT / "results.txt").write_text(text + "\n")

@@ -70,11 +70,11 @@ def several_edits(
     checkpoint: str = TOY_CHECKPOINT,
     source: str = "a rose\na car\na star",
     destination: str = "a blue rose\na green car\na purple star",
-    preserve: str = "a house",
+    preserve: str = "a house\na house on grass",
     prompt: str = "a car on grass",
     size: int = 128,
     batch: int = 4,
-    lamb: float = 0.1,
+    lamb: float = 1.0,
     folder: str = "output",
 ) -> Graph:
     """Several edits solved in one system, saved as an edit and as a LoRA, and put on the model."""
