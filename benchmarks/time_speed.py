@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from tools.environment import ROOT
+from tools.environment import HOST, ROOT, TOY_CHECKPOINT
 from tools.host import load_pack
 
 pack = load_pack()
@@ -197,6 +197,27 @@ def joint(pairs: int, width: int = 768) -> dict:
     }
 
 
+def sampling_cost() -> dict:
+    """Seconds of sampling the toy checkpoint with and without an edit, in turns; the fastest of each counts."""
+    from toyworld.host_model import Sampler, load_checkpoint
+
+    sampler = Sampler(load_checkpoint(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT), steps=4)
+    node = next(node for node in pack.NODES if node.GET_SCHEMA().node_id == "TIMEEditModel")
+    inputs = {"source": "a rose", "destination": "a blue rose", "lamb": LAMBDA, "strength": 1.0, "augmentations": ""}
+    edited, _ = node.execute(
+        model=sampler.toy.model, clip=sampler.toy.clip, edit_keys=True, edit_values=True, preserve="", **inputs
+    ).result
+    fastest = {"without": float("inf"), "with": float("inf")}
+    for _ in range(3):
+        for name, model in (("without", sampler.toy.model), ("with", edited)):
+            sampler.pictures("a rose", [1], model)  # loads the model, and patches or restores its weights
+            for _ in range(4):
+                start = time.perf_counter()
+                sampler.pictures("a rose", [1], model)
+                fastest[name] = min(fastest[name], time.perf_counter() - start)
+    return {**fastest, "ratio": fastest["with"] / fastest["without"]}
+
+
 def markdown(results: dict) -> str:
     names = list(results["one pair"])
     rows = ["| one pair, three augmentations | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
@@ -205,12 +226,14 @@ def markdown(results: dict) -> str:
     keys = list(results["joint"][0])
     rows += ["", "| " + " | ".join(keys) + " |", "|---" * len(keys) + "|"]
     rows += ["| " + " | ".join(f"{row[key]:.4g}" for key in keys) + " |" for row in results["joint"]]
+    cost = results["sampling"]
+    rows += ["", f"Sampling, 4 steps: {cost['without']:.3f} s without and {cost['with']:.3f} s with an edit."]
     return "\n".join(rows)
 
 
 def main() -> int:
     torch.set_grad_enabled(False)
-    results = {"machine": describe_machine(), "one pair": {}, "joint": []}
+    results = {"machine": describe_machine(), "one pair": {}, "joint": [], "sampling": sampling_cost()}
     for size in SIZES:
         results["one pair"][size.name] = compare(size)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as fresh:
@@ -227,6 +250,7 @@ def main() -> int:
             1.5,
             at_most=True,
         ),
+        Target("sampling with an edit against without, times", results["sampling"]["ratio"], 1.02, at_most=True),
     ]
     OUTPUT.mkdir(exist_ok=True)
     table = markdown(results)

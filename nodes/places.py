@@ -45,6 +45,11 @@ def save_path(folder: str, kind: str, name: str) -> Path:
     return Path(path)
 
 
+def label(folder: str, kind: str, path: Path) -> str:
+    """What to call a path from `save_path` in a message: "<folder>/<kind>/<name>"."""
+    return f"{folder}/{kind}/{path.relative_to(_root(folder, kind)).as_posix()}"
+
+
 def saved(kind: str) -> list[str]:
     """The files of this kind as "<folder>/<name>", for a combo."""
     found = []

@@ -4,6 +4,7 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.latest import io
 
+from ..time_core.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ..time_core.edit import build_edit, steps
 from ..time_core.projector import projector_of
 from ..time_core.prompts import parse_lines, parse_pairs, parse_preserve
@@ -11,7 +12,6 @@ from ..time_core.text import TextReader
 from ..time_core.time_edit import ALIGNMENTS, TOKENS, Settings, TimeEdit
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
-CROSS_ATTENTION, TEXT_ENTRY = "cross-attention", "text entry layer"
 
 
 def source() -> io.String.Input:
@@ -186,5 +186,7 @@ def compute(
         throw_exception_if_processing_interrupted()
         bar.update(1)
 
-    projector = None if model is None else projector_of(model, entry=where == TEXT_ENTRY)
-    return build_edit(TextReader(clip, projector), pairs, settings, kept, step)
+    reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
+    if model is not None:
+        choose(model, read_text(model, where), settings, reader.empty.rows.shape[1])  # before the long part
+    return build_edit(reader, pairs, settings, kept, step)

@@ -40,5 +40,5 @@ class TIMESaveEdit(io.ComfyNode):
     def execute(cls, time_edit, filename, folder) -> io.NodeOutput:
         path = places.save_path(folder, places.EDITS, filename)
         save_edit(path, time_edit)
-        note = f"saved {folder}/{places.EDITS}/{filename}: rank {time_edit.rank}, {path.stat().st_size / 1000:.0f} kB"
+        note = f"saved {places.label(folder, places.EDITS, path)}: rank {time_edit.rank}, {path.stat().st_size / 1000:.0f} kB"
         return io.NodeOutput(time_edit, ui=ui.PreviewText(note))

@@ -83,7 +83,7 @@ class TIMESaveLoRA(io.ComfyNode):
         write_atomically(path, lambda temporary: save_file(lora.tensors, temporary, metadata))
         size = path.stat().st_size / 1e6
         note = (
-            f"saved {folder}/{places.LORAS}/{filename}, {size:.2f} MB\n"
+            f"saved {places.label(folder, places.LORAS, path)}, {size:.2f} MB\n"
             f"{len(lora.errors)} weights, rank {lora.rank}, largest error {max(lora.errors):.2g} of a change"
         )
         return io.NodeOutput(ui=ui.PreviewText(note))

@@ -12,9 +12,9 @@ from comfy.weight_adapter import WeightAdapterBase
 
 from .projections import cross_attention, text_entry
 from .projector import projector_probe
-from .reading import Projection
+from .reading import Projection, TextReading
 from .text_route import add_text_route, has_text_route
-from .time_edit import TimeEdit
+from .time_edit import Settings, TimeEdit
 
 
 class TimeAdapter(WeightAdapterBase):
@@ -66,6 +66,7 @@ class TimeAdapter(WeightAdapterBase):
         return cast_to_device(left, device, torch.float32), cast_to_device(right, device, torch.float32)
 
 
+CROSS_ATTENTION, TEXT_ENTRY = "cross-attention", "text entry layer"
 ROUTES = ("auto", "weights", "text")
 
 
@@ -73,7 +74,7 @@ def apply_edit(
     model: ModelPatcher,
     edit: TimeEdit,
     strength: float = 1.0,
-    where: str = "cross-attention",
+    where: str = CROSS_ATTENTION,
     route: str = "auto",
 ) -> ModelPatcher:
     """A clone of `model` with the edit on the projections that it is for; `model` stays as it is.
@@ -115,23 +116,35 @@ def any_quantised(model: ModelPatcher, projections: Sequence[Projection]) -> boo
     return any(isinstance(weight.data, QuantizedTensor) or weight.element_size() == 1 for weight in weights)
 
 
-def projections_for(model: ModelPatcher, edit: TimeEdit, where: str = "cross-attention") -> tuple[Projection, ...]:
+def projections_for(model: ModelPatcher, edit: TimeEdit, where: str = CROSS_ATTENTION) -> tuple[Projection, ...]:
     """The projections of `model` that `edit` is for.
 
     Raises ValueError if the model has none, reads text of another width, or has another text projector than the edit.
     """
-    entry = where == "text entry layer"
-    reading = text_entry(model) if entry else cross_attention(model)
-    if not edit.fingerprint.same_projector(reading.projector, projector_probe(model, entry)):
+    reading = read_text(model, where)
+    if not edit.fingerprint.same_projector(reading.projector, projector_probe(model, where == TEXT_ENTRY)):
         made = f"behind the text projector of {edit.fingerprint.projector}" if edit.fingerprint.projector else "from clip alone"
         reads = f"text behind its projector ({reading.projector})" if reading.projector else "the text encoder's own rows"
         raise ValueError(
             f"time_edit was computed {made}, and the model ({type(model.model).__name__}) reads {reads}, or its projector has "
             "other weights; compute the edit with this model connected."
         )
-    if reading.width != edit.text_width:
+    return choose(model, reading, edit.settings, edit.text_width)
+
+
+def read_text(model: ModelPatcher, where: str) -> TextReading:
+    """How `model` reads text by its cross-attention or, if `where` is TEXT_ENTRY, by its text entry layer."""
+    return text_entry(model) if where == TEXT_ENTRY else cross_attention(model)
+
+
+def choose(model: ModelPatcher, reading: TextReading, settings: Settings, text_width: int) -> tuple[Projection, ...]:
+    """The projections for an edit with these settings of text of this width.
+
+    Raises ValueError if the model reads text of another width, and as TextReading.chosen.
+    """
+    if reading.width != text_width:
         raise ValueError(
             f"The model ({type(model.model).__name__}) reads text of width {reading.width}, but the edit's text encoder "
-            f"gives {edit.text_width}; use the text encoder that belongs to the model."
+            f"gives {text_width}; use the text encoder that belongs to the model."
         )
-    return reading.chosen(edit.settings.edit_keys, edit.settings.edit_values, edit.settings.layers)
+    return reading.chosen(settings.edit_keys, settings.edit_values, settings.layers)

@@ -14,13 +14,14 @@ from .fingerprint import Fingerprint
 from .time_edit import TimeEdit
 
 FORMAT = "time-diffedit TIME edit"
-VERSION = 1
+VERSION = "1"
+READABLE = (VERSION,)
 FACTORS = ("left", "right")
 
 
 def save_edit(path: Path, edit: TimeEdit) -> None:
     """Write `edit` to `path`, atomically."""
-    metadata = {"format": FORMAT, "version": str(VERSION), "edit": json.dumps(edit.report())}
+    metadata = {"format": FORMAT, "version": VERSION, "edit": json.dumps(edit.report())}
     tensors = {"left": edit.left.contiguous(), "right": edit.right.contiguous()}
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
 
@@ -40,15 +41,16 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
         raise ValueError(f"file {path.name!r} is damaged or no safetensors file ({error}); save the edit anew.") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"file {path.name!r} holds no TIME edit; choose one that Save TIME Edit wrote.")
-    if not metadata.get("version", "").isdecimal() or int(metadata["version"]) > VERSION:
+    version = metadata.get("version", "")
+    if version not in READABLE:
         raise ValueError(
-            f"file {path.name!r} has version {metadata.get('version')} of the format, and this pack reads up to {VERSION}; "
+            f"file {path.name!r} has version {version[:10]!r} of the format, and this pack reads {', '.join(READABLE)}; "
             "update the pack."
         )
     try:
         edit = TimeEdit.from_report(factors["left"], factors["right"], json.loads(metadata["edit"]))
         _check(edit)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"file {path.name!r} is damaged ({error}); save the edit anew.") from None
     if not edit.fingerprint.same_encoder(encoder):
         raise ValueError(
@@ -93,4 +95,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return len(items) == len(value) and all(map(_fits, value, items))
     if options:
         return any(_fits(value, option) for option in options)
-    return type(value) in ((float, int) if hint is float else (hint,))
+    if hint is float and type(value) is int:
+        float(value)  # OverflowError for what JSON can hold and no float can
+        return True
+    return type(value) is hint

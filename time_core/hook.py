@@ -5,11 +5,11 @@ import math
 from comfy.hooks import HookGroup, WeightHook
 from comfy.model_patcher import ModelPatcher
 
-from .adapter import TimeAdapter, projections_for
+from .adapter import CROSS_ATTENTION, TimeAdapter, projections_for
 from .time_edit import TimeEdit
 
 
-def edit_hook(model: ModelPatcher, edit: TimeEdit, strength: float = 1.0, where: str = "cross-attention") -> HookGroup:
+def edit_hook(model: ModelPatcher, edit: TimeEdit, strength: float = 1.0, where: str = CROSS_ATTENTION) -> HookGroup:
     """A group with one weight hook that edits the projections of `model` while it is active.
 
     Raises ValueError if `strength` is not finite, and as `projections_for`.

@@ -14,7 +14,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch.nn.functional import pad
 
-from .adapter import projections_for
+from .adapter import CROSS_ATTENTION, projections_for
 from .reading import Projection
 from .time_edit import TimeEdit
 from .weights import current_weight
@@ -45,17 +45,18 @@ def export_lora(
     edit: TimeEdit,
     strength: float = 1.0,
     tolerance: float = 1e-3,
-    where: str = "cross-attention",
+    where: str = CROSS_ATTENTION,
     step: Callable[[], None] = lambda: None,
 ) -> Lora:
     """The LoRA that changes the weights of `model` as `edit` at `strength` does.
 
     Patches that `model` carries already, such as LoRAs, count as part of its weights and are not part of the result.
+    `edit` itself may not be among them: the result would be for the edited model.
     All get one rank, the smallest that leaves at most `tolerance` (0 to 1) of any Delta W out: diffusers misreads the
     scale of files whose ranks differ. `step` is called twice per weight.
 
-    Raises ValueError for a tolerance outside [0, 1), a strength of 0, numbers that float16 cannot hold, weights that the
-    host's loader has no name for, and as `projections_for`.
+    Raises ValueError for a tolerance outside [0, 1), a strength of 0, a model with this edit on it, numbers that float16
+    cannot hold, weights that the host's loader has no name for, and as `projections_for`.
     """
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance is {tolerance}; it must be at least 0 and below 1, such as 0.001.")
@@ -67,6 +68,8 @@ def export_lora(
         by_weight.setdefault(projection.name, []).append(projection)
         if projection.name not in names:
             raise ValueError(f"ComfyUI's LoRA loader has no name for {projection.name!r}, so it cannot be saved as a LoRA.")
+    if any(_carries(model, name, edit) for name in by_weight):
+        raise ValueError("model already has this edit on its weights; connect the model from before the edit.")
     left = edit.left.double() * strength
     right_basis, right_core = torch.linalg.qr(edit.right.double())
 
@@ -108,6 +111,12 @@ def lora_names(model: ModelPatcher) -> dict[str, str]:
         if isinstance(weight_name, str):
             candidates.setdefault(weight_name, []).append(lora_name)
     return {weight: min(names, key=_preference) for weight, names in candidates.items()}
+
+
+def _carries(model: ModelPatcher, name: str, edit: TimeEdit) -> bool:
+    """Whether `edit` is among the patches of a weight."""
+    adapters = (patch[1] for patch in model.patches.get(name, []) if isinstance(patch[1], TimeAdapter))
+    return any(all(map(torch.equal, adapter.weights, (edit.left, edit.right))) for adapter in adapters)
 
 
 def _entries(name: str, up: torch.Tensor, down: torch.Tensor) -> dict[str, torch.Tensor]:
