@@ -15,7 +15,6 @@ from .time_edit import TimeEdit
 
 FORMAT = "time-diffedit TIME edit"
 VERSION = "1"
-READABLE = (VERSION,)
 FACTORS = ("left", "right")
 
 
@@ -41,11 +40,11 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
         raise ValueError(f"file {path.name!r} is damaged or no safetensors file ({error}); save the edit anew.") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"file {path.name!r} holds no TIME edit; choose one that Save TIME Edit wrote.")
-    version = metadata.get("version", "")
-    if version not in READABLE:
+    version = metadata.get("version", "none")
+    if version != VERSION:
         raise ValueError(
-            f"file {path.name!r} has version {version[:10]!r} of the format, and this pack reads {', '.join(READABLE)}; "
-            "update the pack."
+            f"file {path.name!r} has version {version[:10]} of the format, and this pack reads version {VERSION}; update "
+            "the pack."
         )
     try:
         edit = TimeEdit.from_report(factors["left"], factors["right"], json.loads(metadata["edit"]))

@@ -14,7 +14,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch.nn.functional import pad
 
-from .adapter import CROSS_ATTENTION, projections_for
+from .adapter import CROSS_ATTENTION, TimeAdapter, projections_for
 from .reading import Projection
 from .time_edit import TimeEdit
 from .weights import current_weight

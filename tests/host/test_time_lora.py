@@ -32,6 +32,8 @@ from diffusers import (
 )
 from host import tiny
 from host.families import CASES, Case
+from host.test_time_quantised import MODELS as QUANTISED
+from host.test_time_quantised import dequantised
 from safetensors.torch import load_file, save_file
 from time_diffedit.nodes import places
 from time_diffedit.nodes.time_inputs import CROSS_ATTENTION, TEXT_ENTRY
@@ -85,6 +87,7 @@ def sdxl() -> ModelPatcher:
     return ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
 
 
+FUSED = ("PixArt", "HunyuanDiT", "Stable Audio")
 MODELS = {"SD 1.x": (tiny.unet, 768), "SDXL": (sdxl, 2048)}
 
 
@@ -327,6 +330,46 @@ def test_a_lora_before_counts_as_part_of_the_model():
     assert all(torch.equal(tensor, still_plain.tensors[name]) for name, tensor in plain.tensors.items())
 
 
+@pytest.mark.parametrize("name", QUANTISED)
+def test_weights_in_8_bits_count_as_what_they_stand_for(name):
+    model, edit = QUANTISED[name](), some_edit(768)
+    lora, names = export_lora(model, edit), lora_names(model)
+    p = edit.left.double() @ edit.right.double().T
+    for projection in cross_attention(model).projections:
+        up, down = (lora.tensors[f"{names[projection.name]}.lora_{part}.weight"].double() for part in ("up", "down"))
+        assert relative(up @ down, dequantised(model, projection.name) @ p) <= TOLERANCE + ROUNDING
+
+
+def test_the_edited_model_is_refused():
+    """TIME Edit Model gives both, so that they are easily wired together. Another edit before is a patch like any other."""
+    model, edit = tiny.unet(), some_edit(768)
+    other = dataclasses.replace(edit, left=-edit.left)
+    with pytest.raises(ValueError, match="model already has this edit .*from before the edit"):
+        export_lora(apply_edit(apply_edit(model, edit, 0.5), other), edit)
+    with_other = apply_edit(model, other)
+    lora, names = export_lora(with_other, edit), lora_names(model)
+    p = edit.left.double() @ edit.right.double().T
+    for name in with_other.patches:
+        up, down = (lora.tensors[f"{names[name]}.lora_{part}.weight"].double() for part in ("up", "down"))
+        assert relative(up @ down, tiny.patched(with_other, name).double() @ p) <= TOLERANCE + ROUNDING
+
+
+@pytest.mark.parametrize("tolerance", [0.0, TOLERANCE])
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in FUSED], ids=lambda case: case.name)
+def test_rows_of_a_fused_weight_that_are_not_edited_are_zeros(case, tolerance):
+    """Large on purpose: what is left of float64's rounding must not show in float16 either."""
+    model, reading, edit, where = of_family(case, edit_keys=False)
+    lora = export_lora(model, edit, 1e4, tolerance, where)
+    names, fused = lora_names(model), 0
+    for projection in set(reading.projections) - set(reading.chosen(False, True)):
+        entries = [tensor for name, tensor in lora.tensors.items() if name.startswith(f"{names[projection.name]}.lora_")]
+        up = next(tensor for tensor in entries if tensor.shape[1] == lora.rank and tensor.shape[0] > lora.rank)
+        start, length = projection.rows
+        assert not up[start : start + length].any() and up.any()
+        fused += 1
+    assert fused
+
+
 def test_values_of_some_layers_alone():
     lora = export_lora(tiny.unet(), some_edit(768, edit_keys=False, layers="up"))
     assert len(lora.errors) == 4
@@ -356,7 +399,8 @@ def test_the_node_writes_what_the_loader_reads(tmp_path, monkeypatch):
     model, edit = tiny.unet(), some_edit(768)
     output = TIMESaveLoRA.execute(model, edit, "flowers/roses", 1.0, 0.001, "models")
     path = tmp_path / "flowers" / "roses.safetensors"
-    assert "14 weights, rank" in output.ui.as_dict()["text"][0]
+    first, second = output.ui.as_dict()["text"][0].splitlines()
+    assert first.startswith("saved models/loras/flowers/roses.safetensors, ") and second.startswith("14 weights, rank")
     tensors, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     assert metadata["time_diffedit.tolerance"] == "0.001"
     assert set(tensors) == set(load_file(path)) and len(tensors) == 42

@@ -63,7 +63,7 @@ def same(first: TimeEdit, second: TimeEdit) -> bool:
 def test_saved_and_loaded_by_the_nodes(edit, folders, folder):
     output = TIMESaveEdit.execute(edit, "flowers/roses", folder)
     assert output.args == (edit,)
-    assert "flowers/roses: rank" in output.ui.as_dict()["text"][0]
+    assert f"saved {folder}/{places.EDITS}/flowers/roses.safetensors: rank" in output.ui.as_dict()["text"][0]
     path = folders / folder / places.EDITS / "flowers" / "roses.safetensors"
     assert path.is_file()
     option = f"{folder}/flowers/roses.safetensors"
@@ -114,6 +114,9 @@ def test_what_is_no_edit_is_refused(edit, folders):
     for tensors, metadata, message in [
         (factors, {}, "holds no TIME edit"),
         (factors, {**good, "version": "2"}, "has version 2 of the format.*update the pack"),
+        (factors, {**good, "version": "9" * 5000}, "has version 9{10} of the format"),
+        (factors, {"format": FORMAT, "edit": good["edit"]}, "has version none of the format"),
+        (factors, {**good, "edit": good["edit"].replace('"lamb": 0.1', f'"lamb": 1{"0" * 400}', 1)}, "is damaged .*too large"),
         (factors, {**good, "edit": "{}"}, "is damaged"),
         (factors, {**good, "edit": "no json"}, "is damaged"),
         ({"left": edit.left}, good, "is damaged"),
