@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 RUN := PYTHONPATH=tests:. $(VENV) -P -m
 
 # Settings of `make demo` and `make ui`, all optional.
-export CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
+export TABLES CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
 .PHONY: help env demo ui test quality bench-time time-settings toyworld toyworld-card templates lock clean
 

@@ -1,6 +1,7 @@
 """`make time-settings`: what each setting of a TIME edit buys, on the toy world. Tables and plots in bench-output/.
 
-Every row is the published edit with one thing changed, judged from pixels (see quality_time). QUICK=1 measures a part.
+Every row is the published edit with one thing changed, judged from pixels (see quality_time). TABLES="strength; tokens"
+measures these tables only and keeps the others as they are; QUICK=1 measures a part of each.
 """
 
 import json
@@ -77,6 +78,12 @@ CHOICES = (
     Choice("augmentations", "none", {"augmentations": ""}),
 )
 JOINT = (1, 2, 3, 4, 6, 9, 12)
+WAYS = {
+    "several edits, joint": {},
+    "several edits, sequential": {},
+    "several edits, joint, lambda 1": {"lamb": 1.0},
+}
+TABLES = [name.strip() for name in os.environ.get("TABLES", "").split(";") if name.strip()]
 
 
 def new_sampler() -> Sampler:
@@ -121,8 +128,9 @@ def measure_joint(sampler: Sampler, count: int, way: str) -> dict:
     """The first `count` pairs, all on one model: solved in one system, or one node after another."""
     chosen = pairs(3)[:count]
     model = sampler.toy.model
-    if way == "joint":
-        model = edited(sampler, model, "\n".join(p.source for p in chosen), "\n".join(p.destination for p in chosen), {})
+    if "joint" in way:
+        lines = ("\n".join(p.source for p in chosen), "\n".join(p.destination for p in chosen))
+        model = edited(sampler, model, *lines, WAYS[way])
     else:
         for pair in chosen:
             model = edited(sampler, model, pair.source, pair.destination, {})
@@ -161,8 +169,8 @@ def _prepare() -> None:
 
 
 def measure_all(workers: int) -> dict[tuple[str, int], dict]:
-    tasks = [(way, i) for i in reversed(range(len(JOINT))) for way in ("joint", "sequential")]
-    tasks += [("choice", i) for i in range(len(CHOICES))]
+    tasks = [(way, i) for i in reversed(range(len(JOINT))) for way in WAYS if not TABLES or way in TABLES]
+    tasks += [("choice", i) for i, choice in enumerate(CHOICES) if not TABLES or choice.table in TABLES]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare) as pool:
         return dict(tqdm(pool.map(_work, tasks), total=len(tasks), desc="TIME settings"))
@@ -178,21 +186,32 @@ def table(head: str, rows: dict[str, dict]) -> str:
 
 def main() -> int:
     started = time.monotonic()
+    unknown = set(TABLES) - set(WAYS) - {choice.table for choice in CHOICES}
+    if unknown:
+        print(f"error: TABLES names {', '.join(sorted(unknown))}, which is not measured here.", file=sys.stderr)
+        return 1
     measured = measure_all(max(1, min(os.cpu_count() or 1, 8)))
     tables: dict[str, dict[str, dict]] = {}
-    for i, choice in enumerate(CHOICES):
-        tables.setdefault(choice.table, {})[choice.name] = measured["choice", i]
-    for way in ("joint", "sequential"):
-        tables[f"several edits, {way}"] = {f"{count} pairs": measured[way, i] for i, count in enumerate(JOINT)}
-    OUTPUT.mkdir(exist_ok=True)
-    head = (
+    for (kind, i), row in sorted(measured.items(), key=lambda item: item[0][1]):
+        if kind == "choice":
+            tables.setdefault(CHOICES[i].table, {})[CHOICES[i].name] = row
+        else:
+            tables.setdefault(kind, {})[f"{JOINT[i]} pairs"] = row
+    run = (
         f"{describe_machine()}. Toy world, {len(PAIRS)} pairs, {len(SEEDS)} seeds, euler, {STEPS} steps, CFG 3, "
         f"{time.monotonic() - started:.0f} s" + (", QUICK" if QUICK else "")
     )
-    report = head + "\n\n" + "\n\n".join(f"### {name}\n\n{table(name, rows)}" for name, rows in tables.items())
+    OUTPUT.mkdir(exist_ok=True)
+    path = OUTPUT / "time_settings.json"
+    results = json.loads(path.read_text()) if TABLES and path.exists() else {"runs": {}, "tables": {}}
+    results["runs"] |= dict.fromkeys(tables, run)
+    results["tables"] |= tables
+    path.write_text(json.dumps(results, indent=2) + "\n")
+    report = "\n\n".join(
+        f"### {name}\n\n{results['runs'][name]}\n\n{table(name, rows)}" for name, rows in results["tables"].items()
+    )
     (OUTPUT / "time_settings.md").write_text(report + "\n")
-    (OUTPUT / "time_settings.json").write_text(json.dumps({"run": head, "tables": tables}, indent=2) + "\n")
-    pages(OUTPUT / "time_settings.png", tables)
+    pages(OUTPUT / "time_settings.png", results["tables"])
     print(report)
     return 0
 

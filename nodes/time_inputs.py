@@ -78,7 +78,7 @@ def preserve() -> io.String.Input:
         multiline=True,
         default="",
         tooltip="Prompts, one a line, whose meaning must stay; '| 2' at a line's end gives it the weight 2. "
-        "Do not list what the edit is meant to change.",
+        "They stay; with a small lambda others may then move more. Do not list what the edit is meant to change.",
     )
 
 
@@ -90,8 +90,8 @@ def choices() -> list[io.Input]:
             default=False,
             optional=True,
             advanced=True,
-            tooltip="Keep the meaning of the empty prompt, which guidance subtracts. "
-            "On: less changes in other prompts, and the edit is a little weaker. Off: as published.",
+            tooltip="Keep the meaning of the empty prompt, which guidance subtracts. On: pictures without a prompt stay; with "
+            "a small lambda the edit then has to move other prompts more, so raise lambda with it. Off: as published.",
         ),
         io.Combo.Input(
             "alignment",
