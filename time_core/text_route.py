@@ -1,7 +1,10 @@
 """A TIME edit on what the keys and values read instead of on their weights: W (I + s P) c = W (c + s P c).
 
-No weight is touched, so the result is exact whatever the weights are stored as. For U-Nets, whose transformer blocks
-offer their key and value inputs to patches (attn2_patch, comfy/ldm/modules/attention.py).
+No weight is touched, so the result is exact whatever the weights are stored as; and as no weight is, merging and saving
+a model leaves the edit out. W is the weight with all LoRAs, also with those that come after the edit.
+
+For U-Nets, whose transformer blocks offer their key and value inputs to patches (attn2_patch,
+comfy/ldm/modules/attention.py).
 """
 
 import re
@@ -62,6 +65,10 @@ class TextRoute:
                 value = step.apply(value)
         return n, context, value
 
+    def scaled(self, factor: float) -> "TextRoute":
+        """The same edits at `factor` times their strengths."""
+        return TextRoute(tuple(replace(step, strength=factor * step.strength) for step in self.steps))
+
     def to(self, target: torch.device | torch.dtype) -> "TextRoute":
         """The host moves patches by this name, to the model's device and to its dtype; the factors stay in float32."""
         if isinstance(target, torch.dtype):
@@ -74,16 +81,27 @@ def has_text_route(projections: Sequence[Projection]) -> bool:
     return all(UNET_BLOCK.fullmatch(projection.name) for projection in projections)
 
 
-def add_text_route(
-    model: ModelPatcher, projections: Sequence[Projection], left: torch.Tensor, right: torch.Tensor, strength: float
-) -> None:
+def text_step(projections: Sequence[Projection], left: torch.Tensor, right: torch.Tensor, strength: float) -> TextStep:
+    return TextStep(left, right, strength, _blocks(projections, "key"), _blocks(projections, "value"))
+
+
+def add_text_route(model: ModelPatcher, step: TextStep) -> None:
     """Put the edit on `model`, a clone of the caller's own, behind edits that it already has on this route."""
-    step = TextStep(left, right, strength, _blocks(projections, "key"), _blocks(projections, "value"))
     patches = model.model_options["transformer_options"].setdefault("patches", {})
     others = patches.get("attn2_patch", [])
-    earlier = [patch for patch in others if isinstance(patch, TextRoute)]
+    earlier = _routes(model)
     patches["attn2_patch"] = [patch for patch in others if not isinstance(patch, TextRoute)]
     model.set_model_attn2_patch(TextRoute((*(step for route in earlier for step in route.steps), step)))
+
+
+def on_text_route(model: ModelPatcher) -> bool:
+    """Whether `model` already carries an edit on this route."""
+    return bool(_routes(model))
+
+
+def _routes(model: ModelPatcher) -> list[TextRoute]:
+    patches = model.model_options["transformer_options"].get("patches", {})
+    return [patch for patch in patches.get("attn2_patch", []) if isinstance(patch, TextRoute)]
 
 
 def _blocks(projections: Sequence[Projection], kind: str) -> frozenset[Block]:

@@ -1,12 +1,18 @@
 """An edited model in the host's graph: merged, saved, compiled, loaded in part, and beside other clones."""
 
+import importlib
+
 import comfy.model_management
+import comfy.ops
 import comfy.sd
 import comfy.utils
+import comfy_aimdo.control
+import comfy_aimdo.host_buffer
 import pytest
 import torch
+from comfy.memory_management import tensors_to_geometries, vram_aligned_size
 from comfy.model_management import load_models_gpu
-from comfy.model_patcher import ModelPatcher
+from comfy.model_patcher import ModelPatcher, ModelPatcherDynamic
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from host import tiny
 from host.families import random
@@ -41,27 +47,39 @@ def picture(model: ModelPatcher) -> torch.Tensor:
     return tiny.sample(model, conditioning(5), conditioning(6))
 
 
+EDITS = {"E": (some_edit(1), 1.0), "F": (some_edit(2), -0.5)}
+LORAS = {"L": 3, "M": 4}
+
+
+def chained(model: ModelPatcher, order: str) -> ModelPatcher:
+    """LoRAs and edits in a row, by their letters."""
+    for step in order:
+        if step in EDITS:
+            model = apply_edit(model, *EDITS[step])
+        else:
+            model = model.clone()
+            original = model.model.state_dict()
+            model.add_patches({name: lora(original[name], LORAS[step])[0] for name in names(model)}, 0.8)
+    return model
+
+
+def by_hand(model: ModelPatcher, name: str, order: str) -> torch.Tensor:
+    """The weight in float64; an edit multiplies what stands before it."""
+    original = comfy.utils.get_attr(model.model, name).detach()
+    weight = original.double()
+    for step in order:
+        weight = weight @ factor(*EDITS[step]) if step in EDITS else weight + 0.8 * lora(original, LORAS[step])[1]
+    return weight
+
+
 ORDERS = ("E", "LE", "EL", "LEM", "EF", "FE", "LEFM", "ELF", "LMEF")
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_loras_and_edits_in_every_order(model, order):
-    """L and M are LoRAs, E and F edits at strengths 1 and -0.5; an edit multiplies what stands before it."""
-    edits = {"E": (some_edit(1), 1.0), "F": (some_edit(2), -0.5)}
-    loras = {"L": 3, "M": 4}
-    original = tiny.weights(model)
-    chained = model
-    for step in order:
-        if step in edits:
-            chained = apply_edit(chained, *edits[step])
-        else:
-            chained = chained.clone()
-            chained.add_patches({name: lora(original[name], loras[step])[0] for name in names(model)}, 0.8)
+    edited = chained(model, order)
     for name in names(model):
-        wanted = original[name].double()
-        for step in order:
-            wanted = wanted @ factor(*edits[step]) if step in edits else wanted + 0.8 * lora(original[name], loras[step])[1]
-        assert relative(tiny.patched(chained, name), wanted) <= 2 * FLOAT32
+        assert relative(tiny.patched(edited, name), by_hand(model, name, order)) <= 2 * FLOAT32
 
 
 def test_merging_with_an_edited_model(model):
@@ -122,9 +140,10 @@ def test_compiled(model, route):
     assert (got - plain).norm() > 1e-3 * plain.norm()
 
 
-def test_loaded_in_part(model):
+@pytest.mark.parametrize("order", ["E", "LEM"])
+def test_loaded_in_part(model, order):
     """Low VRAM: only a few layers are loaded, the others patch their weights whenever they use them."""
-    edited = apply_edit(model, some_edit(1))
+    edited = chained(model, order)
     wanted = picture(edited)
     comfy.model_management.unload_all_models()
     low = edited.clone()
@@ -138,6 +157,64 @@ def test_loaded_in_part(model):
     whole = model.model.apply_model(x, sigma, c_crossattn=context)
     assert (in_part - whole).norm() <= 1e-5 * whole.norm()
     assert torch.equal(picture(edited), wanted)
+
+
+@pytest.fixture(scope="module")
+def dynamic_vram():
+    """The library behind dynamic VRAM, which main.py starts before it imports the host."""
+    if not comfy_aimdo.control.init():
+        pytest.skip("comfy-aimdo does not start on this system")
+    importlib.reload(comfy_aimdo.host_buffer)
+
+
+def faulted_in(layer: torch.nn.Module, dtype: torch.dtype, signature: int | None) -> torch.Tensor:
+    """The layer's weight as dynamic VRAM makes it when the layer runs: `cast_modules_with_vbar` without its GPU memory.
+
+    `signature` is None where the GPU has no room to keep the weight.
+    """
+    source, patch = [layer.weight, layer.bias], layer.weight_lowvram_function
+    room = torch.empty(vram_aligned_size(source), dtype=torch.uint8)
+    comfy.model_management.cast_to_gathered(source, room)
+    factors = torch.empty(patch.memory_required(), dtype=torch.uint8)
+    patch.prepare(factors, None, copy=True, commit=True)
+    geometry = tensors_to_geometries(source)
+    layer._prefetch = {
+        "signature": signature,
+        "resident": False,
+        "xfer_dest": room,
+        "cast_dest": None,
+        "cast_geometry": geometry,
+        "needs_cast": False,
+    }
+    weight, _ = comfy.ops.resolve_cast_module_with_vbar(layer, dtype, tiny.CPU, dtype, None, False)
+    return weight
+
+
+@pytest.mark.parametrize("order", ["E", "LEM", "EF"])
+def test_dynamic_vram(model, order, dynamic_vram):
+    """As far as it goes without a GPU: how the patches are attached, and what they make of weights on their way there."""
+    dynamic = ModelPatcherDynamic(model.model, load_device=torch.device("meta"), offload_device=tiny.CPU)
+    edited = chained(dynamic, order)
+    assert edited.is_dynamic()
+    edited.load_device = tiny.CPU  # which the constructor refuses
+    edited.register_load_device(tiny.CPU)
+    edited.load(tiny.CPU)
+    patched = {
+        f"{name}.weight": layer
+        for name, layer in model.model.named_modules()
+        if getattr(layer, "weight_lowvram_function", None) is not None
+    }
+    assert sorted(patched) == sorted(names(model))
+    for name, layer in patched.items():
+        wanted = by_hand(model, name, order)
+        assert relative(faulted_in(layer, torch.float32, None), wanted) <= 2 * FLOAT32
+        assert relative(faulted_in(layer, torch.float16, None), wanted) <= 2e-3
+        kept = faulted_in(layer, torch.float32, signature=1)
+        assert relative(kept, wanted) <= 2 * FLOAT32
+        assert layer._prefetch["resident"]
+        again, _ = comfy.ops.resolve_cast_module_with_vbar(layer, torch.float32, tiny.CPU, torch.float32, None, False)
+        assert torch.equal(again, kept)  # once, and not again while it stays there
+    edited.restore_loaded_backups()
 
 
 def test_clones_sampled_in_turn(model):

@@ -1,13 +1,15 @@
-"""Edits of weights that are stored in 8 bits."""
+"""Edits of weights that are stored in 8 bits or less."""
 
+import functools
 import json
 
+import comfy.sd
 import comfy.utils
 import pytest
 import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
-from comfy.quant_ops import QuantizedTensor
+from comfy.quant_ops import QUANT_ALGOS, QuantizedTensor
 from comfy.supported_models import SD15
 from host import tiny
 from host.families import random
@@ -29,27 +31,44 @@ def plain_fp8() -> ModelPatcher:
     return ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
 
 
-def scaled_fp8() -> ModelPatcher:
-    """As the host loads a checkpoint that names its layers' quantisation: QuantizedTensor with a scale a weight."""
+def quantised(layout: str) -> ModelPatcher:
+    """As the host loads a checkpoint that names its layers' quantisation: the keys and values are QuantizedTensor."""
+    weights = tiny.unet().model.state_dict()
+    for projection in cross_attention(tiny.unet()).projections:
+        tensor = QuantizedTensor.from_float(weights.pop(projection.name), QUANT_ALGOS[layout]["comfy_tensor_layout"])
+        weights |= tensor.state_dict(projection.name)
+        named = json.dumps({"format": layout}).encode()
+        weights[projection.name.removesuffix("weight") + "comfy_quant"] = torch.frombuffer(bytearray(named), dtype=torch.uint8)
+    return loaded(weights)
+
+
+def loaded(weights: dict[str, torch.Tensor]) -> ModelPatcher:
     config = SD15(dict(tiny.UNET))
     config.quant_config = {"mixed_ops": True}
     config.set_inference_dtype(torch.float32, torch.float32)
     model = config.get_model({}, device=tiny.CPU)
-    weights = tiny.unet().model.state_dict()
-    names = [projection.name for projection in cross_attention(tiny.unet()).projections]
-    for name in names:
-        layer, weight = name.removesuffix(".weight"), weights[name]
-        scale = weight.abs().max() / torch.finfo(EIGHT_BITS).max
-        weights[name] = (weight / scale).to(EIGHT_BITS)
-        weights[f"{layer}.weight_scale"] = scale
-        layout = json.dumps({"format": "float8_e4m3fn"}).encode()
-        weights[f"{layer}.comfy_quant"] = torch.frombuffer(bytearray(layout), dtype=torch.uint8)
     model.load_state_dict(weights, strict=False)
-    assert all(isinstance(comfy.utils.get_attr(model, name), QuantizedTensor) for name in names)
-    return ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
+    model = ModelPatcher(model, load_device=tiny.CPU, offload_device=tiny.CPU)
+    names = [projection.name for projection in cross_attention(model).projections]
+    assert all(isinstance(comfy.utils.get_attr(model.model, name), QuantizedTensor) for name in names)
+    return model
 
 
-MODELS = {"plain fp8": plain_fp8, "scaled fp8": scaled_fp8}
+# What rounding the edited weights again costs the projections' outputs: measured on the day that this was written.
+ROUNDED_AGAIN = {
+    "plain fp8": 0.039,
+    "float8_e4m3fn": 0.039,
+    "float8_e5m2": 0.078,
+    "mxfp8": 0.038,
+    "nvfp4": 0.182,
+    "int8_tensorwise": 0.017,
+    "convrot_w4a4": 0.249,
+}
+# These layers round what they read as well, so that their outputs are not the formula's even without an edit.
+ROUNDS_TEXT = ("int8_tensorwise", "convrot_w4a4")
+
+
+MODELS = {name: plain_fp8 if name == "plain fp8" else functools.partial(quantised, name) for name in ROUNDED_AGAIN}
 
 
 def dequantised(model: ModelPatcher, name: str) -> torch.Tensor:
@@ -87,22 +106,46 @@ def test_the_text_route_is_exact_and_weights_are_rounded_again(name):
     model, edit, context = MODELS[name](), some_edit(0), random(1, 77, 768, seed=4)
     assert any_quantised(model, cross_attention(model).projections)
     p = edit.left.double() @ edit.right.double().T
+    edited_text = context.double() + context.double() @ p.T
     before = {n.name: dequantised(model, n.name) for n in cross_attention(model).projections}
-    wanted = {n: (context.double() + context.double() @ p.T) @ weight.T for n, weight in before.items()}
+    wanted = {n: edited_text @ weight.T for n, weight in before.items()}
+    by_layer = projected(model, edited_text.float())
 
-    by_text = apply_edit(model, edit, route="text")
-    assert by_text.patches == {}
-    assert largest_error(projected(by_text, context), wanted) <= 1e-5
     by_itself = apply_edit(model, edit)
     assert by_itself.patches == {}
-    assert largest_error(projected(by_itself, context), wanted) <= 1e-5
+    for by_text in (by_itself, apply_edit(model, edit, route="text")):
+        outputs = projected(by_text, context)
+        assert largest_error(outputs, by_layer) <= (1e-3 if name in ROUNDS_TEXT else 1e-6)
+        if name not in ROUNDS_TEXT:
+            assert largest_error(outputs, wanted) <= 1e-6
 
     by_weights = apply_edit(model, edit, route="weights")
     assert len(by_weights.patches) == 14
     error = largest_error(projected(by_weights, context), wanted)
-    assert 0.01 < error < 0.1  # 3.9 % on the day it was written
+    assert error == pytest.approx(ROUNDED_AGAIN[name], rel=0.25)
     by_weights.unpatch_model(tiny.CPU)
     assert all(torch.equal(dequantised(model, n), weight) for n, weight in before.items())
+
+
+def test_a_saved_quantised_model_holds_the_edit_that_its_weights_hold(tmp_path):
+    """Saved as ModelSave does it and loaded again, still quantised; the text route is in no file."""
+    model, edit, context = MODELS["float8_e4m3fn"](), some_edit(0), random(1, 77, 768, seed=4)
+    for route in ("weights", "text"):
+        edited, path = apply_edit(model, edit, route=route), str(tmp_path / f"{route}.safetensors")
+        comfy.sd.save_checkpoint(path, edited)
+        saved = comfy.utils.load_torch_file(path)
+        again = loaded({name.removeprefix("model."): weight for name, weight in saved.items()})
+        outputs, wanted = projected(again, context), projected(edited if route == "weights" else model, context)
+        assert largest_error(outputs, wanted) <= 1e-6
+
+
+def test_layers_that_scale_the_text_first_are_refused():
+    model, edit = MODELS["nvfp4"](), some_edit(0)
+    layer = cross_attention(model).projections[3].name.removesuffix(".weight")
+    comfy.utils.get_attr(model.model, layer).pre_quant_scale = torch.full((768,), 0.5)
+    with pytest.raises(ValueError, match=r"BaseModel\) has quantised layers that scale the text .* TIME Edit Conditioning"):
+        apply_edit(model, edit, route="weights")
+    assert apply_edit(model, edit).patches == {}
 
 
 def test_unquantised_weights_are_patched():
@@ -139,6 +182,19 @@ def test_edits_in_a_row_are_in_the_same_order():
     wanted = chained(first, second, route="weights")
     assert (chained(first, second, route="text") - wanted).norm() <= 1e-5 * wanted.norm()
     assert (chained(second, first, route="text") - wanted).norm() > 1e-4 * wanted.norm()
+
+
+def test_an_edit_behind_the_text_route_takes_it_too():
+    """A patch of the weights would be before it: W (I + P2) (I + P1)."""
+    model = tiny.unet()
+    both = apply_edit(apply_edit(model, some_edit(1), route="text"), some_edit(2))
+    assert both.patches == {}
+    mixed = apply_edit(apply_edit(model, some_edit(1)), some_edit(2), route="text")
+    assert len(mixed.patches) == 14
+    positive, negative = ([[random(1, 77, 768, seed=seed), {}]] for seed in (5, 6))
+    wanted = tiny.sample(apply_edit(apply_edit(model, some_edit(1)), some_edit(2)), positive, negative)
+    for edited in (both, mixed):
+        assert (tiny.sample(edited, positive, negative) - wanted).norm() <= 1e-5 * wanted.norm()
 
 
 def test_the_clone_s_route_is_its_own():
