@@ -1,15 +1,20 @@
-"""DiffEdit, step 1: contrast the model's predictions under two prompts."""
+"""DiffEdit, step 1: contrast predictions under two prompts, or of two models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import comfy.model_management
 import comfy.samplers
-import comfy.utils
-import latent_preview
 import torch
 
 from .heatmap import Heatmap, noise_difference
+from .host_model import noising
+from .live_preview import HeatPreview
 from .noise import picture_noise
+from .noising import Noising
+
+# On a CPU four are as fast as it gets; more gain little anywhere, and the preview and an interrupt wait longer for them.
+MOST_MAPS_AT_ONCE = 4
 
 
 def contrast(
@@ -23,20 +28,22 @@ def contrast(
     seed: int,
     negatives: tuple[list, list] | None = None,
     cfg: float = 1.0,
+    target_model=None,
+    earlier: Heatmap | None = None,
 ) -> Heatmap:
-    """Where do the noise predictions under two prompts differ?
+    """Where do two predictions differ?
 
     The picture is noised `maps` times to the level sigma; each time both predictions are made from the same noised
-    latent, and |eps_target - eps_source| is averaged over channels and maps. Pictures are evaluated one by one,
-    because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures give
-    alone.
+    latent, and |eps_target - eps_source| is averaged over channels and maps. Only maps of one picture share a model
+    call, because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures
+    give alone.
 
-    With equal negatives, guidance multiplies the difference by cfg everywhere, which no threshold relative to the mean
-    can see. Then leave `negatives` out: two model evaluations a map instead of four.
+    With one model and equal negatives, guidance multiplies the difference by cfg everywhere, which no threshold relative
+    to the mean can see. Then leave `negatives` out: two model evaluations a map instead of four.
 
     Args:
         model: MODEL.
-        samples: (B, C, h, w) latents.
+        samples: (B, C, [frames,] h, w) latents.
         pictures: for each of them the number that decides its noises.
         target, source: CONDITIONING.
         sigma: noise level, > 0.
@@ -44,84 +51,188 @@ def contrast(
         seed: 0 .. 2**64 - 1.
         negatives: CONDITIONING for target and source, if the predictions shall be guided.
         cfg: guidance, read with `negatives` only.
+        target_model: the MODEL that predicts under target, of the same kind as `model`, which then predicts under
+            source. The two may share their weights: one does all its work before the other is loaded.
+
+        earlier: pairs that were contrasted before on the same pictures.
+
+    Returns:
+        The pairs of `earlier`, and this one.
 
     Raises:
-        ValueError: a prompt does not apply at sigma, or the model's predictions are not finite.
+        ValueError: `earlier` is of other pictures, a prompt does not apply at sigma, or a model's predictions are not
+            finite.
     """
-    guider = _ContrastGuider(model, target, source, negatives, cfg)
-    sampler = _ContrastSampler(pictures, maps)
-    guider.sample(
-        torch.zeros_like(samples),
-        samples,
-        sampler,
-        torch.tensor([sigma, 0.0]),
-        callback=latent_preview.prepare_callback(model, len(pictures) * maps),
-        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-        seed=seed,
-    )
-    if not torch.isfinite(sampler.difference).all():
-        raise ValueError(
-            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
-        )
-    cell = model.get_model_object("latent_format").spacial_downscale_ratio
-    return Heatmap(sampler.difference.float().cpu(), cell)
+    latent_format = model.get_model_object("latent_format")
+    cell, cell_frames = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    found = Heatmap(torch.zeros(1, len(samples), *samples.shape[2:]), cell, cell_frames)
+    if earlier is not None:
+        found.require_same_pictures(earlier)
+    heat = found.values[0]
+    sides = {"target": target, "source": source}
+    if negatives is not None:
+        sides["target_negative"], sides["source_negative"] = negatives
+    run = _Run(noising(model), samples, pictures, sides, sigma, maps, seed, cfg)
+    counted = len(samples) * maps
+
+    def add(row: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
+        for difference in noise_difference(targets, sources, sigma).float().cpu():
+            heat[row] += difference
+
+    if target_model is None:
+        preview = HeatPreview(counted, cell)
+
+        def contrasted(row: int, first: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
+            add(row, targets, sources)
+            preview.update(len(targets), heat[row])
+
+        run.predict(model, ("target", "source"), contrasted)
+    else:
+        preview = HeatPreview(2 * counted, cell)
+        kept: dict[tuple[int, int], torch.Tensor] = {}
+
+        def keep(row: int, first: int, sources: torch.Tensor) -> None:
+            kept.update({(row, first + i): prediction.float().cpu() for i, prediction in enumerate(sources)})
+            preview.update(len(sources))
+
+        def against_kept(row: int, first: int, targets: torch.Tensor) -> None:
+            sources = torch.stack([kept.pop((row, first + i)) for i in range(len(targets))])
+            add(row, targets.float().cpu(), sources)
+            preview.update(len(targets), heat[row])
+
+        run.predict(model, ("source",), keep)
+        run.predict(target_model, ("target",), against_kept)
+    heat /= maps
+    return found if earlier is None else found.and_of(earlier)
 
 
-class _ContrastGuider(comfy.samplers.CFGGuider):
-    """A guider with a target and a source instead of a positive and a negative prompt."""
+@dataclass(frozen=True)
+class _Run:
+    """The noised pictures of a contrast, and what a model predicts for them. See `contrast`."""
 
-    def __init__(self, model, target: list, source: list, negatives: tuple[list, list] | None, cfg: float):
+    made_of: Noising
+    samples: torch.Tensor
+    pictures: Sequence[int]
+    sides: dict[str, list]
+    sigma: float
+    maps: int
+    seed: int
+    cfg: float
+
+    def predict(self, model, names: tuple[str, ...], take: Callable[..., None]) -> None:
+        """Denoised predictions of `model` under the sides `names`.
+
+        Args:
+            take: called as take(picture's row, index of the first map, predictions of each side (maps, C, [frames,] h, w)),
+                in order, until all maps of all pictures are done.
+        """
+        for row, number in enumerate(self.pictures):
+            clean = self.samples[row : row + 1]
+            sides = {name: _of_picture(side, row, len(self.samples)) for name, side in self.sides.items()}
+            guider = _SidesGuider(model, sides, self.cfg)
+            sampler = _MapsSampler(self.made_of, number, self.maps, names, lambda *found, row=row: take(row, *found))
+            sigmas = torch.tensor([self.sigma, 0.0])
+            guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.seed)
+
+
+class _SidesGuider(comfy.samplers.CFGGuider):
+    """A guider with a target and a source instead of a positive and a negative prompt.
+
+    It knows all sides even if only one is asked for: the host copies ControlNets and areas from one to the other.
+    """
+
+    KEYS = {"target": "positive"}  # the key that the host copies ControlNets from
+
+    def __init__(self, model, sides: dict[str, list], cfg: float):
         super().__init__(model)
-        # The host copies ControlNets that apply to both sides from the key "positive" to all others.
-        conds = {"positive": target, "source": source}
-        if negatives is not None:
-            conds["target_negative"], conds["source_negative"] = negatives
-        self.inner_set_conds(conds)
+        self.inner_set_conds({self.KEYS.get(name, name): side for name, side in sides.items()})
         self.set_cfg(cfg)
 
-    def predict_both(self, x: torch.Tensor, sigma: torch.Tensor, model_options: dict) -> list[torch.Tensor]:
-        """Denoised predictions for target and source at the same x (B, C, h, w) and sigma (B,)."""
-        for name, conds in self.conds.items():
-            if not any(_applies(cond, float(sigma[0])) for cond in conds):
+    def side(self, name: str) -> list[dict]:
+        """The host's conds of a side."""
+        return self.conds[self.KEYS.get(name, name)]
+
+    def evaluated(self, names: Sequence[str]) -> list[str]:
+        """The sides `names` and their negatives, as far as there are any."""
+        negatives = [f"{name}_negative" for name in names]
+        return [*names, *(name for name in negatives if name in self.conds)]
+
+    def predict_sides(
+        self, names: Sequence[str], x: torch.Tensor, sigma: torch.Tensor, model_options: dict
+    ) -> list[torch.Tensor]:
+        """Denoised predictions for the sides at the same x (B, C, [frames,] h, w) and sigma (B,)."""
+        for name in self.evaluated(names):
+            if not any(_applies(cond, float(sigma[0])) for cond in self.side(name)):
                 raise ValueError(
-                    f"{'target' if name == 'positive' else name} does not apply at noise_strength's level "
-                    f"(sigma {float(sigma[0]):.4g}); widen its timestep range or change noise_strength."
+                    f"{name} does not apply at noise_strength's level (sigma {float(sigma[0]):.4g}); widen its timestep "
+                    "range or change noise_strength."
                 )
-        conds = list(self.conds.values())
+        conds = [self.side(name) for name in self.evaluated(names)]
         denoised = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, sigma, model_options)
-        if len(denoised) == 2:
-            return denoised
-        target, source, target_negative, source_negative = denoised
-        return [
-            target_negative + self.cfg * (target - target_negative),
-            source_negative + self.cfg * (source - source_negative),
-        ]
+        sides, negatives = denoised[: len(names)], denoised[len(names) :]
+        if negatives:
+            sides = [n + self.cfg * (s - n) for s, n in zip(sides, negatives, strict=True)]
+        if not all(torch.isfinite(side).all() for side in sides):
+            raise ValueError(
+                "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
+            )
+        return sides
+
+    def maps_at_once(self, names: Sequence[str], shape: Sequence[int], device: torch.device) -> int:
+        """How many noised pictures of `shape` (1, C, [frames,] h, w) one model call may take in the memory that is free."""
+        conds = [cond for name in self.evaluated(names) for cond in self.side(name)]
+        if any(_hint_of_several_pictures(cond) for cond in conds):
+            return 1  # the host would give each map the hint of another picture
+        cond_shapes: dict[str, list] = {}
+        for cond in conds:
+            for key, value in cond.get("model_conds", {}).items():
+                cond_shapes.setdefault(key, []).append(value.size())
+        rows = [len(self.evaluated(names)) * shape[0], *shape[1:]]
+        # the host's own margin, comfy.samplers.calc_cond_batch
+        one = 1.5 * self.inner_model.memory_required(rows, cond_shapes=cond_shapes)
+        fitting = int(self.model_patcher.get_free_memory(device) / max(1.0, one))
+        return min(max(1, fitting), MOST_MAPS_AT_ONCE)
+
+
+class _MapsSampler(comfy.samplers.Sampler):
+    """Asks for the predictions of one picture under each of its noises. Does not move the latent."""
+
+    def __init__(self, made_of: Noising, picture: int, maps: int, names: tuple[str, ...], take: Callable[..., None]):
+        self._made_of, self._picture, self._maps, self._names, self._take = made_of, picture, maps, names, take
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+        at_once = model_wrap.maps_at_once(self._names, latent_image.shape, latent_image.device)
+        calls = -(-self._maps // at_once)
+        for indices in torch.arange(self._maps).tensor_split(calls):
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            noises = [picture_noise(extra_args["seed"], self._picture, i, latent_image.shape) for i in indices.tolist()]
+            noises = torch.cat(noises).to(latent_image)
+            x = self._made_of.noised(latent_image, noises, float(sigmas[0]))
+            sigma = sigmas[:1].expand(len(x))
+            found = model_wrap.predict_sides(self._names, x, sigma, extra_args["model_options"])
+            self._take(int(indices[0]), *found)
+        return latent_image
+
+
+def _of_picture(conditioning: list, row: int, pictures: int) -> list:
+    """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of the batch."""
+
+    def mine(name: str, value):
+        per_picture = name in ("concat_latent_image", "concat_mask") and value is not None and len(value) == pictures
+        return value[row : row + 1] if per_picture else value
+
+    return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]
 
 
 def _applies(cond: dict, sigma: float) -> bool:
     return cond.get("timestep_end", 0.0) <= sigma <= cond.get("timestep_start", float("inf"))
 
 
-class _ContrastSampler(comfy.samplers.Sampler):
-    """Does not move the latent. Leaves the mean difference (B, h, w) in `difference`."""
-
-    def __init__(self, pictures: Sequence[int], maps: int):
-        self._pictures = pictures
-        self._maps = maps
-        self.difference: torch.Tensor | None = None
-
-    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
-        sigma = float(sigmas[0])
-        self.difference = latent_image.new_zeros(len(latent_image), *latent_image.shape[2:])
-        evaluations = len(self._pictures) * self._maps
-        for k in range(evaluations):
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            row, map_index = divmod(k, self._maps)
-            clean = latent_image[row : row + 1]
-            x = clean + sigma * picture_noise(extra_args["seed"], self._pictures[row], map_index, clean.shape).to(clean)
-            target, source = model_wrap.predict_both(x, sigmas[:1], extra_args["model_options"])
-            self.difference[row] += noise_difference(target, source, sigma)[0]
-            if callback is not None:
-                callback(k, target, x, evaluations)
-        self.difference /= self._maps
-        return latent_image
+def _hint_of_several_pictures(cond: dict) -> bool:
+    control = cond.get("control")
+    while control is not None:
+        hint = control.cond_hint_original
+        if hint is not None and len(hint) > 1:
+            return True
+        control = control.previous_controlnet
+    return False

@@ -9,18 +9,28 @@ import comfy.utils
 import latent_preview
 import torch
 
-from .host_model import model_kind
-from .inversion import Stepper, invert, stepper
+from .host_model import model_kind, noising
+from .methods import Method, Options, method_named
+from .noising import Noising
+from .regularisation import Regularisation, regularised
+from .step import rms
 from .trajectory import Trajectory
+from .way_back import way_back
 
 HIGHEST_FAITHFUL_CFG = 2.0
+
+PURE_NOISE = 1e-6
+"""Share of the picture in a state below which a LATENT cannot hold it: some flow models' highest level is not quite 1."""
+
+POOR_RECONSTRUCTION = 0.1
+"""Error of the picture that comes back, as a share of the picture's spread, above which the node warns."""
 
 
 class Inversion(NamedTuple):
     """What an inversion gives.
 
     Attributes:
-        samples: (B, C, h, w) the noisiest state, as LATENT samples.
+        samples: (B, C, ..., h, w) the noisiest state, as LATENT samples.
         trajectory: all states.
         info: what was done, in words.
     """
@@ -43,51 +53,77 @@ def invert_latent(
     sigmas: torch.Tensor,
     cfg: float,
     method: str,
-    refinements: int,
+    options: Options,
+    regularisation: Regularisation | None = None,
+    walk_back: bool = False,
     batch_index: tuple[int, ...] | None = None,
 ) -> Inversion:
     """Find the noise from which sampling under `positive` makes these pictures.
 
     Args:
         model: MODEL.
-        samples: (B, C, h, w) latents.
+        samples: (B, C, ..., h, w) latents.
         positive, negative: CONDITIONING; negative may be None where `negative_is_read` says no.
         sigmas: (n + 1,) ascending from 0.
         cfg: guidance.
-        method, refinements: see `inversion.stepper`.
+        method: one of METHODS.
+        options: what the method reads.
+        regularisation: of the noise predictions; None for none.
+        walk_back: sample back under the same prompts and report what that misses, for as many model calls again.
         batch_index: carried in the trajectory.
 
     Raises:
-        ValueError: unknown method, or the model's predictions are not finite.
+        ValueError: unknown method, a last level that a LATENT cannot hold, or predictions that are not finite.
     """
+    made_of = noising(model)
+    if made_of.signal(float(sigmas[-1])) < PURE_NOISE:
+        raise ValueError(
+            f"the schedule starts at sigma {float(sigmas[-1]):.6g}, where a {type(model.model).__name__} state is noise alone "
+            "and cannot be handed on as LATENT; start one level lower (Split Sigmas at step 1), or use steps and strength."
+        )
     guider = comfy.samplers.CFGGuider(model)
     guider.inner_set_conds({"positive": positive} if negative is None else {"positive": positive, "negative": negative})
     guider.set_cfg(cfg)
-    sampler = _InversionSampler(stepper(method, refinements))
-    noisiest = guider.sample(
-        torch.zeros_like(samples),
-        samples,
-        sampler,
-        sigmas,
-        callback=latent_preview.prepare_callback(model, len(sigmas) - 1),
-        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-    )
-    states = torch.stack(sampler.states)
+
+    def run(sampler: comfy.samplers.Sampler, levels: torch.Tensor) -> torch.Tensor:
+        return guider.sample(
+            torch.zeros_like(samples),
+            samples,
+            sampler,
+            levels,
+            callback=latent_preview.prepare_callback(model, len(levels) - 1),
+            disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+            seed=options.seed,
+        )
+
+    up = _InversionSampler(method_named(method), made_of, options, regularisation or Regularisation())
+    noisiest = run(up, sigmas)
+    states = torch.stack(up.states)
     if not torch.isfinite(states).all():
         raise ValueError(
             "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
         )
-    trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), batch_index)
+    kept = None if up.kept[0] is None else torch.stack(up.kept)
+    trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), made_of, batch_index, kept)
+    missed = None
+    if walk_back:
+        down = _WayBackSampler(trajectory)
+        run(down, sigmas.flip(0))
+        missed = down.missed
     noisiest = noisiest.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
-    return Inversion(noisiest, trajectory, _in_words(trajectory, sampler, negative is not None))
+    return Inversion(noisiest, trajectory, _in_words(trajectory, up, negative is not None, missed))
 
 
 class _InversionSampler(comfy.samplers.Sampler):
     """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
 
-    def __init__(self, step: Stepper):
-        self._step = step
+    def __init__(self, method: Method, made_of: Noising, options: Options, regularisation: Regularisation):
+        self._method = method
+        self._noising = made_of
+        self._options = options
+        self._regularisation = regularisation
         self.states: list[torch.Tensor] = []
+        self.kept: list[torch.Tensor | None] = []
         self.model_calls = 0
         self.residuals: list[torch.Tensor | None] = []
 
@@ -98,29 +134,67 @@ class _InversionSampler(comfy.samplers.Sampler):
 
         storage = comfy.model_management.intermediate_device()
         self.states.append(latent_image.to(storage, copy=True))
-        for i, step in enumerate(invert(self._step, denoise, latent_image, sigmas)):
+        denoise = regularised(denoise, self._regularisation, self._noising)
+        for i, step in enumerate(self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._options)):
             self.states.append(step.state.to(storage))
+            self.kept.append(None if step.kept is None else step.kept.to(storage))
             self.model_calls += step.model_calls
             self.residuals.append(step.residual)
             if callback is not None:
                 callback(i, step.denoised, step.state, len(sigmas) - 1)
-        return step.state
+        # What the host's samplers return at a level above 0, so that a later sampler can start from it.
+        return model_wrap.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], step.state)
 
 
-def _in_words(trajectory: Trajectory, sampler: _InversionSampler, guided: bool) -> str:
+class _WayBackSampler(comfy.samplers.Sampler):
+    """Samples from a trajectory's last state. Leaves in `missed` how far each level's state is off the trajectory's."""
+
+    def __init__(self, trajectory: Trajectory):
+        self._trajectory = trajectory
+        self.missed: list[torch.Tensor] = []
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+        trajectory = self._trajectory.to(noise.device)
+
+        def report(info: dict) -> None:
+            if info["i"] > 0:
+                self.missed.append(rms(info["x"] - trajectory.states[-1 - info["i"]]))
+            if callback is not None:
+                callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
+
+        last = way_back(trajectory)(
+            model_wrap, trajectory.states[-1].clone(), sigmas, extra_args=extra_args, callback=report, disable=disable_pbar
+        )
+        self.missed.append(rms(last - trajectory.states[0]))
+        return last
+
+
+def _in_words(trajectory: Trajectory, sampler: _InversionSampler, guided: bool, missed: list[torch.Tensor] | None) -> str:
     steps = len(trajectory.sigmas) - 1
     lines = [
         f"{trajectory.method}: {steps} step{'s' * (steps != 1)} up to sigma {trajectory.sigmas[-1]:.4g}, "
         f"{sampler.model_calls * (2 if guided else 1)} model calls a picture, cfg {trajectory.cfg:g}.",
     ]
-    if sampler.residuals[0] is not None:
-        residuals = [float(residual.max()) for residual in sampler.residuals]
-        worst = max(range(steps), key=residuals.__getitem__)
+    residuals = {i: float(residual.max()) for i, residual in enumerate(sampler.residuals) if residual is not None}
+    if residuals:
+        worst = max(residuals, key=residuals.__getitem__)
         lines.append(
             f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {trajectory.sigmas[worst + 1]:.4g}): "
             "one sampling step back misses the state before by that much (root mean square), measured before the last "
             "refinement."
         )
+    if missed is not None:
+        spread = float(trajectory.states[0].std())
+        error = float(missed[-1].max())
+        lines.append(
+            f"Sampling back under the same prompts misses the picture by {error:.2e} (root mean square; the picture's own "
+            f"spread is {spread:.2g}). By level, from the noise down: " + " ".join(f"{float(m.max()):.1e}" for m in missed)
+        )
+        if error > POOR_RECONSTRUCTION * spread:
+            lines.append(
+                "Warning: that is a poor inversion: sampling alone will not bring the picture back. Inside a mask this "
+                "may do; else take a better method (fixed point, o-belm), more steps or a lower cfg."
+            )
     if trajectory.cfg > HIGHEST_FAITHFUL_CFG:
         lines.append(
             f"Warning: at cfg {trajectory.cfg:g} an inversion no longer leads back to the picture; "

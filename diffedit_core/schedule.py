@@ -1,4 +1,8 @@
-"""Which noise levels are visited. `table` is the model's own sigmas, one a training timestep, ascending."""
+"""Which noise levels are visited.
+
+`table` holds a sigma for each training timestep, ascending: the model's own where it was trained on discrete timesteps,
+else those of SD 1.x brought to the same ratio of noise to picture, so that a strength means the same to every family.
+"""
 
 import math
 
@@ -63,6 +67,22 @@ def ascending_sigmas(sigmas: torch.Tensor, sigma_max: float) -> torch.Tensor:
             "connect a schedule made for this model."
         )
     return sigmas.flip(0)
+
+
+def up_to(ascending: torch.Tensor, top: float) -> torch.Tensor:
+    """The part of a schedule up to the level `top`, which becomes its last.
+
+    The schedule's level just below `top` makes way if the step from there would be less than half as long as the one
+    before: a sliver of a step costs as much as a whole one.
+
+    Args:
+        ascending: (n + 1,) from 0 up.
+        top: > 0.
+    """
+    below = ascending[ascending < top]
+    if len(below) > 1 and top - below[-1] < (below[-1] - below[-2]) / 2:
+        below = below[:-1]
+    return torch.cat([below, below.new_tensor([top])])
 
 
 def noise_sigma(table: torch.Tensor, noise_strength: float) -> float:

@@ -1,9 +1,11 @@
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import batch_index, image_samples, require_eps_model
-from ..diffedit_core.inversion import METHODS
+from ..diffedit_core.host_model import batch_index, image_samples, require_second_picture, require_unscheduled_hooks
 from ..diffedit_core.invert import invert_latent, negative_is_read
-from ..diffedit_core.schedule import ascending_sigmas, leading_sigmas
+from ..diffedit_core.inverted_noise import InvertedNoise
+from ..diffedit_core.levels import LEADING, SCHEDULERS, inversion_levels
+from ..diffedit_core.methods import METHODS, Options
+from ..diffedit_core.regularisation import Regularisation
 from .empty_prompt import conditioning_or_empty
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
@@ -50,8 +52,10 @@ class DDIMInvert(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default="ddim",
-                    tooltip="ddim: one model call a step, as published. fixed point: the exact inverse of the sampling "
-                    "step, found by repeating it; use it when the picture must come back by sampling alone.",
+                    tooltip="ddim: as published, and enough inside a mask. predictor: closer, for the same one model call a "
+                    "step. fixed point: the exact inverse of the sampling step, found by repeating it. midpoint: two calls; "
+                    "fireflow: nearly as close for one. o-belm and ddpm come back exactly, with Masked Latent Sample's "
+                    "'as inverted'. The trajectory remembers which.",
                 ),
                 io.Int.Input(
                     "refinements",
@@ -59,7 +63,7 @@ class DDIMInvert(io.ComfyNode):
                     min=1,
                     max=50,
                     tooltip="How often fixed point repeats each step. More: closer to exact, in proportionally more "
-                    "time. ddim does not read it.",
+                    "time. The other methods do not read it.",
                 ),
                 io.Conditioning.Input(
                     "positive",
@@ -83,12 +87,81 @@ class DDIMInvert(io.ComfyNode):
                     tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
                     "connected.",
                 ),
+                io.Combo.Input(
+                    "scheduler",
+                    options=[LEADING, *SCHEDULERS],
+                    default=LEADING,
+                    optional=True,
+                    tooltip="How the steps are spread. leading: as published and in diffusers. The others are the host's, cut "
+                    "off at strength's noise level. Not read if sigmas is connected.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Decides the noises of ddpm and the shifts of the regularisation; the other methods draw nothing.",
+                ),
+                io.Boolean.Input(
+                    "walk_back",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Also sample back under the same prompts, and report in info how far that misses the picture. "
+                    "Costs about as much time again.",
+                ),
+                io.Int.Input(
+                    "num_reg_steps",
+                    default=0,
+                    min=0,
+                    max=50,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Rounds of regularisation after every model call, which keep the predicted noise close to white "
+                    "(pix2pix-zero; off in the paper). More: whiter noise, which edits more freely, but a picture that no "
+                    "longer comes back.",
+                ),
+                io.Float.Input(
+                    "lambda_auto_corr",
+                    default=20.0,
+                    min=0.0,
+                    max=1000.0,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Regularisation: weight against noise that resembles itself shifted. More: less "
+                    "structure left in it.",
+                ),
+                io.Float.Input(
+                    "lambda_kl",
+                    default=20.0,
+                    min=0.0,
+                    max=1000.0,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Regularisation: weight that pulls the noise's mean to 0 and its variance to 1.",
+                ),
+                io.Int.Input(
+                    "num_auto_corr_rolls",
+                    default=5,
+                    min=1,
+                    max=50,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Regularisation: how many shifts share lambda_auto_corr in a round. More: steadier, slower.",
+                ),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The noise: the last state of the trajectory."),
                 TrajectorySocket.Output(display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."),
                 io.Sigmas.Output(display_name="SIGMAS", tooltip="The schedule for sampling back, from high to 0."),
                 io.String.Output(display_name="info", tooltip="What was done, in words."),
+                io.Noise.Output(
+                    display_name="NOISE",
+                    tooltip="The same as a noise for SamplerCustomAdvanced: with the picture as its latent and SIGMAS, the "
+                    "host itself starts from the inversion, and a noise mask keeps the background.",
+                ),
             ],
         )
 
@@ -106,20 +179,38 @@ class DDIMInvert(io.ComfyNode):
         negative=None,
         sigmas=None,
         clip=None,
+        scheduler=LEADING,
+        seed=0,
+        walk_back=False,
+        num_reg_steps=0,
+        lambda_auto_corr=20.0,
+        lambda_kl=20.0,
+        num_auto_corr_rolls=5,
     ) -> io.NodeOutput:
-        require_eps_model(model)
+        levels = inversion_levels(model, steps, strength, scheduler, sigmas)
         samples = image_samples(model, latent, "latent")
-        model_sampling = model.get_model_object("model_sampling")
-        if sigmas is None:
-            levels = leading_sigmas(model_sampling.sigmas, steps, strength)
-        else:
-            levels = ascending_sigmas(sigmas, float(model_sampling.sigma_max))
         positive = conditioning_or_empty(positive, clip, "positive")
         negative = conditioning_or_empty(negative, clip, "negative") if negative_is_read(model, cfg) else None
+        require_second_picture(model, positive=positive, negative=negative)
+        require_unscheduled_hooks(positive=positive, negative=negative)
+        numbers = batch_index(latent, "latent")
+        pictures = numbers or range(len(samples))
 
         inversion = invert_latent(
-            model, samples, positive, negative, levels, cfg, method, refinements, batch_index(latent, "latent")
+            model,
+            samples,
+            positive,
+            negative,
+            levels,
+            cfg,
+            method,
+            Options(refinements, seed, pictures),
+            Regularisation(num_reg_steps, lambda_auto_corr, lambda_kl, num_auto_corr_rolls, seed, pictures),
+            walk_back,
+            numbers,
         )
         # A noise_mask would make a later KSampler blend the background towards this noise, not towards the picture.
-        noise = {key: value for key, value in latent.items() if key != "noise_mask"} | {"samples": inversion.samples}
-        return io.NodeOutput(noise, inversion.trajectory, levels.flip(0), inversion.info)
+        noisiest = {key: value for key, value in latent.items() if key != "noise_mask"} | {"samples": inversion.samples}
+        trajectory = inversion.trajectory
+        noise = InvertedNoise(trajectory, model.model.process_latent_in, trajectory.model.sigma_max)
+        return io.NodeOutput(noisiest, trajectory, levels.flip(0), inversion.info, noise)

@@ -1,20 +1,25 @@
 import math
 
-import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..diffedit_core.conditioning import require_one_prompt, same_conditioning
 from ..diffedit_core.contrast import contrast
-from ..diffedit_core.host_model import batch_index, image_samples, require_eps_model
-from ..diffedit_core.masks import to_picture_size
+from ..diffedit_core.host_model import (
+    batch_index,
+    image_samples,
+    model_kind,
+    noising,
+    require_second_picture,
+    sigma_table,
+)
 from ..diffedit_core.schedule import noise_sigma
-from ..diffedit_core.threshold import masked_cells, rescale
+from . import mask_rule_inputs
 from .empty_prompt import conditioning_or_empty
 from .sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 
 class DiffEditMask(io.ComfyNode):
-    """DiffEdit, step 1: where in the picture do two prompts disagree?"""
+    """DiffEdit, step 1: where in the picture do two prompts, or two models, disagree?"""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -23,11 +28,14 @@ class DiffEditMask(io.ComfyNode):
             display_name="DiffEdit Mask",
             category=CATEGORY_DIFFEDIT,
             description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
-            "and the source prompt.",
-            search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt"],
+            "and the source prompt, or those of two models.",
+            search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt", "compare models"],
             inputs=[
                 io.Model.Input("model", tooltip="The model whose predictions are contrasted."),
-                io.Latent.Input("latent", tooltip="The picture, from VAE Encode."),
+                io.Latent.Input(
+                    "latent",
+                    tooltip="The picture, from VAE Encode. Of a video, each frame of the latent gets its own heat map.",
+                ),
                 io.Conditioning.Input("target", tooltip="The prompt for what the picture shall show."),
                 io.Int.Input(
                     "seed",
@@ -53,35 +61,22 @@ class DiffEditMask(io.ComfyNode):
                     tooltip="How much noise covers the picture while the prompts are contrasted. Less: only details "
                     "such as colour can differ. More: whole objects, with softer outlines.",
                 ),
-                io.Float.Input(
-                    "threshold_ratio",
-                    default=3.0,
-                    min=0.1,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="The heat map is cut off at this many times its mean and rescaled to 0..1. More: smaller masks.",
-                ),
-                io.Float.Input(
-                    "threshold",
-                    default=0.5,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Cells of the rescaled heat map at or above this may be edited. More: smaller masks.",
-                ),
+                mask_rule_inputs.threshold_ratio(),
+                mask_rule_inputs.threshold(),
                 io.Float.Input(
                     "cfg",
                     default=7.5,
                     min=0.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="Guidance while contrasting. It matters only if the two negatives differ; with equal "
-                    "negatives the mask cannot depend on it, and it is not computed.",
+                    tooltip="Guidance while contrasting. It matters only if the two negatives differ, or are connected "
+                    "beside a target_model; otherwise the mask cannot depend on it, and it is not computed.",
                 ),
                 io.Conditioning.Input(
                     "source",
                     optional=True,
-                    tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip.",
+                    tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip; "
+                    "beside a target_model: the same prompt as target.",
                 ),
                 io.Conditioning.Input(
                     "target_negative",
@@ -99,10 +94,26 @@ class DiffEditMask(io.ComfyNode):
                     tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
                     "connected.",
                 ),
+                *mask_rule_inputs.choices(),
+                io.Model.Input(
+                    "target_model",
+                    optional=True,
+                    tooltip="A second model, such as an edit or a LoRA of the first: its prediction under target is "
+                    "contrasted with that of model under source. Shows where in the picture the edit of the model acts.",
+                ),
+                HeatmapSocket.Input(
+                    "heatmap",
+                    optional=True,
+                    tooltip="From another DiffEdit Mask on the same picture. Masked is what either of them masks, each by "
+                    "its own statistics.",
+                ),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
-                HeatmapSocket.Output(display_name="HEATMAP", tooltip="The mean difference itself, one value per latent cell."),
+                HeatmapSocket.Output(
+                    display_name="HEATMAP",
+                    tooltip="The mean differences themselves, one value per latent cell; for Heatmap to Mask.",
+                ),
                 io.Float.Output(display_name="coverage", tooltip="Share of the picture that is masked, 0..1."),
             ],
         )
@@ -123,45 +134,61 @@ class DiffEditMask(io.ComfyNode):
         target_negative=None,
         source_negative=None,
         clip=None,
+        target_model=None,
+        heatmap=None,
+        **choices,
     ) -> io.NodeOutput:
-        require_eps_model(model)
+        noising(model)
+        rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
         samples = image_samples(model, latent, "latent")
         pictures = batch_index(latent, "latent") or range(len(samples))
-        source = conditioning_or_empty(source, clip, "source")
-        negatives = _negatives_that_matter(target_negative, source_negative, cfg, clip)
-        _require_contrast(target, source, negatives)
+        if target_model is None:
+            source = conditioning_or_empty(source, clip, "source")
+            negatives = _negatives_that_matter(target_negative, source_negative, cfg, clip)
+            _require_contrast(target, source, negatives)
+        else:
+            source = target if source is None else source
+            negatives = _negatives(target_negative, source_negative, cfg, clip)
+            _require_same_kind(model, target_model)
+        sides = {"target": target, "source": source}
+        if negatives is not None:
+            sides["target_negative"], sides["source_negative"] = negatives
+        for name, conditioning in sides.items():
+            require_one_prompt(conditioning, name)
+        require_second_picture(model, **sides)
 
-        sigma = noise_sigma(model.get_model_object("model_sampling").sigmas, noise_strength)
-        heatmap = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg)
-        rescaled = rescale(heatmap.values, threshold_ratio)
-        cells = masked_cells(rescaled, threshold)
-        mask = to_picture_size(cells, heatmap.cell)
-        return io.NodeOutput(mask, heatmap, cells.mean().item(), ui=_previews(cls, rescaled, mask, heatmap.cell))
+        sigma = noise_sigma(sigma_table(model), noise_strength)
+        found = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg, target_model, heatmap)
+        mask, coverage, previews = mask_rule_inputs.apply(cls, found, rule)
+        return io.NodeOutput(mask, found, coverage, ui=previews)
 
 
-def _negatives_that_matter(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
-    """The two negatives if guidance with them can change the mask, else None: they are not read then."""
+def _negatives(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
+    """The two negatives, or None if there is no guidance: they are not read then."""
     if math.isclose(cfg, 1.0) or (target_negative is None and source_negative is None):
         return None
     target_negative = conditioning_or_empty(target_negative, clip, "target_negative")
-    source_negative = conditioning_or_empty(source_negative, clip, "source_negative")
-    return None if same_conditioning(target_negative, source_negative) else (target_negative, source_negative)
+    return target_negative, conditioning_or_empty(source_negative, clip, "source_negative")
+
+
+def _negatives_that_matter(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
+    """The two negatives if guidance of one model with them can change the mask, else None."""
+    negatives = _negatives(target_negative, source_negative, cfg, clip)
+    return None if negatives is None or same_conditioning(*negatives) else negatives
 
 
 def _require_contrast(target: list, source: list, negatives: tuple[list, list] | None) -> None:
-    named = {"target": target, "source": source}
-    if negatives is not None:
-        named["target_negative"], named["source_negative"] = negatives
-    elif same_conditioning(target, source):
+    if negatives is None and same_conditioning(target, source):
         raise ValueError(
             "target and source are the same prompt, so there is nothing to mask; describe in target what the picture "
             "shall show and in source what it shows now."
         )
-    for name, conditioning in named.items():
-        require_one_prompt(conditioning, name)
 
 
-def _previews(cls, rescaled: torch.Tensor, mask: torch.Tensor, cell: int) -> ui.SavedImages:
-    """Temporary PNGs: the heat maps (white = at the cut-off), one a picture, then the masks."""
-    heatmaps = ui.PreviewMask(to_picture_size(rescaled, cell), cls=cls)
-    return ui.SavedImages(heatmaps.values + ui.PreviewMask(mask, cls=cls).values)
+def _require_same_kind(model, target_model) -> None:
+    kind, target_kind = model_kind(model), model_kind(target_model)
+    if kind != target_kind:
+        raise ValueError(
+            f"target_model is a {target_kind}, but model is a {kind}; only models of the same kind can be contrasted, such as "
+            "a model and its LoRA or TIME edit."
+        )

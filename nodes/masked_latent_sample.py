@@ -1,8 +1,9 @@
+import comfy.samplers
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import require_eps_model
-from ..diffedit_core.masked_sampling import SAMPLERS, require_own_trajectory, sample_masked
-from ..diffedit_core.masks import to_latent_size
+from ..diffedit_core.host_model import noising, require_second_picture
+from ..diffedit_core.masked_sampling import AS_INVERTED, SAMPLERS, require_own_trajectory, sample_masked, sampler_of
+from .masked_sampling_inputs import injection, injection_inputs, latent_mask, latents_of, start_input, walked
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -33,10 +34,12 @@ class MaskedLatentSample(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "sampler_name",
-                    options=list(SAMPLERS),
-                    default="euler",
-                    tooltip="A sampler that adds no noise. euler is DDIM, the published one; the others reach further "
-                    "in a step, heun and dpm_2 with twice the model calls.",
+                    options=[AS_INVERTED, *SAMPLERS],
+                    default=AS_INVERTED,
+                    tooltip="as inverted: the step that leads back the way that DDIM Invert came (for ddim, predictor and "
+                    "fixed point that is euler, the published one). The others add no noise either and reach further in a "
+                    "step, heun and dpm_2 with twice the model calls. The cfg_pp ones "
+                    "push much harder: use a cfg near 1.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -44,13 +47,16 @@ class MaskedLatentSample(io.ComfyNode):
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
                     control_after_generate=True,
-                    tooltip="Read only by model patches that draw noise: the start is the inverted picture.",
+                    tooltip="Read by the background 'noised picture' and by model patches that draw noise; otherwise the "
+                    "start, the inverted picture, decides.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="1 where the picture may change, of any size. Left out: everywhere.",
+                    tooltip="1 where the picture may change, of any size; values between change partly. Left out: everywhere.",
                 ),
+                start_input(),
+                *injection_inputs(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The edited picture."),
@@ -59,13 +65,30 @@ class MaskedLatentSample(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, positive, negative, trajectory, cfg, sampler_name, seed, mask=None) -> io.NodeOutput:
-        require_eps_model(model)
+    def execute(
+        cls,
+        model,
+        positive,
+        negative,
+        trajectory,
+        cfg,
+        sampler_name,
+        seed,
+        mask=None,
+        start=1.0,
+        background="trajectory",
+        inject_begin=0.0,
+        inject_end=1.0,
+    ) -> io.NodeOutput:
+        noising(model)
         require_own_trajectory(model, trajectory)
-        if mask is not None:
-            cell = model.get_model_object("latent_format").spacial_downscale_ratio
-            mask = to_latent_size(mask, trajectory.clean.shape, cell)
+        require_second_picture(model, positive=positive, negative=negative)
+        trajectory = walked(trajectory, start)
+        mask = latent_mask(mask, model, trajectory)
+        sampler = sampler_of(sampler_name, trajectory, mask, injection(background, inject_begin, inject_end, seed))
 
-        samples, denoised = sample_masked(model, positive, negative, trajectory, mask, cfg, sampler_name, seed)
-        carried = {} if trajectory.batch_index is None else {"batch_index": list(trajectory.batch_index)}
-        return io.NodeOutput({"samples": samples} | carried, {"samples": denoised} | carried)
+        guider = comfy.samplers.CFGGuider(model)
+        guider.set_conds(positive, negative)
+        guider.set_cfg(cfg)
+        samples, denoised = sample_masked(guider, sampler, trajectory.sigmas.flip(0), mask, seed)
+        return io.NodeOutput(latents_of(samples, trajectory), latents_of(denoised, trajectory))

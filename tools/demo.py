@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,18 @@ from .environment import ROOT, SetupError, check_room, comfyui_python, prepare
 from .examples import (
     EXAMPLE_PICTURE,
     TOY_CHECKPOINT,
+    captioned_diffedit,
     diffedit,
+    diffedit_advanced,
     edited_conditioning,
     scheduled_edit,
     several_edits,
     time_edit,
+    time_edit_of_a_picture,
 )
 from .server import ComfyServer
 from .sheets import grid
-from .workflow import ui_workflow
+from .workflow import Graph, ui_workflow
 
 OUTPUT = ROOT / "demo-output"
 GIB = 2**30
@@ -182,18 +186,19 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> t
     return grid("DiffEdit, published defaults", [(label, pictures)], titles, side=256), measured
 
 
-def more_time_sheet(client: ComfyClient):
-    """The other TIME templates on the toy model: several edits at once, an edit on the text, an edit for some steps."""
+def template_sheet(client: ComfyClient, title: str, graphs: list[Graph], columns: int):
+    """All pictures that these templates save on the toy model, a row for each saving node."""
     rows = []
-    for graph in (several_edits(), edited_conditioning(), scheduled_edit()):
+    for graph in graphs:
         api = graph.api()
-        result = client.run(api, "TIME, more ways")
+        result = client.run(api, title)
         for node in api.values():
-            title = node.get("_meta", {}).get("title", "")
+            name = node.get("_meta", {}).get("title", "")
             if node["class_type"] == "SaveImage":
-                label = title.removeprefix("Pictures ").replace(" ", "\n", 1)
-                rows.append((label, saved(client, api, result, title)))
-    return grid("TIME: three edits at once, on the text, scheduled", rows, [f"seed {i + 1}" for i in range(4)])
+                pictures = saved(client, api, result, name)
+                label = textwrap.fill(name.removeprefix("Pictures "), 24)
+                rows.append((label, pictures + [None] * (columns - len(pictures))))
+    return grid(title, rows, [str(i + 1) for i in range(columns)])
 
 
 def centre_crop(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -268,7 +273,12 @@ def run() -> None:
         time_picture, time_measured = time_sheet(client, what)
         time_picture.save(OUTPUT / "time_sheet.png")
         if what.is_toy:
-            more_time_sheet(client).save(OUTPUT / "time_more_sheet.png")
+            more = [several_edits(), edited_conditioning(), scheduled_edit()]
+            title = "TIME: three edits at once, on the text, scheduled"
+            template_sheet(client, title, more, columns=4).save(OUTPUT / "time_more_sheet.png")
+            more = [time_edit_of_a_picture(), captioned_diffedit(), diffedit_advanced()]
+            title = "DiffEdit: a TIME edit of a given picture; captions; other rules, inversions and samplers"
+            template_sheet(client, title, more, columns=6).save(OUTPUT / "diffedit_more_sheet.png")
         write_workflows(client, what)
     text = table(what, time_measured, edit_measured)
     (OUTPUT / "results.txt").write_text(text + "\n")

@@ -166,16 +166,15 @@ def link_pack(comfyui: Path) -> None:
     link.symlink_to(ROOT, target_is_directory=True)
 
 
-def make_toy_checkpoint(comfyui: Path) -> Path:
+def make_toy_models(comfyui: Path) -> None:
     target = comfyui / "models" / "checkpoints" / TOY_CHECKPOINT
     sources = sorted([*TOY_WEIGHTS.glob("*.safetensors"), *TOY_WEIGHTS.parent.glob("*.py")])
     stamp, content = target.with_suffix(".complete"), digest(*sources)
     if not (target.is_file() and is_complete(stamp, content)):
-        print("Building the toy checkpoint from its weights …", flush=True)
+        print("Building the toy models from their weights …", flush=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        run_module("toyworld.build", str(target))
+        run_module("toyworld.build", str(comfyui / "models"))
         stamp.write_text(content)
-    return target
 
 
 def run_module(module: str, *arguments: str) -> None:
@@ -211,7 +210,7 @@ def prepare() -> Path:
     make_venv()
     own = make_host()
     link_pack(own)
-    make_toy_checkpoint(own)
+    make_toy_models(own)
     if not given:
         return own
     link_pack(Path(given).resolve())

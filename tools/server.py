@@ -39,8 +39,8 @@ class ComfyServer:
     """`with ComfyServer(comfyui, python) as server:` gives a running server at `server.url`.
 
     Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
-    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, and LoRAs that a workflow
-    saves to the output folder can be loaded.
+    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, the `captioning` folders beside
+    them for captioning models, and LoRAs that a workflow saves to the output folder can be loaded.
     """
 
     def __init__(self, comfyui: Path, python: Path, port: int | None = None, arguments=("--cpu",), checkpoint_folders=()):
@@ -70,7 +70,11 @@ class ComfyServer:
         command += ["--database-url", f"sqlite:///{self.folder / 'comfyui.db'}"]
         if self.checkpoint_folders:
             paths = self.folder / "paths.yaml"
-            folders = {"checkpoints": "\n".join(self.checkpoint_folders), "loras": str(self.folder / "output" / "loras")}
+            folders = {
+                "checkpoints": "\n".join(self.checkpoint_folders),
+                "captioning": "\n".join(str(Path(folder).parent / "captioning") for folder in self.checkpoint_folders),
+                "loras": str(self.folder / "output" / "loras"),
+            }
             paths.write_text(yaml.safe_dump({"time_diffedit": folders}))
             command += ["--extra-model-paths-config", str(paths)]
         # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.

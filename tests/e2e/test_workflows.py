@@ -16,11 +16,14 @@ from tools.environment import HOST, PACK_FOLDER, ROOT, link_pack
 from tools.examples import (
     EXAMPLE_PICTURE,
     EXAMPLES,
+    captioned_diffedit,
     diffedit,
+    diffedit_advanced,
     edited_conditioning,
     scheduled_edit,
     several_edits,
     time_edit,
+    time_edit_of_a_picture,
 )
 from tools.host import comfyui_path
 from tools.server import ComfyServer
@@ -134,6 +137,59 @@ def test_diffedit_workflow_repaints_the_object_and_nothing_else(client):
     assert (chosen & (truth.mask > 0.5)).sum() / (chosen | (truth.mask > 0.5)).sum() >= 0.6
     original = (truth.pixels * 255).round() / 255
     np.testing.assert_allclose(pasted[~chosen], original[~chosen], atol=1e-6)
+
+
+def test_a_time_edit_applied_to_a_given_picture(client):
+    """The two methods joined: the edit finds its object in the picture, repaints it, and leaves everything else."""
+    graph = time_edit_of_a_picture()
+    result = client.run(graph.api(), "TIME edit of a picture", quiet=True)
+    (edited,) = saved(client, graph.api(), result, "Edited picture")
+    (mask,) = saved(client, graph.api(), result, "Mask")
+    (pasted,) = saved(client, graph.api(), result, "Edited inside the mask, untouched outside")
+    truth = draw(np.random.RandomState(3), Scene("rose", "red"))
+    assert (judge(edited).noun, judge(edited).colour) == ("rose", "blue")
+    chosen = mask[..., 0] > 0.5
+    assert (chosen & (truth.mask > 0.5)).sum() / (truth.mask > 0.5).sum() >= 0.9
+    np.testing.assert_allclose(pasted[~chosen], (truth.pixels[~chosen] * 255).round() / 255, atol=1e-6)
+
+
+def test_diffedit_with_the_hosts_own_parts(client):
+    graph = diffedit_advanced()
+    result = client.run(graph.api(), "advanced", quiet=True)
+    edited, hosts, inpainted = (
+        saved(client, graph.api(), result, title)[0]
+        for title in ("Edited picture", "The same by the host's node", "Inpainted from the inverted noise")
+    )
+    assert [(judge(p).noun, judge(p).colour) for p in (edited, hosts, inpainted)] == [("star", "blue")] * 3
+    np.testing.assert_allclose(hosts, edited, atol=1.01 / 255)
+    states = saved(client, graph.api(), result, "The way, from noise to picture")
+    assert len(states) == 6 and (judge(states[-1]).noun, judge(states[-1]).colour) == ("rose", "red")
+    (mask,) = saved(client, graph.api(), result, "Mask")
+    assert 0.25 < mask.mean() < 0.4  # the wanted quarter, grown by one cell
+    said = result.outputs[node_titled(graph.api(), "What the inversion says")]["text"][0]
+    assert said.startswith("o-belm: 27 steps up to sigma") and "Warning" not in said
+    missed = float(said.split("misses the picture by ")[1].split()[0])
+    assert missed < 1e-3
+
+
+def test_captions_give_the_direction_of_an_edit(client):
+    graph = captioned_diffedit()
+    result = client.run(graph.api(), "captions", quiet=True)
+
+    def said(title: str) -> list[str]:
+        return result.outputs[node_titled(graph.api(), title)]["text"][0].splitlines()
+
+    assert "red rose" in said("The caption")[0]
+    for title, concept in (("what is there", "red rose"), ("what is wanted", "blue rose")):
+        captions = said(f"The captions for {title}")
+        assert len(captions) == 16 and len(set(captions)) > 4
+        assert sum(concept in caption for caption in captions) >= 14
+    (edited,) = saved(client, graph.api(), result, "Edited picture")
+    (mask,) = saved(client, graph.api(), result, "Mask")
+    truth = draw(np.random.RandomState(3), Scene("rose", "red")).mask > 0.5
+    assert (judge(edited).noun, judge(edited).colour) == ("rose", "blue")
+    chosen = mask[..., 0] > 0.5
+    assert (chosen & truth).sum() / (chosen | truth).sum() >= 0.6
 
 
 def test_several_edits_saved_loaded_and_as_a_lora(client):

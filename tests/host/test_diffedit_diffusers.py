@@ -1,100 +1,101 @@
 """Parity with diffusers' StableDiffusionDiffEditPipeline on one set of random weights.
 
-Its own code makes the masks and the trajectory; only its UNet gets the weights of the host's.
+Its own code makes masks, trajectories and pictures; only its UNet gets the weights of the host's.
 """
 
-import comfy.utils
+import folder_paths
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKL,
-    DDIMInverseScheduler,
-    DDIMScheduler,
-    StableDiffusionDiffEditPipeline,
-    UNet2DConditionModel,
-)
-from host.tiny_diffusion import CONTEXT, picture, prompt, tiny_model
-from time_diffedit.diffedit_core.contrast import contrast
-from time_diffedit.diffedit_core.schedule import noise_sigma
-from time_diffedit.diffedit_core.threshold import masked_cells, rescale
-from time_diffedit.nodes import DDIMInvert
-from transformers import CLIPTextConfig, CLIPTextModel
+from host.diffusers_diffedit import SD15V, embeddings, map_noise, new_pipeline
+from host.tiny_diffusion import picture, prompt, tiny_model
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
 
-SD = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
 TARGET, SOURCE, NEGATIVE = (prompt(i) for i in range(3))
+MODELS = {"eps": {}, "v": {"config": SD15V}}
 
 
-@pytest.fixture(scope="module")
-def model():
-    return tiny_model()
+@pytest.fixture(scope="module", params=MODELS)
+def sides(request):
+    """A model and the pipeline with its weights."""
+    model = tiny_model(gain=0.3, **MODELS[request.param])
+    return model, new_pipeline(model)
 
 
-@pytest.fixture(scope="module")
-def pipeline(model):
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
-        cross_attention_dim=CONTEXT,
-        attention_head_dim=8,
-    )
-    weights = model.model.diffusion_model.state_dict()
-    names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
-    unet.load_state_dict({name: weights[names[name]] for name in unet.state_dict()})
-    text = CLIPTextConfig(hidden_size=CONTEXT, intermediate_size=64, num_attention_heads=4, num_hidden_layers=1)
-    made = StableDiffusionDiffEditPipeline(
-        vae=AutoencoderKL(block_out_channels=(4,), norm_num_groups=4, latent_channels=4),
-        text_encoder=CLIPTextModel(text),
-        tokenizer=None,
-        unet=unet,
-        scheduler=DDIMScheduler(**SD),
-        inverse_scheduler=DDIMInverseScheduler(**SD),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
+@pytest.fixture(scope="module", params=MODELS)
+def quiet_sides(request):
+    """The same with less of a say: under strong guidance random weights blow the rounding of both sides up."""
+    model = tiny_model(gain=0.1, **MODELS[request.param])
+    return model, new_pipeline(model)
 
 
-def test_the_mask(model, pipeline):
-    latent, maps, seed = picture(1, 16, 16)["samples"], 4, 3
+@pytest.fixture(autouse=True)
+def temp_directory(tmp_path):
+    before = folder_paths.get_temp_directory()
+    folder_paths.set_temp_directory(str(tmp_path))
+    yield tmp_path
+    folder_paths.set_temp_directory(before)
 
-    def own_noise(map_index: int) -> torch.Generator:
-        state = np.random.SeedSequence([seed, 0, map_index]).generate_state(1, dtype=np.uint64)
-        return torch.Generator().manual_seed(int(state[0]))
 
+def invert(model, latent: dict, steps: int, strength: float, **settings):
+    settings = {"cfg": 1.0, "method": "ddim", "refinements": 1, "positive": SOURCE, **settings}
+    return DDIMInvert.execute(model, latent, steps, strength, **settings).result[1]
+
+
+def in_diffusers_scale(trajectory) -> torch.Tensor:
+    """(states, B, C, h, w) without the clean picture, noisiest first: variance-preserving instead of exploding."""
+    sigmas = trajectory.sigmas[1:, None, None, None, None]
+    return (trajectory.states[1:] / torch.sqrt(1 + sigmas**2)).flip(0)
+
+
+@pytest.mark.parametrize("noise_strength", [0.3, 0.5, 0.9])
+def test_the_mask(sides, noise_strength):
+    model, pipeline = sides
+    latent, maps, seed = picture(1, 16, 16), 4, 3
     expected = pipeline.generate_mask(
-        image=model.model.process_latent_in(latent),
-        target_prompt_embeds=TARGET[0][0],
-        source_prompt_embeds=SOURCE[0][0],
-        # Equal ones: diffusers mixes up positive and negative, which is harmless only then.
-        target_negative_prompt_embeds=NEGATIVE[0][0],
-        source_negative_prompt_embeds=NEGATIVE[0][0],
+        image=model.model.process_latent_in(latent["samples"]),
+        # Equal negatives: diffusers mixes up positive and negative, which is harmless only then.
+        **embeddings(TARGET, NEGATIVE, "target_"),
+        **embeddings(SOURCE, NEGATIVE, "source_"),
         num_maps_per_mask=maps,
-        generator=[own_noise(k) for k in range(maps)],
+        mask_encode_strength=noise_strength,
+        generator=[map_noise(seed, 0, k) for k in range(maps)],
     )
-    sigma = noise_sigma(model.model.model_sampling.sigmas, 0.5)
-    heatmap = contrast(model, latent, [0], TARGET, SOURCE, sigma, maps, seed)
-    mask = masked_cells(rescale(heatmap.values, 3.0), 0.5)
-    assert 0 < mask.mean() < 0.5
-    assert np.array_equal(mask.numpy(), expected)
+    mask = DiffEditMask.execute(model, latent, TARGET, seed, maps, noise_strength, 3.0, 0.5, 7.5, source=SOURCE).result[0]
+    assert 0 < mask.mean() < 2 / 3
+    assert np.array_equal(mask[:, ::8, ::8].numpy(), expected)
 
 
-def test_the_trajectory(model, pipeline):
+@pytest.mark.parametrize(("steps", "strength", "cfg"), [(20, 0.8, 1.0), (50, 0.8, 1.0), (20, 0.5, 3.0)])
+def test_the_trajectory(sides, steps, strength, cfg):
+    model, pipeline = sides
     latent = picture(1)
     expected = pipeline.invert(
         image=model.model.process_latent_in(latent["samples"]),
-        prompt_embeds=SOURCE[0][0],
-        negative_prompt_embeds=NEGATIVE[0][0],
-        guidance_scale=1.0,
-        num_inference_steps=20,
-        inpaint_strength=0.8,
+        **embeddings(SOURCE, NEGATIVE),
+        guidance_scale=cfg,
+        num_inference_steps=steps,
+        inpaint_strength=strength,
     ).latents[0]
-    trajectory = DDIMInvert.execute(model, latent, 20, 0.8, 1.0, "ddim", 1, positive=SOURCE).result[1]
-    found = trajectory.states[1:, 0] / torch.sqrt(1 + trajectory.sigmas[1:, None, None, None] ** 2)
-    assert expected.shape == found.shape == (16, 4, 8, 8)
-    assert torch.allclose(found.flip(0), expected, atol=2e-5)
+    found = in_diffusers_scale(invert(model, latent, steps, strength, cfg=cfg, negative=NEGATIVE))[:, 0]
+    assert expected.shape == found.shape == (round(steps * strength), 4, 8, 8)
+    assert torch.allclose(found, expected, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0, 7.5])
+def test_the_way_back(quiet_sides, cfg):
+    model, pipeline = quiet_sides
+    latent, steps, strength = picture(1), 50, 0.8
+    trajectory = invert(model, latent, steps, strength)
+    expected = pipeline(
+        **embeddings(TARGET, NEGATIVE),
+        mask_image=torch.ones(1, 1, 8, 8),
+        image_latents=in_diffusers_scale(trajectory).transpose(0, 1),
+        inpaint_strength=strength,
+        num_inference_steps=steps,
+        guidance_scale=cfg,
+        output_type="latent",
+    ).images
+    result = MaskedLatentSample.execute(model, TARGET, NEGATIVE, trajectory, cfg, "euler", 0).result[0]
+    found = model.model.process_latent_in(result["samples"])
+    assert (found - expected).norm() <= 1e-5 * expected.norm()

@@ -4,9 +4,13 @@ import comfy.samplers
 import comfy.utils
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 from host.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
+from time_diffedit.diffedit_core.levels import SCHEDULERS
+from time_diffedit.diffedit_core.masked_sampling import AS_INVERTED
+from time_diffedit.diffedit_core.methods import METHODS
 from time_diffedit.diffedit_core.schedule import leading_sigmas
-from time_diffedit.nodes import DDIMInvert, MaskedLatentSample
+from time_diffedit.nodes import DDIMInvert, MaskedLatentSample, TrajectoryStates
 
 POSITIVE, NEGATIVE = prompt(0), prompt(1)
 SETTINGS = dict(steps=10, strength=0.8, cfg=1.0, method="ddim", refinements=3)
@@ -23,7 +27,7 @@ def run(model, latent, **settings):
 
 def test_walks_the_published_steps(model):
     latent = picture(2)
-    noise, trajectory, sigmas, info = run(model, latent)
+    noise, trajectory, sigmas, info, _ = run(model, latent)
     levels = leading_sigmas(model.model.model_sampling.sigmas, 10, 0.8)
     assert torch.equal(trajectory.sigmas, levels) and torch.equal(sigmas, levels.flip(0))
     assert torch.equal(trajectory.states[0], model.model.process_latent_in(latent["samples"]))
@@ -42,7 +46,12 @@ def test_the_trajectory_says_where_it_comes_from(model):
     assert (trajectory.method, trajectory.cfg, trajectory.batch_index) == ("fixed point", 1.5, (4, 1))
     assert torch.equal(trajectory.clean, latent["samples"]) and trajectory.clean is not latent["samples"]
     kind = trajectory.model
-    assert (kind.model, kind.config, kind.latent_format, kind.prediction) == ("BaseModel", "SD15", "SD15", "EPS")
+    assert (kind.model, kind.config, kind.latent_format, kind.prediction) == (
+        "BaseModel",
+        "SD15",
+        "SD15",
+        "ModelSamplingDiscrete + EPS",
+    )
     assert kind.sigma_max == float(model.model.model_sampling.sigma_max)
     assert trajectory.states.shape == (9, 2, 4, 8, 8) and trajectory.states.dtype == torch.float32
 
@@ -92,7 +101,7 @@ def test_fixed_point_comes_back_by_plain_sampling_and_ddim_does_not(model):
 
 def test_its_sigmas_and_latent_feed_the_hosts_own_sampler(model):
     """As SamplerCustom does with add_noise off."""
-    noise, _, sigmas, _ = run(model, picture(), method="fixed point", refinements=30)
+    noise, _, sigmas, *_ = run(model, picture(), method="fixed point", refinements=30)
     back = comfy.samplers.sample(
         model,
         torch.zeros_like(noise["samples"]),
@@ -111,7 +120,7 @@ def test_its_sigmas_and_latent_feed_the_hosts_own_sampler(model):
 
 def test_a_schedule_on_the_input_is_walked_backwards(model):
     schedule = comfy.samplers.calculate_sigmas(model.model.model_sampling, "karras", 6)
-    _, trajectory, sigmas, _ = run(model, picture(), sigmas=schedule, steps=0, strength=0.0)
+    _, trajectory, sigmas, *_ = run(model, picture(), sigmas=schedule, steps=0, strength=0.0)
     assert torch.equal(trajectory.sigmas, schedule.flip(0)) and torch.equal(sigmas, schedule)
     assert len(trajectory.states) == 7
 
@@ -157,6 +166,106 @@ def test_an_interrupt_ends_within_one_model_call_and_leaves_nothing(model):
     assert fingerprint(model) == weights
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_as_inverted_leads_back(model, method):
+    trajectory = run(model, picture(2), method=method, refinements=8)[1]
+    assert trajectory.method == method
+    back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, AS_INVERTED, 0).result[0]["samples"]
+    error = float((back - picture(2)["samples"]).square().mean().sqrt())
+    assert error < {"o-belm": 1e-4, "ddpm": 1e-5, "fixed point": 1e-2}.get(method, 1.5), error
+
+
+def test_ddpm_draws_by_seed_and_picture_only(model):
+    state = torch.get_rng_state()
+    both = run(model, picture(2), method="ddpm", seed=3)[1].states
+    second = {"samples": picture(2)["samples"][1:], "batch_index": [1]}
+    assert torch.allclose(run(model, second, method="ddpm", seed=3)[1].states, both[:, 1:], atol=1e-6)
+    assert not torch.allclose(run(model, picture(2), method="ddpm", seed=4)[1].states[1:], both[1:], atol=1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_walking_back_reports_what_sampling_misses(model):
+    trajectory = run(model, picture(2))[1]
+    back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, "euler", 0).result[0]["samples"]
+    missed = model.model.process_latent_in(back) - trajectory.states[0]
+    error = float(missed.square().mean((1, 2, 3)).sqrt().max())
+    seen, calls = watched(model)
+    info = run(seen, picture(2), walk_back=True)[3]
+    assert f"misses the picture by {error:.2e}" in info and len(calls.rows) == 16
+    by_level = [float(value) for value in info.split("down: ")[1].split("\n")[0].split()]
+    assert len(by_level) == 8 and by_level[-1] == float(f"{error:.1e}") and by_level == sorted(by_level)
+    assert "misses" not in run(model, picture(2))[3]
+
+
+def test_a_poor_inversion_is_said_to_be_one(model):
+    assert "Warning: that is a poor inversion" in run(model, picture(), cfg=7.5, negative=NEGATIVE, walk_back=True)[3]
+    assert "Warning" not in run(model, picture(), method="o-belm", walk_back=True)[3]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_ends_at_the_level_of_the_strength(model, scheduler):
+    _, trajectory, sigmas, *_ = run(model, picture(), scheduler=scheduler, steps=20, strength=0.5)
+    table = model.model.model_sampling.sigmas
+    assert float(sigmas[0]) == float(table[451]) and float(sigmas[-1]) == 0
+    assert len(sigmas) > 1 and (sigmas[:-1] > sigmas[1:]).all()
+    whole = comfy.samplers.calculate_sigmas(model.model.model_sampling, scheduler, 20)
+    assert set(sigmas[1:].tolist()) <= set(whole.float().tolist())
+
+
+class TestNoise:
+    """The host's own nodes start from the inversion."""
+
+    def start(self, model, noise, latent, sigmas):
+        """The first state that a sampler of the host sees."""
+        seen = []
+        sampler = comfy.samplers.KSAMPLER(lambda model, x, sigmas, **_: seen.append(x.clone()) or x)
+        guider = comfy.samplers.CFGGuider(model)
+        guider.set_conds(POSITIVE, NEGATIVE)
+        SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent)
+        return seen[0]
+
+    @pytest.mark.parametrize("latent", [picture(2), {"samples": torch.zeros(2, 4, 8, 8)}, picture(2, seed=7)])
+    def test_starts_at_the_last_state_whatever_the_latent(self, model, latent):
+        _, trajectory, sigmas, _, noise = run(model, picture(2))
+        assert torch.allclose(self.start(model, noise, latent, sigmas), trajectory.states[-1], atol=1e-5)
+
+    def test_at_the_models_highest_level(self, model):
+        schedule = comfy.samplers.calculate_sigmas(model.model.model_sampling, "karras", 6)
+        _, trajectory, sigmas, _, noise = run(model, picture(), sigmas=schedule)
+        assert torch.allclose(self.start(model, noise, picture(), sigmas), trajectory.states[-1], atol=1e-5)
+
+    def test_a_noise_mask_keeps_the_picture(self, model):
+        _, _, sigmas, _, noise = run(model, picture(2))
+        mask = torch.zeros(1, 64, 64)
+        mask[..., :32] = 1
+        guider = comfy.samplers.CFGGuider(model)
+        guider.set_conds(POSITIVE, NEGATIVE)
+        guider.set_cfg(7.5)
+        sampler = comfy.samplers.sampler_object("euler")
+        latent = {**picture(2), "noise_mask": mask}
+        out = SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent).result[0]["samples"]
+        assert torch.allclose(out[..., 4:], picture(2)["samples"][..., 4:], atol=1e-4)
+        assert float((out[..., :4] - picture(2)["samples"][..., :4]).abs().mean()) > 0.1
+
+    def test_latents_of_another_shape_are_refused(self, model):
+        noise = run(model, picture(2))[4]
+        with pytest.raises(ValueError, match=r"noise comes from an inversion of the shape \(2, 4, 8, 8\).*connect the latent"):
+            noise.generate_noise(picture(1))
+
+
+class TestStates:
+    def test_are_decodable_from_noise_to_picture(self, model):
+        trajectory = run(model, picture(2))[1]
+        shown = TrajectoryStates.execute(model, trajectory, 3).result[0]["samples"]
+        assert shown.shape == (6, 4, 8, 8)
+        for row, state, sigma in zip(
+            shown[:3], trajectory.states[[8, 4, 0], 0], trajectory.sigmas[[8, 4, 0]].tolist(), strict=True
+        ):
+            expected = model.model.process_latent_out(state / (1 + sigma**2) ** 0.5)
+            assert torch.allclose(row, expected, atol=1e-5)
+        assert torch.allclose(shown[5], picture(2)["samples"][1], atol=1e-5)
+
+
 class TestRefusals:
     def refuse(self, message, model, latent=None, **settings):
         seen, calls = watched(model)
@@ -177,7 +286,7 @@ class TestRefusals:
         assert not self.refuse("sigmas starts at 100", model, sigmas=torch.tensor([100.0, 1.0, 0.0]))
 
     def test_methods(self, model):
-        assert not self.refuse("method is 'euler'; choose one of ddim, fixed point", model, method="euler")
+        assert not self.refuse("method is 'euler'; choose one of ddim, predictor, fixed point", model, method="euler")
 
     def test_predictions_that_are_not_finite(self):
         broken = tiny_model()

@@ -6,10 +6,14 @@ import comfy.utils
 import folder_paths
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_EmptyNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from host.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
-from time_diffedit.diffedit_core.masked_sampling import SAMPLERS
-from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
+from time_diffedit.diffedit_core.background import BACKGROUNDS
+from time_diffedit.diffedit_core.masked_sampling import AS_INVERTED, SAMPLERS
+from time_diffedit.diffedit_core.methods import METHODS
+from time_diffedit.diffedit_core.noise import picture_noise
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample, MaskedLatentSampleAdvanced, MaskedLatentSampler
 
 INVERTED, POSITIVE, NEGATIVE = (prompt(i) for i in range(3))
 
@@ -58,9 +62,137 @@ def test_outside_the_mask_it_is_the_original_bit_for_bit(model, trajectory, samp
     assert torch.equal(torch.get_rng_state(), generator)
 
 
-def test_the_first_choice_is_euler():
+def test_the_first_choice_is_the_way_back():
     options = {i.id: i for i in MaskedLatentSample.define_schema().inputs}["sampler_name"]
-    assert options.options == list(SAMPLERS) and options.default == SAMPLERS[0] == "euler"
+    assert options.options == [AS_INVERTED, *SAMPLERS] and options.default == AS_INVERTED
+
+
+def test_as_inverted_is_euler_after_ddim(model, trajectory):
+    assert torch.equal(samples(model, trajectory, sampler_name=AS_INVERTED), samples(model, trajectory))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_after_every_method_the_outside_is_the_original(model, method):
+    own = invert(model, picture(2), method=method)
+    for result in run(model, own, sampler_name=AS_INVERTED):
+        assert torch.equal(result["samples"][..., 4:], picture(2)["samples"][..., 4:])
+        assert float((result["samples"][..., :4] - picture(2)["samples"][..., :4]).abs().mean()) > 0.1
+
+
+@pytest.mark.parametrize("background", BACKGROUNDS)
+@pytest.mark.parametrize("sampler_name", ["euler", "heun", "dpmpp_2m", "lms"])
+def test_every_background_ends_on_the_original(model, trajectory, background, sampler_name):
+    latent, _ = run(model, trajectory, background=background, sampler_name=sampler_name)
+    assert torch.equal(latent["samples"][..., 4:], picture(2)["samples"][..., 4:])
+    assert torch.equal(
+        samples(model, trajectory, background=background, mask=torch.ones(1, 64, 64)), samples(model, trajectory, mask=None)
+    )
+
+
+def seen_outside(model, trajectory, **settings) -> torch.Tensor:
+    """What the model sees in the right half, call by call."""
+    seen = []
+    watching = model.clone()
+    watching.set_model_unet_function_wrapper(
+        lambda apply, args: seen.append(args["input"][:2]) or apply(args["input"], args["timestep"], **args["c"])
+    )
+    run(watching, trajectory, **settings)
+    return torch.stack(seen)[..., 4:]
+
+
+def test_a_noised_background_is_inpaintings(model, trajectory):
+    """The picture under one noise, as the host's own inpainting covers it."""
+    noise = torch.stack([picture_noise(9, k, 0, (4, 8, 8)) for k in (0, 1)])
+    expected = trajectory.states[0] + trajectory.sigmas[1:].flip(0)[:, None, None, None, None] * noise
+    found = seen_outside(model, trajectory, background="noised picture", seed=9)
+    assert torch.allclose(found, expected[..., 4:], atol=1e-5)
+
+
+def test_the_background_is_kept_only_within_the_window(model, trajectory):
+    stored = trajectory.states[1:].flip(0)[..., 4:]
+    kept = [
+        torch.equal(*pair)
+        for pair in zip(seen_outside(model, trajectory, inject_begin=0.25, inject_end=0.5), stored, strict=True)
+    ]
+    assert kept == [True, False, True, True] + [False] * 4  # the first state is the trajectory's own
+    free = samples(model, trajectory, inject_end=0.5)
+    assert float((free - picture(2)["samples"])[..., 4:].abs().mean()) > 0.01
+    late = samples(model, trajectory, inject_begin=0.5)
+    assert torch.equal(late[..., 4:], picture(2)["samples"][..., 4:])
+
+
+def test_sampling_may_start_lower(model, trajectory):
+    seen, calls = watched(model)
+    lower = samples(seen, trajectory, start=0.5)
+    assert len(calls.rows) == 4 and calls.sigmas[0] == float(trajectory.sigmas[4])
+    assert torch.equal(lower[..., 4:], picture(2)["samples"][..., 4:])
+    inverted_less = invert(model, picture(2), strength=0.4)
+    assert torch.equal(lower, samples(model, inverted_less))
+
+
+class TestAdvanced:
+    def guider(self, model, cfg=7.5):
+        guider = comfy.samplers.CFGGuider(model)
+        guider.set_conds(POSITIVE, NEGATIVE)
+        guider.set_cfg(cfg)
+        return guider
+
+    def run(self, model, trajectory, **settings):
+        settings = {"seed": 0, "mask": half(), **settings}
+        return MaskedLatentSampleAdvanced.execute(self.guider(model), trajectory, **settings).result[0]["samples"]
+
+    def test_is_the_plain_node_with_parts_of_the_host(self, model, trajectory):
+        for name in ("euler", "heun", "dpmpp_2m"):
+            sampler = comfy.samplers.sampler_object(name)
+            assert torch.equal(self.run(model, trajectory, sampler=sampler), samples(model, trajectory, sampler_name=name))
+        assert torch.equal(self.run(model, trajectory), samples(model, trajectory, sampler_name=AS_INVERTED))
+
+    def test_another_schedule_walks_between_the_states(self, model, trajectory):
+        schedule = torch.cat([torch.linspace(float(trajectory.sigmas[-1]), 0.1, 5), torch.zeros(1)])
+        seen, calls = watched(model)
+        out = self.run(seen, trajectory, sigmas=schedule)
+        assert calls.sigmas == schedule[:-1].tolist()
+        assert torch.equal(out[..., 4:], picture(2)["samples"][..., 4:])
+        with pytest.raises(ValueError, match="sigmas starts at 14.6.*above the trajectory's last level"):
+            self.run(model, trajectory, sigmas=torch.tensor([14.6, 1.0, 0.0]))
+
+    def test_exact_methods_keep_to_their_levels(self, model):
+        own = invert(model, picture(2), method="o-belm")
+        with pytest.raises(ValueError, match="o-belm, which leads back only over its own levels"):
+            self.run(model, own, sigmas=torch.tensor([1.0, 0.5, 0.0]))
+        assert torch.isfinite(self.run(model, own, sigmas=own.sigmas[:5].flip(0))).all()
+
+    def test_samplers_that_add_noise_leave_the_outside_too(self, model, trajectory):
+        sampler = comfy.samplers.sampler_object("euler_ancestral")
+        first, again, other = (self.run(model, trajectory, sampler=sampler, seed=seed) for seed in (1, 1, 2))
+        assert torch.equal(first, again) and not torch.allclose(first, other, atol=1e-2)
+        assert torch.equal(first[..., 4:], picture(2)["samples"][..., 4:])
+
+    def test_samplers_of_another_make_are_refused(self, model, trajectory):
+        with pytest.raises(ValueError, match="sampler is a Sampler, which brings its own way to start; connect KSamplerSelect"):
+            self.run(model, trajectory, sampler=comfy.samplers.Sampler())
+
+
+class TestAsSampler:
+    """In the host's SamplerCustomAdvanced."""
+
+    def run(self, model, trajectory, latent, **settings):
+        sampler = MaskedLatentSampler.execute(model, trajectory, 0, **settings).result[0]
+        guider = TestAdvanced().guider(model)
+        return SamplerCustomAdvanced.execute(Noise_EmptyNoise(), guider, sampler, trajectory.sigmas.flip(0), latent).result[0][
+            "samples"
+        ]
+
+    def test_is_the_masked_sampling(self, model, trajectory):
+        expected = samples(model, trajectory, sampler_name=AS_INVERTED)
+        for latent, settings in ((picture(2), {"mask": half()}), ({**picture(2), "noise_mask": half()}, {})):
+            out = self.run(model, trajectory, latent, **settings)
+            assert torch.allclose(out, expected, atol=1e-4)
+            assert torch.allclose(out[..., 4:], picture(2)["samples"][..., 4:], atol=1e-6)
+
+    def test_other_latents_are_refused(self, model, trajectory):
+        with pytest.raises(ValueError, match=r"the latent to sample has the shape \(1, 4, 8, 8\), but trajectory"):
+            self.run(model, trajectory, picture(1))
 
 
 def test_the_background_follows_the_trajectory_on_the_way(model, trajectory):
@@ -197,7 +329,7 @@ class TestRefusals:
     def test_a_trajectory_of_another_kind_of_model(self, trajectory):
         sd2 = tiny_model(config=comfy.supported_models.SD20, use_linear_in_transformer=True, model_channels=64)
         assert not self.refuse(
-            r"trajectory was made with SD15 \(BaseModel, EPS prediction.*but model is SD20 \(.*run DDIM Invert",
+            r"trajectory was made with SD15 \(BaseModel, ModelSamplingDiscrete \+ EPS.*but model is SD20 \(.*run DDIM Invert",
             sd2,
             trajectory,
         )
@@ -209,7 +341,7 @@ class TestRefusals:
 
     def test_samplers_that_add_noise(self, model, trajectory):
         assert not self.refuse(
-            "sampler_name is 'euler_ancestral'; choose one that adds no noise",
+            "sampler_name is 'euler_ancestral'; choose as inverted or one that adds no noise",
             model,
             trajectory,
             sampler_name="euler_ancestral",

@@ -47,7 +47,16 @@ def build_checkpoint(path: Path, weights: Path = WEIGHTS) -> None:
     partial.replace(path)
 
 
+def main(models: Path) -> None:
+    """The checkpoint and the captioning models, in a `models` folder of the host."""
+    from .caption_models import make_blip, make_t5
+
+    build_checkpoint(models / "checkpoints" / "toyworld.safetensors")
+    make_blip(models / "captioning" / "toy-blip")
+    make_t5(models / "captioning" / "toy-t5")
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    build_checkpoint(Path(sys.argv[1]))
+    main(Path(sys.argv[1]))

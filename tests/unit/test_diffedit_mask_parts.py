@@ -1,12 +1,12 @@
-"""Noises, heat maps, thresholds and mask sizes."""
+"""Noises, heat maps, their colours, and mask sizes."""
 
 import pytest
 import torch
 from time_diffedit.diffedit_core.conditioning import require_one_prompt, same_conditioning
-from time_diffedit.diffedit_core.heatmap import noise_difference
+from time_diffedit.diffedit_core.heat_colours import heat_colours
+from time_diffedit.diffedit_core.heatmap import Heatmap, noise_difference
 from time_diffedit.diffedit_core.masks import to_latent_size, to_picture_size
 from time_diffedit.diffedit_core.noise import picture_noise
-from time_diffedit.diffedit_core.threshold import masked_cells, rescale
 
 
 def values(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -40,38 +40,48 @@ class TestHeatmap:
         a, b = values(1, 4, 3, 5, seed=2), values(1, 4, 3, 5, seed=3)
         assert torch.equal(noise_difference(a, b, 1.5), noise_difference(b, a, 1.5))
 
+    def test_of_a_video_has_a_value_for_each_frame(self):
+        target, source = values(2, 4, 3, 5, 6, seed=2), values(2, 4, 3, 5, 6, seed=3)
+        frames = [noise_difference(target[:, :, i], source[:, :, i], 0.5) for i in range(3)]
+        assert torch.allclose(noise_difference(target, source, 0.5), torch.stack(frames, dim=1))
 
-class TestThreshold:
-    def test_is_the_rule_of_diffusers_for_one_picture(self):
-        heat = values(1, 16, 16) ** 3
-        # StableDiffusionDiffEditPipeline.generate_mask, step 8
-        clamp_magnitude = heat.mean() * 3.0
-        semantic = heat.clamp(0, clamp_magnitude) / clamp_magnitude
-        mask = masked_cells(rescale(heat, 3.0), 0.5)
-        assert torch.equal(mask, torch.where(semantic <= 0.5, 0.0, 1.0))
-        assert torch.equal(mask, (heat > 1.5 * heat.mean()).float())
+    def test_pairs_are_collected_in_order(self):
+        first, second = Heatmap(values(2, 1, 4, 4)), Heatmap(values(1, 1, 4, 4, seed=1))
+        assert torch.equal(second.and_of(first).values, torch.cat([first.values, second.values]))
+        assert len(first.values) == 2 and len(second.values) == 1
 
-    def test_pictures_of_a_batch_do_not_influence_each_other(self):
-        heat = torch.cat([values(1, 16, 16), 1000 * values(1, 16, 16, seed=1)])
-        both = rescale(heat, 3.0)
-        assert all(torch.equal(both[i : i + 1], rescale(heat[i : i + 1], 3.0)) for i in range(2))
-        assert masked_cells(both, 0.5)[0].any()
+    @pytest.mark.parametrize(
+        "other, message",
+        [
+            (Heatmap(values(1, 2, 4, 4)), "heatmap is of 2 picture.* 4 x 4 .*latent is of 1 picture"),
+            (Heatmap(values(1, 1, 4, 5)), "heatmap is of 1 picture.* 4 x 5 cells of 8 pixels"),
+            (Heatmap(values(1, 1, 4, 4), cell=16), "cells of 16 pixels"),
+            (Heatmap(values(1, 1, 3, 4, 4)), "3 x 4 x 4"),
+        ],
+    )
+    def test_pairs_of_other_pictures_are_refused(self, other, message):
+        with pytest.raises(ValueError, match=message):
+            Heatmap(values(1, 1, 4, 4)).and_of(other)
 
-    def test_scale_does_not_matter(self):
-        heat = values(1, 16, 16)
-        assert torch.equal(rescale(heat, 3.0), rescale(heat * 4, 3.0))
 
-    def test_more_ratio_or_threshold_never_masks_more(self):
-        heat = values(1, 16, 16) ** 3
-        areas = [float(masked_cells(rescale(heat, r), 0.5).mean()) for r in (0.5, 1, 2, 3, 5)]
-        assert areas == sorted(areas, reverse=True) and areas[0] > areas[-1]
-        areas = [float(masked_cells(rescale(heat, 3.0), t).mean()) for t in (0, 0.2, 0.5, 0.8, 1)]
-        assert areas == sorted(areas, reverse=True) and areas[0] == 1
+class TestHeatColours:
+    def test_get_evenly_lighter(self):
+        colours = heat_colours(torch.linspace(0, 1, 256))
+        assert colours.shape == (256, 3) and colours.dtype == torch.float32
+        assert colours.min() >= 0 and colours.max() <= 1
+        # CIE 1931 lightness of the colours that come out, not the formula that made them
+        linear = torch.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+        luminance = linear @ torch.tensor([0.2126, 0.7152, 0.0722])
+        lightness = torch.where(luminance > 0.008856, 116 * luminance ** (1 / 3) - 16, 903.3 * luminance)
+        rises = lightness.diff()
+        assert rises.min() > 0
+        assert lightness[0] < 10 and lightness[-1] > 90
+        halves = lightness[128] - lightness[0], lightness[255] - lightness[128]
+        assert 0.6 < float(halves[0] / halves[1]) < 1.6
 
-    def test_no_difference_at_all_is_an_error(self):
-        heat = torch.stack([values(4, 4), torch.zeros(4, 4)])
-        with pytest.raises(ValueError, match="picture 1.*change target or source"):
-            rescale(heat, 3.0)
+    def test_keep_shape_and_take_what_lies_outside_as_the_end(self):
+        assert heat_colours(torch.zeros(2, 3, 4)).shape == (2, 3, 4, 3)
+        assert torch.equal(heat_colours(torch.tensor([-1.0, 5.0])), heat_colours(torch.tensor([0.0, 1.0])))
 
 
 class TestMaskSizes:
@@ -123,6 +133,11 @@ class TestMaskSizes:
         assert torch.equal(expected, to_latent_size(mask[None], (3, 4, 2, 2), 8))
         assert torch.equal(expected, to_latent_size(mask[None, None], (3, 4, 2, 2), 8))
 
+    def test_fewer_masks_than_pictures_repeat_in_order(self):
+        masks = values(2, 16, 16)
+        found = to_latent_size(masks, (6, 4, 2, 2), 8)
+        assert torch.equal(found, to_latent_size(masks[[0, 1, 0, 1, 0, 1]], (6, 4, 2, 2), 8))
+
     @pytest.mark.parametrize(
         "mask, message",
         [
@@ -138,6 +153,69 @@ class TestMaskSizes:
     def test_other_masks_are_refused(self, mask, message):
         with pytest.raises(ValueError, match=f"^mask .*{message}"):
             to_latent_size(mask, (3, 4, 2, 2), 8)
+
+
+class TestMaskSizesOfVideo:
+    CLIPS, FRAMES, STEP = 2, 3, 4  # a latent frame covers 1, 4, 4 of 9 picture frames
+    SHAPE = (CLIPS, 16, FRAMES, 5, 7)
+
+    def latent(self, mask):
+        return to_latent_size(mask, self.SHAPE, 8, self.STEP)
+
+    def test_a_mask_from_cells_comes_back_exactly(self):
+        cells = (values(2, 3, 5, 7) > 0.5).float()
+        picture = to_picture_size(cells, 8, self.STEP)
+        assert picture.shape == (2 * 9, 40, 56)
+        assert torch.equal(self.latent(picture)[:, 0], cells)
+
+    def test_each_latent_frame_is_shown_for_the_frames_it_covers(self):
+        picture = to_picture_size(values(1, 3, 1, 1), 1, self.STEP).flatten()
+        a, b, c = values(1, 3, 1, 1).flatten()
+        assert picture.tolist() == [a, b, b, b, b, c, c, c, c]
+
+    def test_a_latent_frame_gets_the_mean_of_the_frames_it_covers(self):
+        frames = torch.arange(9.0)[:, None, None].expand(9, 40, 56) / 8
+        expected = torch.tensor([0.0, (1 + 2 + 3 + 4) / 32, (5 + 6 + 7 + 8) / 32])
+        found = self.latent(frames)
+        assert found.shape == (1, 1, 3, 5, 7)
+        assert torch.allclose(found[0, 0, :, 2, 2], expected)
+
+    def test_one_mask_serves_all_frames_of_all_clips(self):
+        mask = values(1, 40, 56)
+        frame = to_latent_size(mask, (2, 16, 5, 7), 8)
+        assert torch.equal(self.latent(mask), frame[:, :, None].expand(1, 1, 3, 5, 7))
+
+    def test_one_mask_a_clip(self):
+        masks = values(2, 40, 56)
+        found = self.latent(masks)
+        assert found.shape == (2, 1, 3, 5, 7)
+        assert all(torch.equal(found[i : i + 1], self.latent(masks[i])) for i in range(2))
+
+    def test_one_mask_a_latent_frame_of_one_clip_or_of_each(self):
+        masks = values(6, 40, 56)
+        each = to_latent_size(masks, (6, 16, 5, 7), 8)[:, 0]
+        assert torch.equal(self.latent(masks)[:, 0], each.unflatten(0, (2, 3)))
+        assert torch.equal(self.latent(masks[:3])[:, 0], each[None, :3])
+
+    def test_one_frame_is_a_picture(self):
+        masks = values(2, 40, 56)
+        shape = (2, 16, 1, 5, 7)
+        assert torch.equal(to_latent_size(masks, shape, 8, 4)[:, :, 0], to_latent_size(masks, (2, 16, 5, 7), 8))
+        assert torch.equal(to_picture_size(masks[:, None], 8, 4), to_picture_size(masks, 8))
+
+    def test_fewer_masks_than_clips_repeat_in_order(self):
+        masks = values(2, 40, 56)
+        found = to_latent_size(masks, (4, 16, 3, 5, 7), 8, 4)
+        assert torch.equal(found, to_latent_size(masks[[0, 1, 0, 1]], (4, 16, 3, 5, 7), 8, 4))
+
+    @pytest.mark.parametrize("count", [4, 5, 7, 8, 10, 27])
+    def test_numbers_that_fit_nothing_are_refused(self, count):
+        with pytest.raises(ValueError, match=rf"mask holds {count} masks for 2 clip\(s\) of 9 frames \(3 in .*or 18, one for"):
+            self.latent(torch.zeros(count, 8, 8))
+
+    def test_a_number_that_fits_two_ways_is_refused(self):
+        with pytest.raises(ValueError, match=r"mask holds 3 masks for 3 clip\(s\).*could be 1 or 3 for each clip"):
+            to_latent_size(torch.zeros(3, 8, 8), (3, 16, 3, 5, 7), 8, 4)
 
 
 class TestConditioning:

@@ -4,7 +4,7 @@ import comfy.model_sampling
 import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler
-from time_diffedit.diffedit_core.schedule import ascending_sigmas, leading_sigmas, noise_sigma, steps_walked
+from time_diffedit.diffedit_core.schedule import ascending_sigmas, leading_sigmas, noise_sigma, steps_walked, up_to
 
 TABLE = comfy.model_sampling.ModelSamplingDiscrete().sigmas
 SD = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
@@ -76,3 +76,16 @@ def test_a_sampling_schedule_is_turned_round():
 def test_other_schedules_are_refused(sigmas, message):
     with pytest.raises(ValueError, match=message):
         ascending_sigmas(torch.tensor(sigmas), 14.6)
+
+
+class TestUpTo:
+    def test_keeps_what_lies_below_and_ends_at_the_top(self):
+        assert up_to(torch.tensor([0.0, 1, 2, 3, 4]), 2.9).tolist() == pytest.approx([0, 1, 2, 2.9])
+        assert up_to(torch.tensor([0.0, 1, 2, 3, 4]), 3.0).tolist() == [0, 1, 2, 3]
+        assert up_to(torch.tensor([0.0, 1, 2]), 9.0).tolist() == [0, 1, 2, 9]
+
+    def test_a_sliver_of_a_step_gives_way(self):
+        assert up_to(torch.tensor([0.0, 1, 2, 3, 4]), 3.1).tolist() == pytest.approx([0, 1, 2, 3.1])
+
+    def test_a_top_below_all_levels(self):
+        assert up_to(torch.tensor([0.0, 1, 2]), 0.5).tolist() == [0, 0.5]

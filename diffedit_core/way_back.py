@@ -1,0 +1,36 @@
+"""The sampling that retraces an inversion, in the form that the host's samplers have."""
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.model_management
+import comfy.samplers
+import torch
+
+from .methods import METHODS, Path
+from .trajectory import Trajectory
+
+SamplerFunction = Callable[..., torch.Tensor]
+"""(model, x, sigmas descending, extra_args=, callback=, disable=) -> the last state, as in comfy.k_diffusion.sampling."""
+
+
+def way_back(trajectory: Trajectory) -> SamplerFunction:
+    """The step that belongs to the trajectory's method, from any of its levels."""
+    method = METHODS[trajectory.method]
+    if method.sample is None:
+        return comfy.samplers.ksampler(method.sampler).sampler_function
+
+    def sample(model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None) -> torch.Tensor:
+        def denoise(state: torch.Tensor, sigma: float) -> torch.Tensor:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            return model(state, state.new_full((len(state),), sigma), **extra_args)
+
+        # Where the states do not matter but for the first, `x` may stand between two of them.
+        path = trajectory.to(x.device).path(len(sigmas) - 1) if method.own_levels else Path(x[None], sigmas[:1].tolist())
+        for i, step in enumerate(method.sample(denoise, path, sigmas.tolist(), trajectory.noising)):
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": step.denoised})
+            x = step.state
+        return x
+
+    return sample
