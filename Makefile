@@ -6,9 +6,9 @@ VENV := .venv/bin/python
 RUN := PYTHONPATH=tests:. $(VENV) -P -m
 
 # Settings of `make demo` and `make ui`, all optional.
-export TABLES CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
+export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings toyworld toyworld-card templates lock clean
+.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -18,6 +18,8 @@ help:
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
 	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
+	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
+	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make templates   write example_workflows/ anew"
@@ -46,6 +48,12 @@ bench-time: env
 
 time-settings: env
 	@$(RUN) benchmarks.time_settings
+
+bench-diffedit: env
+	@$(RUN) benchmarks.diffedit_speed
+
+diffedit-settings: env
+	@$(RUN) benchmarks.diffedit_settings
 
 toyworld: env
 	@$(RUN) toyworld.train

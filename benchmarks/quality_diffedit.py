@@ -7,7 +7,7 @@ import torch
 from scipy import ndimage
 from toyworld.host_model import Sampler
 from toyworld.judge import judge
-from toyworld.world import BACKGROUNDS, COLOURS, OBJECTS, SIZE, Scene, draw, random_places, silhouette
+from toyworld.world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, SIZE, Scene, draw, random_places, silhouette
 
 CELL = 8
 FAR = 16  # pixels from the mask beyond which the decoder hardly sees it
@@ -31,9 +31,11 @@ class Settings:
     threshold_ratio: float = 3.0
     strength: float = 0.8
     cfg: float = 7.5
+    lamb: float | None = None  # of a TIME edit: then two models are contrasted and the edited one samples
 
 
 PUBLISHED = Settings()
+JOINED = Settings(cfg=3.0, lamb=0.1)
 RECOMMENDED = {"colour": Settings(threshold_ratio=4.0), "object": Settings(noise_strength=0.75, threshold_ratio=1.5)}
 
 
@@ -54,6 +56,22 @@ def tasks(kind: str, count: int, seed: int) -> list[Task]:
         picture = draw(rng, shown, places)
         truth = np.maximum(picture.mask, silhouette(wanted.noun, places[0])) >= 0.5
         made.append(Task(picture.pixels, truth, shown.caption, wanted.caption, wanted.noun, wanted.colour))
+    return made
+
+
+def assumption_tasks(count: int, seed: int) -> list[Task]:
+    """Pictures that show what the model assumes, of which an edited model assumes another colour. One prompt, without a
+    colour, for both."""
+    rng = np.random.RandomState(seed)
+    made = []
+    for i in range(count):
+        noun = OBJECTS[i % len(OBJECTS)]
+        colours = [c for c in COLOURS if c != ASSUMED_COLOUR[noun]]
+        background = list(BACKGROUNDS)[rng.randint(len(BACKGROUNDS))]
+        shown = Scene(noun, ASSUMED_COLOUR[noun], names_colour=False, background=background)
+        picture = draw(rng, shown, random_places(rng, pair=False))
+        wanted = colours[rng.randint(len(colours))]
+        made.append(Task(picture.pixels, picture.mask >= 0.5, shown.caption, shown.caption, noun, wanted))
     return made
 
 
@@ -78,7 +96,7 @@ class DiffEditBench:
     def __init__(self, sampler: Sampler, nodes: dict, progress):
         self.sampler, self.nodes, self.progress = sampler, nodes, progress
 
-    def mask(self, task: Task, latent: dict, s: Settings) -> torch.Tensor:
+    def mask(self, task: Task, latent: dict, s: Settings, edited=None) -> torch.Tensor:
         result = self.nodes["DiffEditMask"].execute(
             model=self.sampler.toy.model,
             latent=latent,
@@ -91,6 +109,7 @@ class DiffEditBench:
             cfg=7.5,
             source=self.sampler.conditioning(task.source),
             clip=self.sampler.toy.clip,
+            target_model=edited,
         )
         return result.result[0]
 
@@ -107,9 +126,9 @@ class DiffEditBench:
         )
         return result.result[1]
 
-    def resample(self, trajectory, positive, cfg: float, mask=None) -> torch.Tensor:
+    def resample(self, trajectory, positive, cfg: float, mask=None, edited=None) -> torch.Tensor:
         result = self.nodes["MaskedLatentSample"].execute(
-            model=self.sampler.toy.model,
+            model=edited or self.sampler.toy.model,
             positive=positive,
             negative=self.sampler.conditioning(""),
             trajectory=trajectory,
@@ -120,11 +139,23 @@ class DiffEditBench:
         )
         return result.result[0]["samples"]
 
+    def edited_model(self, task: Task, lamb: float):
+        """The model with the assumption edited that the task asks for."""
+        result = self.nodes["TIMEEditModel"].execute(
+            model=self.sampler.toy.model,
+            clip=self.sampler.toy.clip,
+            source=f"a {task.noun}",
+            destination=Scene(task.noun, task.colour).caption,
+            lamb=lamb,
+        )
+        return result.result[0]
+
     def edit(self, task: Task, s: Settings) -> dict:
         latent = {"samples": self.sampler.encode(task.pixels[None])}
-        mask = self.mask(task, latent, s)
+        edited = None if s.lamb is None else self.edited_model(task, s.lamb)
+        mask = self.mask(task, latent, s, edited)
         trajectory = self.invert(latent, self.sampler.conditioning(""), s)
-        samples = self.resample(trajectory, self.sampler.conditioning(task.target), s.cfg, mask)
+        samples = self.resample(trajectory, self.sampler.conditioning(task.target), s.cfg, mask, edited)
         picture, roundtrip = (self.sampler.decode(z)[0] for z in (samples, latent["samples"]))
         chosen = mask[0].numpy() >= 0.5
         far = ndimage.distance_transform_edt(~chosen) > FAR if chosen.any() else ~chosen

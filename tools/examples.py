@@ -198,6 +198,10 @@ def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, 
         graph.add("SaveImage", f"Pictures {name}", images=decoded[0], filename_prefix=f"time_{name.replace(' ', '_')}")
 
 
+MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5}
+INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 3}
+
+
 def diffedit(
     checkpoint: str = TOY_CHECKPOINT,
     picture: str = EXAMPLE_PICTURE,
@@ -220,25 +224,17 @@ def diffedit(
         latent=latent[0],
         target=wanted[0],
         seed=seed,
-        maps=10,
-        noise_strength=0.5,
-        threshold_ratio=3.0,
-        threshold=0.5,
-        cfg=7.5,
         source=shows[0],
         clip=loader[1],
+        **MASK_DEFAULTS,
     )
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise",
         model=loader[0],
         latent=latent[0],
-        steps=50,
-        strength=0.8,
-        cfg=1.0,
-        method="ddim",
-        refinements=3,
         positive=empty[0],
+        **INVERT_DEFAULTS,
     )
     edited = graph.add(
         "MaskedLatentSample",
@@ -304,25 +300,17 @@ def time_edit_of_a_picture(
         latent=latent[0],
         target=shows[0],
         seed=seed,
-        maps=10,
-        noise_strength=0.5,
-        threshold_ratio=3.0,
-        threshold=0.5,
-        cfg=7.5,
         target_model=edit[0],
         grow=1,
+        **MASK_DEFAULTS,
     )
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise, with the plain model",
         model=loader[0],
         latent=latent[0],
-        steps=50,
-        strength=0.8,
-        cfg=1.0,
-        method="ddim",
-        refinements=3,
         positive=empty[0],
+        **INVERT_DEFAULTS,
     )
     edited = graph.add(
         "MaskedLatentSample",
@@ -499,24 +487,16 @@ def captioned_diffedit(
         latent=latent[0],
         target=wanted[0],
         seed=1,
-        maps=10,
-        noise_strength=0.5,
-        threshold_ratio=3.0,
-        threshold=0.5,
-        cfg=7.5,
         source=now[0],
+        **MASK_DEFAULTS,
     )
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise, under the caption",
         model=loader[0],
         latent=latent[0],
-        steps=50,
-        strength=0.8,
-        cfg=1.0,
-        method="ddim",
-        refinements=3,
         positive=shows[0],
+        **INVERT_DEFAULTS,
     )
     edited = graph.add(
         "MaskedLatentSample",
