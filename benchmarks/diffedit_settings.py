@@ -146,8 +146,7 @@ def size(bench: DiffEditNodes, index: int, kind: str) -> Tables:
 def strength(bench: DiffEditNodes, task: Task, kind: str) -> Tables:
     chosen = RECOMMENDED[kind]
     latent = bench.latent(task.pixels)
-    changed = {"noise_strength": chosen.noise_strength, "threshold_ratio": chosen.threshold_ratio}
-    mask = bench.contrast(latent, task.source, task.target, **changed)[0]
+    mask = bench.contrast(latent, task.source, task.target, **chosen.of_mask())[0]
     tables: Tables = {}
     for share in STRENGTHS:
         for way, samples in edited(bench, task, latent, mask, share).items():
@@ -237,7 +236,8 @@ STUDIES = {
     "strength": Study(
         strength,
         12,
-        f"{SAMPLING_STEPS} steps at strength 1, in proportion below, euler, cfg {PUBLISHED['sample']['cfg']:g}; the same mask "
+        f"{SAMPLING_STEPS} steps at strength 1, in proportion below, euler, cfg {PUBLISHED['sample']['cfg']:g}; the same mask, "
+        "the recommended one of make quality, "
         "for all ways that read one. Success: both colour and kind as asked. Background: what is neither old nor new object, "
         "against the picture encoded and decoded. SDEdit: KSampler with denoise. Encode only: DiffEdit without the mask. "
         "Mask only: DiffEdit from the noised picture instead of the inverted one.",

@@ -56,7 +56,7 @@ RECOMMENDED = "nodes, recommended"
 SETTINGS = {
     OURS: {},
     FEWER: {"invert": {"steps": 35}},
-    RECOMMENDED: {"invert": {"steps": 16}},
+    RECOMMENDED: {"mask": {"noise_strength": 0.6, "fill_holes": True}, "invert": {"steps": 16}},
 }
 
 Edit = Callable[[dict, Task], tuple[torch.Tensor, torch.Tensor]]

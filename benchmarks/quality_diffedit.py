@@ -29,14 +29,25 @@ class Task:
 class Settings:
     noise_strength: float = 0.5
     threshold_ratio: float = 3.0
+    rule: str = "mean ratio"
+    fill_holes: bool = False
     strength: float = 0.8
     cfg: float = 7.5
     lamb: float | None = None  # of a TIME edit: then two models are contrasted and the edited one samples
 
+    def of_mask(self) -> dict:
+        """Those that DiffEdit Mask reads."""
+        names = ("noise_strength", "threshold_ratio", "rule", "fill_holes")
+        return {name: getattr(self, name) for name in names}
+
 
 PUBLISHED = Settings()
 JOINED = Settings(cfg=3.0, lamb=0.1)
-RECOMMENDED = {"colour": Settings(threshold_ratio=4.0), "object": Settings(noise_strength=0.75, threshold_ratio=1.5)}
+RECOMMENDED = {
+    "colour": Settings(noise_strength=0.6, rule="otsu"),
+    "object": Settings(threshold_ratio=1.5, fill_holes=True),
+}
+"""As docs/diffedit_settings.md has it."""
 
 
 def tasks(kind: str, count: int, seed: int) -> list[Task]:
@@ -103,13 +114,12 @@ class DiffEditBench:
             target=self.sampler.conditioning(task.target),
             seed=1,
             maps=10,
-            noise_strength=s.noise_strength,
-            threshold_ratio=s.threshold_ratio,
             threshold=0.5,
             cfg=7.5,
             source=self.sampler.conditioning(task.source),
             clip=self.sampler.toy.clip,
             target_model=edited,
+            **s.of_mask(),
         )
         return result.result[0]
 
