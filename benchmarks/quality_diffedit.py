@@ -42,7 +42,7 @@ class Settings:
 
 
 PUBLISHED = Settings()
-JOINED = Settings(cfg=3.0, lamb=0.1)
+JOINED = Settings(lamb=0.1)
 RECOMMENDED = {
     "colour": Settings(noise_strength=0.6, rule="otsu"),
     "object": Settings(threshold_ratio=1.5, fill_holes=True),
@@ -157,6 +157,11 @@ class DiffEditBench:
             source=f"a {task.noun}",
             destination=Scene(task.noun, task.colour).caption,
             lamb=lamb,
+            strength=1.0,
+            edit_keys=True,
+            edit_values=True,
+            augmentations="A photo of \nAn image of \nA picture of ",
+            preserve="",
         )
         return result.result[0]
 

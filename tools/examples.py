@@ -319,7 +319,7 @@ def time_edit_of_a_picture(
         positive=shows[0],
         negative=empty[0],
         trajectory=inverted[1],
-        cfg=3.0,
+        cfg=7.5,
         sampler_name="as inverted",
         seed=seed,
         mask=mask[0],
