@@ -11,6 +11,9 @@ from .heatmap import Heatmap
 MEAN_RATIO, PAPER, LEVEL, OTSU, AREA = "mean ratio", "paper", "level", "otsu", "area"
 RULES = (MEAN_RATIO, PAPER, LEVEL, OTSU, AREA)
 
+ROUNDING = 1e-5
+"""Difference, in units of the noise, up to which two predictions are the same but for rounding."""
+
 
 @dataclass(frozen=True)
 class MaskRule:
@@ -48,7 +51,7 @@ class MaskRule:
             (pictures, [frames,] height, width) float32 of 0 and 1.
 
         Raises:
-            ValueError: a heat map is zero everywhere: the two sides agree.
+            ValueError: a heat map is zero everywhere, but for rounding: the two sides agree.
         """
         _require_difference(heatmap.values)
         seen, cells = zip(*(self._judged(smoothed(pair, self.smooth)) for pair in heatmap.values), strict=True)
@@ -70,7 +73,7 @@ class MaskRule:
 
 
 def _require_difference(values: torch.Tensor) -> None:
-    equal = (values.flatten(2).amax(dim=2) == 0).nonzero().tolist()
+    equal = (values.flatten(2).amax(dim=2) <= ROUNDING).nonzero().tolist()
     if equal:
         pair, picture = equal[0]
         of_pair = f" (pair {pair} of {len(values)})" if len(values) > 1 else ""
