@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .noise import picture_noise
+from .noise import batch_noise
 from .noising import Noising
 from .trajectory import Trajectory
 
@@ -33,16 +33,13 @@ class Background:
         return self.until < sigma <= self.above
 
 
-def background(kind: str, trajectory: Trajectory, clean: torch.Tensor, seed: int, above: float, until: float) -> Background:
+def background(kind: str, trajectory: Trajectory, seed: int, above: float, until: float) -> Background:
     """One of BACKGROUNDS:
 
     - "trajectory": the states of the inversion (DiffEdit).
     - "noised picture": the picture under one noise for all levels, drawn for each picture from seed (as inpainting with
       a noise mask does it).
     - "clean estimate": only the model's estimate is replaced by the picture; what it sees is not (GLIDE, RF-Inversion).
-
-    Args:
-        clean: (B, C, ..., h, w) in raw model space: the trajectory's first state.
 
     Raises:
         ValueError: no such kind.
@@ -51,8 +48,8 @@ def background(kind: str, trajectory: Trajectory, clean: torch.Tensor, seed: int
         return Background(trajectory.state_at, True, above, until)
     if kind not in BACKGROUNDS:
         raise ValueError(f"background is {kind!r}; choose one of {', '.join(BACKGROUNDS)}.")
-    pictures = trajectory.batch_index or range(len(clean))
-    noise = torch.stack([picture_noise(seed, k, 0, clean.shape[1:]) for k in pictures]).to(clean)
+    clean = trajectory.states[0]
+    noise = batch_noise(seed, trajectory.batch_index or range(len(clean)), 0, clean)
     return Background(_straight(clean, noise, trajectory.noising), kind == "noised picture", above, until)
 
 

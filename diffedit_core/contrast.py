@@ -8,7 +8,7 @@ import comfy.samplers
 import torch
 
 from .heatmap import Heatmap, noise_difference
-from .host_model import noising
+from .host_model import noising, require_finite
 from .live_preview import HeatPreview
 from .noise import picture_noise
 from .noising import Noising
@@ -53,7 +53,6 @@ def contrast(
         cfg: guidance, read with `negatives` only.
         target_model: the MODEL that predicts under target, of the same kind as `model`, which then predicts under
             source. The two may share their weights: one does all its work before the other is loaded.
-
         earlier: pairs that were contrasted before on the same pictures.
 
     Returns:
@@ -172,10 +171,7 @@ class _SidesGuider(comfy.samplers.CFGGuider):
         sides, negatives = denoised[: len(names)], denoised[len(names) :]
         if negatives:
             sides = [n + self.cfg * (s - n) for s, n in zip(sides, negatives, strict=True)]
-        if not all(torch.isfinite(side).all() for side in sides):
-            raise ValueError(
-                "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
-            )
+        require_finite(*sides)
         return sides
 
     def maps_at_once(self, names: Sequence[str], shape: Sequence[int], device: torch.device) -> int:

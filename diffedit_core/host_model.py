@@ -84,6 +84,17 @@ def require_second_picture(model, **conditionings: list | None) -> None:
                 )
 
 
+def require_finite(*predictions: torch.Tensor) -> None:
+    """
+    Raises:
+        ValueError: a prediction of the model is not finite.
+    """
+    if not all(torch.isfinite(prediction).all() for prediction in predictions):
+        raise ValueError(
+            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
+        )
+
+
 def require_unscheduled_hooks(**conditionings: list | None) -> None:
     """Refuse hooks whose strength changes over the steps: the host passes their keyframes only from noise to picture, so
     an inversion would have the last one in force at every level.

@@ -9,7 +9,7 @@ import comfy.utils
 import latent_preview
 import torch
 
-from .host_model import model_kind, noising
+from .host_model import model_kind, noising, require_finite
 from .methods import Method, Options, method_named
 from .noising import Noising
 from .regularisation import Regularisation, regularised
@@ -99,10 +99,7 @@ def invert_latent(
     up = _InversionSampler(method_named(method), made_of, options, regularisation or Regularisation())
     noisiest = run(up, sigmas)
     states = torch.stack(up.states)
-    if not torch.isfinite(states).all():
-        raise ValueError(
-            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
-        )
+    require_finite(states)
     kept = None if up.kept[0] is None else torch.stack(up.kept)
     trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), made_of, batch_index, kept)
     missed = None

@@ -9,7 +9,7 @@ import latent_preview
 import torch
 
 from .background import background
-from .host_model import hears_of_mask, model_kind
+from .host_model import hears_of_mask, model_kind, noising
 from .methods import METHODS
 from .trajectory import Trajectory
 from .virtual_denoiser import VirtualDenoiser
@@ -75,8 +75,9 @@ def require_own_trajectory(model, trajectory: Trajectory) -> None:
     """Refuse a trajectory made by another kind of model. Other weights (a LoRA, a TIME edit) are welcome.
 
     Raises:
-        ValueError: the kinds differ.
+        ValueError: the model does not sample from noise, or the kinds differ.
     """
+    noising(model)
     kind = model_kind(model)
     if kind != trajectory.model:
         raise ValueError(
@@ -104,7 +105,6 @@ def sample_masked(
     guider: comfy.samplers.CFGGuider,
     sampler: "TrajectorySampler",
     sigmas: torch.Tensor,
-    mask: torch.Tensor | None,
     seed: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sample from a state of a trajectory down to 0.
@@ -115,7 +115,6 @@ def sample_masked(
         guider: with prompts, for a model of the trajectory's kind.
         sampler: which also holds the trajectory and the mask.
         sigmas: (m + 1,) descending, from at most the trajectory's last level.
-        mask: (B or 1, 1, ..., h, w), 1 = repaint; None repaints everywhere.
         seed: handed to the host, for model patches and samplers that draw noise.
 
     Returns:
@@ -128,16 +127,16 @@ def sample_masked(
         trajectory.clean,
         sampler,
         sigmas,
-        denoise_mask=mask if hears_of_mask(model) else None,
+        denoise_mask=sampler.mask if hears_of_mask(model) else None,
         callback=latent_preview.prepare_callback(model, len(sigmas) - 1, last),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )
     # A sampler need not report anything: dpm_adaptive takes no step where there is only one level above 0.
     denoised = model.model.process_latent_out(last["x0"].float().cpu()) if "x0" in last else samples
-    if mask is None or sampler.injection.end < 1 or sigmas[-1] != 0:
+    if sampler.mask is None or not sampler.keeps_outside(sigmas):
         return samples, denoised.to(samples)
-    return _outside_restored(samples, trajectory.clean, mask), _outside_restored(denoised, trajectory.clean, mask)
+    return tuple(_outside_restored(found, trajectory.clean, sampler.mask) for found in (samples, denoised))
 
 
 class TrajectorySampler(comfy.samplers.Sampler):
@@ -146,7 +145,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
     The host's own KSAMPLER would add noise to the clean latent and, outside a mask, blend towards that.
 
     Attributes:
-        trajectory, injection, own_levels: as given.
+        trajectory, mask, injection, own_levels: as given.
     """
 
     def __init__(
@@ -169,10 +168,14 @@ class TrajectorySampler(comfy.samplers.Sampler):
         """
         self._function = function
         self.trajectory = trajectory
-        self._mask = mask
+        self.mask = mask
         self.injection = injection
         self.own_levels = own_levels
         self._options = options or {}
+
+    def keeps_outside(self, sigmas: torch.Tensor) -> bool:
+        """Does the outside of a mask end on the original on this schedule?"""
+        return self.injection.end == 1 and bool(sigmas[-1] == 0)
 
     def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         if noise.shape != self.trajectory.clean.shape:
@@ -181,7 +184,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
                 f"{tuple(self.trajectory.clean.shape)}; connect the latent that was inverted."
             )
         self.trajectory.require_levels(sigmas, self.own_levels)
-        mask = denoise_mask if self._mask is None else self._mask.to(noise.device)
+        mask = denoise_mask if self.mask is None else self.mask.to(noise.device)
         trajectory = self.trajectory.to(noise.device)
 
         def mask_at(sigma: torch.Tensor, extra: dict) -> torch.Tensor:
@@ -195,9 +198,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
             if callback is not None:
                 callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
 
-        outside = background(
-            self.injection.background, trajectory, trajectory.states[0], self.injection.seed, *self.injection.levels(sigmas)
-        )
+        outside = background(self.injection.background, trajectory, self.injection.seed, *self.injection.levels(sigmas))
         start, _ = trajectory.state_at(sigmas[0])
         samples = self._function(
             VirtualDenoiser(model_wrap, outside, None if mask is None else mask_at),
@@ -208,8 +209,8 @@ class TrajectorySampler(comfy.samplers.Sampler):
             disable=disable_pbar,
             **self._options,
         )
-        if mask is not None and self.injection.end == 1 and sigmas[-1] == 0:
-            samples = torch.where(mask == 0, trajectory.states[0], samples)
+        if mask is not None and self.keeps_outside(sigmas):
+            samples = _outside_restored(samples, trajectory.states[0], mask)
         return model_wrap.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], samples)
 
 

@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from .noise import generator
 from .noising import Noising
 from .step import Denoise
 
@@ -42,7 +42,8 @@ def regularised(denoise: Denoise, regularisation: Regularisation, noising: Noisi
     """`denoise`, with the noise that its estimates imply regularised. Each picture by itself, in a stream of its own."""
     if regularisation.steps == 0:
         return denoise
-    shifts = [shift_generator(regularisation.seed, k) for k in regularisation.pictures]
+    # One stream a picture, which lasts for the whole inversion.
+    shifts = [generator(regularisation.seed, k) for k in regularisation.pictures]
 
     def wrapped(x: torch.Tensor, sigma: float) -> torch.Tensor:
         denoised = denoise(x, sigma)
@@ -52,12 +53,6 @@ def regularised(denoise: Denoise, regularisation: Regularisation, noising: Noisi
         return torch.cat(rows)
 
     return wrapped
-
-
-def shift_generator(seed: int, picture: int) -> torch.Generator:
-    """The stream of one picture's shifts, which lasts for the whole inversion."""
-    state = np.random.SeedSequence([seed, picture]).generate_state(1, dtype=np.uint64)
-    return torch.Generator().manual_seed(int(state[0]))
 
 
 def _regularise(x, denoised, sigma: float, regularisation: Regularisation, noising: Noising, shifts) -> torch.Tensor:

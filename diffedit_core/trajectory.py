@@ -1,12 +1,12 @@
 """The way from a picture to its noise, state by state."""
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
 
 from .methods import Path
 from .noising import Noising
+from .schedule import steps_walked
 from .step import each
 
 
@@ -70,14 +70,16 @@ class Trajectory:
 
     def up_to(self, share: float) -> "Trajectory":
         """Only the first `share` (0 .. 1) of the steps from the picture, rounded half up and at least one."""
-        steps = max(1, math.floor(round((len(self.sigmas) - 1) * share, 6) + 0.5))
-        kept = None if self.kept is None else self.kept[:steps]
-        return replace(self, states=self.states[: steps + 1], sigmas=self.sigmas[: steps + 1], kept=kept)
+        return self._first(steps_walked(len(self.sigmas) - 1, share))
 
     def path(self, steps: int) -> Path:
         """What the method's way back over the last `steps` steps starts from."""
+        part = self._first(steps)
+        return Path(part.states, part.sigmas.tolist(), part.kept)
+
+    def _first(self, steps: int) -> "Trajectory":
         kept = None if self.kept is None else self.kept[:steps]
-        return Path(self.states[: steps + 1], self.sigmas[: steps + 1].tolist(), kept)
+        return replace(self, states=self.states[: steps + 1], sigmas=self.sigmas[: steps + 1], kept=kept)
 
     def require_levels(self, sigmas: torch.Tensor, own: bool) -> None:
         """Refuse a sampling schedule that this trajectory cannot serve.

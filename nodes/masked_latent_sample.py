@@ -1,9 +1,16 @@
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import noising, require_second_picture
-from ..diffedit_core.masked_sampling import AS_INVERTED, SAMPLERS, require_own_trajectory, sample_masked, sampler_of
-from .masked_sampling_inputs import injection, injection_inputs, latent_mask, latents_of, start_input, walked
+from ..diffedit_core.host_model import require_second_picture
+from ..diffedit_core.masked_sampling import (
+    AS_INVERTED,
+    SAMPLERS,
+    Injection,
+    require_own_trajectory,
+    sample_masked,
+    sampler_of,
+)
+from .masked_sampling_inputs import injection_inputs, latent_mask, latents_of, start_input
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -80,15 +87,15 @@ class MaskedLatentSample(io.ComfyNode):
         inject_begin=0.0,
         inject_end=1.0,
     ) -> io.NodeOutput:
-        noising(model)
         require_own_trajectory(model, trajectory)
         require_second_picture(model, positive=positive, negative=negative)
-        trajectory = walked(trajectory, start)
+        trajectory = trajectory.up_to(start)
         mask = latent_mask(mask, model, trajectory)
-        sampler = sampler_of(sampler_name, trajectory, mask, injection(background, inject_begin, inject_end, seed))
+        injection = Injection(background, inject_begin, inject_end, seed)
+        sampler = sampler_of(sampler_name, trajectory, mask, injection)
 
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(positive, negative)
         guider.set_cfg(cfg)
-        samples, denoised = sample_masked(guider, sampler, trajectory.sigmas.flip(0), mask, seed)
+        samples, denoised = sample_masked(guider, sampler, trajectory.sigmas.flip(0), seed)
         return io.NodeOutput(latents_of(samples, trajectory), latents_of(denoised, trajectory))

@@ -1,8 +1,8 @@
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import noising, require_second_picture
-from ..diffedit_core.masked_sampling import from_sampler, require_own_trajectory, sample_masked
-from .masked_sampling_inputs import injection, injection_inputs, latent_mask, latents_of
+from ..diffedit_core.host_model import require_second_picture
+from ..diffedit_core.masked_sampling import Injection, from_sampler, require_own_trajectory, sample_masked
+from .masked_sampling_inputs import injection_inputs, latent_mask, latents_of
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -71,13 +71,12 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
         inject_end=1.0,
     ) -> io.NodeOutput:
         model = guider.model_patcher
-        noising(model)
         require_own_trajectory(model, trajectory)
         prompts = {name: [[None, cond] for cond in conds] for name, conds in guider.original_conds.items()}
         require_second_picture(model, **prompts)
         sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu()
         mask = latent_mask(mask, model, trajectory)
-        made = from_sampler(sampler, trajectory, mask, injection(background, inject_begin, inject_end, seed))
+        made = from_sampler(sampler, trajectory, mask, Injection(background, inject_begin, inject_end, seed))
         trajectory.require_levels(sigmas, made.own_levels)
-        samples, denoised = sample_masked(guider, made, sigmas, mask, seed)
+        samples, denoised = sample_masked(guider, made, sigmas, seed)
         return io.NodeOutput(latents_of(samples, trajectory), latents_of(denoised, trajectory))

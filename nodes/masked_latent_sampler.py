@@ -1,8 +1,7 @@
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import noising
-from ..diffedit_core.masked_sampling import TrajectorySampler, from_sampler, require_own_trajectory
-from .masked_sampling_inputs import injection, injection_inputs, latent_mask
+from ..diffedit_core.masked_sampling import Injection, from_sampler, require_own_trajectory
+from .masked_sampling_inputs import injection_inputs, latent_mask
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -60,8 +59,7 @@ class MaskedLatentSampler(io.ComfyNode):
         inject_begin=0.0,
         inject_end=1.0,
     ) -> io.NodeOutput:
-        noising(model)
         require_own_trajectory(model, trajectory)
         mask = latent_mask(mask, model, trajectory)
-        made: TrajectorySampler = from_sampler(sampler, trajectory, mask, injection(background, inject_begin, inject_end, seed))
-        return io.NodeOutput(made)
+        injection = Injection(background, inject_begin, inject_end, seed)
+        return io.NodeOutput(from_sampler(sampler, trajectory, mask, injection))

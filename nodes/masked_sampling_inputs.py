@@ -4,7 +4,6 @@ import torch
 from comfy_api.latest import io
 
 from ..diffedit_core.background import BACKGROUNDS
-from ..diffedit_core.masked_sampling import Injection
 from ..diffedit_core.masks import to_latent_size
 from ..diffedit_core.trajectory import Trajectory
 
@@ -57,15 +56,6 @@ def injection_inputs() -> list[io.Input]:
             "picture, which hides seams, but then the outside is no longer exactly the original.",
         ),
     ]
-
-
-def injection(background: str, begin: float, end: float, seed: int) -> Injection:
-    return Injection(background, begin, end, seed)
-
-
-def walked(trajectory: Trajectory, start: float) -> Trajectory:
-    """The part of the trajectory that `start` leaves."""
-    return trajectory if start >= 1 else trajectory.up_to(start)
 
 
 def latent_mask(mask: torch.Tensor | None, model, trajectory: Trajectory) -> torch.Tensor | None:

@@ -1,6 +1,5 @@
 from comfy_api.latest import io
 
-from ..diffedit_core.host_model import noising
 from ..diffedit_core.masked_sampling import require_own_trajectory
 from ..diffedit_core.trajectory_states import spread_states
 from .sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -40,7 +39,6 @@ class TrajectoryStates(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, trajectory, count) -> io.NodeOutput:
-        noising(model)
         require_own_trajectory(model, trajectory)
         states = spread_states(trajectory, count)
         return io.NodeOutput({"samples": model.model.process_latent_out(states)})

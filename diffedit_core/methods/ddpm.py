@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from ..noise import picture_noise
+from ..noise import batch_noise
 from ..noising import Noising
 from ..step import Denoise, Step
 from .method import Method, Options, Path
@@ -20,8 +20,7 @@ def invert(
     """
     below = clean
     for i in range(1, len(sigmas)):
-        noise = torch.stack([picture_noise(options.seed, k, i, clean.shape[1:]) for k in options.pictures]).to(clean)
-        x = noising.noised(clean, noise, sigmas[i])
+        x = noising.noised(clean, batch_noise(options.seed, options.pictures, i, clean), sigmas[i])
         denoised = denoise(x, sigmas[i])
         yield Step(x, denoised, model_calls=1, kept=below - _ancestral(x, denoised, sigmas[i], sigmas[i - 1], noising))
         below = x

@@ -8,13 +8,13 @@ from diffusers.pipelines.deprecated.stable_diffusion_diffedit.pipeline_stable_di
 )
 from host.diffusers_diffedit import SD15V, embeddings, new_pipeline
 from host.tiny_diffusion import picture, prompt, tiny_model
+from time_diffedit.diffedit_core.noise import generator
 from time_diffedit.diffedit_core.noising import Noising
 from time_diffedit.diffedit_core.regularisation import (
     Regularisation,
     auto_correlation,
     divergence,
     regularised,
-    shift_generator,
 )
 from time_diffedit.nodes import DDIMInvert
 
@@ -48,7 +48,7 @@ def test_the_inversion_is_diffusers(config, tolerance, weights):
         num_inference_steps=10,
         inpaint_strength=0.8,
         guidance_scale=1.0,
-        generator=shift_generator(5, 0),
+        generator=generator(5, 0),
         output_type="latent",
         **regularisation,
     )

@@ -78,7 +78,7 @@ class TestBackgrounds:
     @pytest.mark.parametrize("noising", [Noising(), Noising(flow=True), Noising(flow=True, noise_scale=8.0)])
     def test_every_way_ends_on_the_picture_along_its_slope(self, kind, noising):
         path = Trajectory(states("ddim"), SIGMAS / (1 + SIGMAS), "ddim", 1.0, clean(), trajectory().model, noising)
-        outside = background(kind, path, clean(), 3, float("inf"), -1.0)
+        outside = background(kind, path, 3, float("inf"), -1.0)
         low = path.sigmas[1].double()
         state, slope = outside.at(low.expand(2).float())
         assert torch.allclose(state - float(low) * slope, clean(), atol=1e-5)
@@ -86,13 +86,13 @@ class TestBackgrounds:
         assert torch.allclose(above, state - 0.1 * float(low) * slope, atol=1e-5)
 
     def test_the_noise_is_the_pictures_own(self):
-        outside = background("noised picture", trajectory(), clean(), 3, float("inf"), -1.0)
+        outside = background("noised picture", trajectory(), 3, float("inf"), -1.0)
         noise = torch.stack([picture_noise(3, k, 0, (4, 8, 8)) for k in (0, 1)])
         assert torch.allclose(outside.at(torch.full((2,), 2.0))[0], clean() + 2 * noise)
 
     def test_unknown_ones_are_refused(self):
         with pytest.raises(ValueError, match="background is 'grey'; choose one of trajectory, noised picture"):
-            background("grey", trajectory(), clean(), 0, 1.0, 0.0)
+            background("grey", trajectory(), 0, 1.0, 0.0)
 
 
 class TestInjection:
@@ -159,7 +159,7 @@ class TestVirtualDenoiser:
 
     def test_a_background_that_is_not_shown_replaces_the_estimate_only(self):
         seen = []
-        outside = background("clean estimate", trajectory(), clean(), 0, float("inf"), -1.0)
+        outside = background("clean estimate", trajectory(), 0, float("inf"), -1.0)
         virtual = VirtualDenoiser(lambda x, s: seen.append(x) or x * 0, outside, lambda sigma, extra: HALF)
         out = virtual(clean(seed=1), torch.full((2,), 2.0))
         assert torch.equal(seen[0], clean(seed=1))
