@@ -1,0 +1,187 @@
+"""Workflows that make pictures with and without a TIME edit."""
+
+from ..workflow import Graph
+from .shared import TIME_DEFAULTS, TOY_CHECKPOINT
+
+
+def time_edit(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a photo of a rose",
+    size: int = 128,
+    batch: int = 4,
+    steps: int = 20,
+    cfg: float = 3.0,
+    seed: int = 1,
+    lamb: float = 0.1,
+) -> Graph:
+    """Pictures of one prompt by the model as it is and by the edited model, from the same noise."""
+    graph = Graph()
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEEditModel",
+        "Edit what the model assumes",
+        model=loader[0],
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+    )
+    graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
+    negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
+    empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
+    for model, name in ((loader[0], "before"), (edit[0], "after")):
+        sampled = graph.add(
+            "KSampler",
+            f"Sample {name} the edit",
+            model=model,
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=positive[0],
+            negative=negative[0],
+            latent_image=empty[0],
+            denoise=1.0,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
+        graph.add("SaveImage", f"Pictures {name} the edit", images=decoded[0], filename_prefix=f"time_{name}")
+    return graph
+
+
+EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name != "strength"}
+
+
+def several_edits(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose\na car\na star",
+    destination: str = "a blue rose\na green car\na purple star",
+    preserve: str = "a house\na house on grass",
+    prompt: str = "a car on grass",
+    size: int = 128,
+    batch: int = 4,
+    lamb: float = 1.0,
+    folder: str = "output",
+) -> Graph:
+    """Several edits solved in one system, saved as an edit and as a LoRA, and put on the model."""
+    graph = Graph()
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Edit several assumptions at once",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **{**EDIT_DEFAULTS, "preserve": preserve},
+    )
+    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename="toy edits", folder=folder)
+    graph.add(
+        "TIMESaveLoRA",
+        "The same as a LoRA",
+        model=loader[0],
+        time_edit=edit[0],
+        filename="toy edits",
+        strength=1.0,
+        tolerance=0.001,
+        folder=folder,
+    )
+    edited = graph.add("TIMEApplyEdit", "Put the edit on the model", model=loader[0], time_edit=kept[0], strength=1.0)
+    _before_and_after(graph, loader, prompt, size, batch, {"before": (loader[0], None), "after": (edited[0], None)})
+    return graph
+
+
+def edited_conditioning(
+    checkpoint: str = TOY_CHECKPOINT, prompt: str = "a rose on sand", size: int = 128, batch: int = 4, lamb: float = 0.1
+) -> Graph:
+    """The same edit on the text instead of on the weights, which fits any model, quantised ones and Flux too."""
+    graph = Graph()
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source="a rose",
+        destination="a blue rose",
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    applied = graph.add("TIMEApplyEdit", "On the weights", model=loader[0], time_edit=edit[0], strength=1.0)
+
+    def on_the_text(text: list, which: str) -> list:
+        title = f"On the {which} text"
+        return graph.add("TIMEEditConditioning", title, conditioning=text, time_edit=edit[0], strength=1.0)[0]
+
+    ways = {"with edited weights": (applied[0], None), "with edited text": (loader[0], on_the_text)}
+    _before_and_after(graph, loader, prompt, size, batch, ways)
+    return graph
+
+
+def scheduled_edit(
+    checkpoint: str = TOY_CHECKPOINT,
+    prompt: str = "a rose on sand",
+    size: int = 128,
+    batch: int = 4,
+    lamb: float = 0.1,
+    until: float = 0.5,
+) -> Graph:
+    """An edit for the first steps only, by the host's hooks."""
+    graph = Graph()
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source="a rose",
+        destination="a blue rose",
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    hook = graph.add("TIMEEditHook", "The edit as a hook", model=loader[0], time_edit=edit[0], strength=1.0)
+    first = graph.add("CreateHookKeyframe", "From the start: on", strength_mult=1.0, start_percent=0.0)
+    second = graph.add("CreateHookKeyframe", "Later: off", strength_mult=0.0, start_percent=until, prev_hook_kf=first[0])
+    scheduled = graph.add("SetHookKeyframes", "Schedule it", hooks=hook[0], hook_kf=second[0])
+
+    def with_the_hook(text: list, which: str) -> list:
+        title = f"Give it to the {which} text"
+        return graph.add(
+            "ConditioningSetProperties",
+            title,
+            cond_NEW=text,
+            strength=1.0,
+            set_cond_area="default",
+            hooks=scheduled[0],
+        )[0]
+
+    ways = {"without the edit": (loader[0], None), "with the scheduled edit": (loader[0], with_the_hook)}
+    _before_and_after(graph, loader, prompt, size, batch, ways)
+    return graph
+
+
+def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, ways: dict) -> None:
+    """Pictures from the same noise: `ways` are a name, a model, and what is done with the encoded prompts."""
+    positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
+    negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
+    empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
+    for name, (model, change) in ways.items():
+        texts = {"positive": positive[0], "negative": negative[0]}
+        if change:
+            texts = {which: change(text, which) for which, text in texts.items()}
+        sampled = graph.add(
+            "KSampler",
+            f"Sample {name}",
+            model=model,
+            seed=1,
+            steps=20,
+            cfg=3.0,
+            sampler_name="euler",
+            scheduler="normal",
+            latent_image=empty[0],
+            denoise=1.0,
+            **texts,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
+        graph.add("SaveImage", f"Pictures {name}", images=decoded[0], filename_prefix=f"time_{name.replace(' ', '_')}")
