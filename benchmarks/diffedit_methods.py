@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import torch
+from time_diffedit.diffedit_core.masked_sampling import AS_INVERTED
 
 from .diffedit_mixture import FAMILIES, Mixture, any_prompt, distance_from_solution, mixture_model
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, ModelCalls
-from .quality_diffedit import Task, psnr
+from .diffedit_tasks import Task, psnr
 
 REFINEMENTS = (1, 3, 8)
 STEPS = (10, 20, 40)
@@ -24,12 +25,6 @@ def methods(nodes: dict) -> Iterator[tuple[str, dict]]:
             yield method, {"method": method}
 
 
-def as_inverted(nodes: dict) -> str:
-    """The sampler that walks back by the method's own step."""
-    offered = next(i for i in nodes["MaskedLatentSample"].define_schema().inputs if i.id == "sampler_name").options
-    return "as inverted" if "as inverted" in offered else "euler"
-
-
 def on_the_toy_world(bench: DiffEditNodes, over: list[Task], inputs: dict, steps: int) -> dict[str, float]:
     """Invert and sample back under the source prompt, without guidance. Model calls are of one picture, both ways."""
     rows = []
@@ -38,7 +33,7 @@ def on_the_toy_world(bench: DiffEditNodes, over: list[Task], inputs: dict, steps
         there = DiffEditNodes(bench.sampler, bench.nodes, counted.model)
         latent = there.latent(task.pixels)
         trajectory = there.invert(latent, task.source, steps=steps, strength=STRENGTH, **inputs)
-        back = there.sample(trajectory, task.source, cfg=1.0, sampler_name=as_inverted(bench.nodes))
+        back = there.sample(trajectory, task.source, cfg=1.0, sampler_name=AS_INVERTED)
         decoded, unedited = (bench.sampler.decode(z) for z in (back, latent["samples"]))
         rows.append((counted.rows, psnr(decoded, unedited), float((back - latent["samples"]).square().mean().sqrt())))
     calls, decibel, error = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
@@ -54,7 +49,7 @@ def on_the_mixture(nodes: dict, family: str, inputs: dict, steps: int, cells: in
     common = {"model": counted.model, "positive": any_prompt(), "negative": any_prompt()}
     invert = {**PUBLISHED["invert"], "steps": steps, "strength": STRENGTH, **inputs}
     trajectory = nodes["DDIMInvert"].execute(**common, latent=latent, **invert).result[1]
-    sample = {**PUBLISHED["sample"], "cfg": 1.0, "sampler_name": as_inverted(nodes)}
+    sample = {**PUBLISHED["sample"], "cfg": 1.0, "sampler_name": AS_INVERTED}
     back = nodes["MaskedLatentSample"].execute(**common, trajectory=trajectory, **sample).result[0]["samples"]
     return {
         "model calls": counted.rows,

@@ -24,7 +24,6 @@ from tools.host import load_pack
 pack = load_pack()
 
 import comfy.sample  # noqa: E402
-import comfy.utils  # noqa: E402
 import folder_paths  # noqa: E402
 from toyworld.host_model import Sampler, load_narrow  # noqa: E402
 from toyworld.world import BACKGROUNDS, COLOURS, OBJECTS, Place, Scene, draw, silhouette  # noqa: E402
@@ -32,8 +31,10 @@ from toyworld.world import BACKGROUNDS, COLOURS, OBJECTS, Place, Scene, draw, si
 from .diffedit_methods import FAMILIES, STEPS, methods, on_the_mixture, on_the_toy_world  # noqa: E402
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, best_iou, mask_quality, quality  # noqa: E402
 from .diffedit_plot import plot  # noqa: E402
-from .machine import describe_machine  # noqa: E402
-from .quality_diffedit import RECOMMENDED, Task, tasks  # noqa: E402
+from .diffedit_tasks import Task, tasks  # noqa: E402
+from .machine import describe_machine, one_quiet_thread  # noqa: E402
+from .quality_diffedit import RECOMMENDED  # noqa: E402
+from .report import table  # noqa: E402
 
 QUICK = bool(os.environ.get("QUICK"))
 OUTPUT = ROOT / ("bench-output" if QUICK else "docs")
@@ -273,9 +274,7 @@ _TEMPORARY: list[tempfile.TemporaryDirectory] = []
 
 
 def prepare_worker() -> None:
-    comfy.utils.set_progress_bar_enabled(False)
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
+    one_quiet_thread()
     _TEMPORARY.append(tempfile.TemporaryDirectory())  # for the nodes' previews
     folder_paths.set_temp_directory(_TEMPORARY[0].name)
     _BENCH.append(DiffEditNodes(Sampler(load_narrow(CHECKPOINT)), NODES))
@@ -284,22 +283,14 @@ def prepare_worker() -> None:
 def means(parts: list[Tables]) -> Tables:
     values: dict[tuple[str, str, str], list[float]] = {}
     for part in parts:
-        for table, rows in part.items():
+        for name, rows in part.items():
             for row, columns in rows.items():
                 for column, value in columns.items():
-                    values.setdefault((table, row, column), []).append(value)
+                    values.setdefault((name, row, column), []).append(value)
     merged: Tables = {}
-    for (table, row, column), found in values.items():
-        merged.setdefault(table, {}).setdefault(row, {})[column] = float(np.mean(found))
+    for (name, row, column), found in values.items():
+        merged.setdefault(name, {}).setdefault(row, {})[column] = float(np.mean(found))
     return merged
-
-
-def markdown(rows: dict[str, dict[str, float]]) -> str:
-    keys = list(dict.fromkeys(key for row in rows.values() for key in row))
-    lines = ["| | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
-    for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(f"{row[key]:.3g}" if key in row else "" for key in keys) + " |")
-    return "\n".join(lines)
 
 
 def save(results: dict[str, dict]) -> str:
@@ -309,7 +300,7 @@ def save(results: dict[str, dict]) -> str:
     parts = []
     for study in found.values():
         for name, rows in study["tables"].items():
-            parts.append(f"### {name}\n\n{study['note']}\n{study['run']}\n\n{markdown(rows)}")
+            parts.append(f"### {name}\n\n{study['note']}\n{study['run']}\n\n{table('', rows, '{:.3g}'.format)}")
     report = "\n\n".join(parts)
     (OUTPUT / "diffedit_settings.json").write_text(json.dumps(found, indent=2) + "\n")
     (OUTPUT / "diffedit_settings.md").write_text(report + "\n")

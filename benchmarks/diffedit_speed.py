@@ -29,14 +29,14 @@ pack = load_pack()
 
 import comfy.model_management  # noqa: E402
 import comfy.sample  # noqa: E402
-import comfy.utils  # noqa: E402
 from host import families, tiny_diffusion  # noqa: E402
 from toyworld.host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, ModelCalls, means, quality  # noqa: E402
 from .diffedit_pipeline import DiffusersSide, NarrowUNet, largest_difference, unet_of  # noqa: E402
-from .machine import describe_machine  # noqa: E402
-from .quality_diffedit import Task, tasks  # noqa: E402
+from .diffedit_tasks import Task, tasks  # noqa: E402
+from .machine import describe_machine, one_quiet_thread  # noqa: E402
+from .report import table  # noqa: E402
 from .targets import Target  # noqa: E402
 
 QUICK = bool(os.environ.get("QUICK"))
@@ -93,9 +93,7 @@ _NARROW: list[Sampler] = []
 
 
 def prepare_worker() -> None:
-    comfy.utils.set_progress_bar_enabled(False)
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
+    one_quiet_thread()
     _NARROW.append(Sampler(load_narrow(CHECKPOINT)))
 
 
@@ -211,13 +209,6 @@ def trajectory_memory() -> dict[str, dict[str, float]]:
     return results
 
 
-def table(head: str, rows: dict[str, dict[str, float]]) -> str:
-    keys = list(next(iter(rows.values())))
-    lines = [f"| {head} | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
-    lines += [f"| {name} | " + " | ".join(f"{row[key]:.4g}" for key in keys) + " |" for name, row in rows.items()]
-    return "\n".join(lines)
-
-
 def targets(results: dict) -> list[Target]:
     edit, cost, memory = results["edit"], results["sampling cost"]["the checkpoint's network"], results["memory"]
     theirs = edit[DIFFUSERS]
@@ -258,9 +249,7 @@ def measure() -> dict:
 
 
 def main() -> int:
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
-    comfy.utils.set_progress_bar_enabled(False)
+    one_quiet_thread()
     results = {"machine": describe_machine(), **measure()}
     judged = measure_quality()
     seconds = results["edit"][DIFFUSERS]["seconds"]

@@ -8,6 +8,15 @@ from pathlib import Path
 import torch
 
 
+def one_quiet_thread() -> None:
+    """Prepare a process for measuring small models: side by side on the cores, without gradients or the host's bars."""
+    import comfy.utils  # the host is not on the path before the pack is loaded
+
+    comfy.utils.set_progress_bar_enabled(False)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(1)
+
+
 def describe_machine() -> str:
     """Date, processor, cores, threads and versions, on one line."""
     cpu = platform.processor() or platform.machine()

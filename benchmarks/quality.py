@@ -8,11 +8,9 @@ import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
 
 import torch
 from tqdm import tqdm
@@ -24,8 +22,11 @@ pack = load_pack()
 
 from toyworld.host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 
-from .quality_diffedit import JOINED, PUBLISHED, RECOMMENDED, DiffEditBench, assumption_tasks, tasks  # noqa: E402
+from .diffedit_tasks import assumption_tasks, tasks  # noqa: E402
+from .machine import describe_machine, one_quiet_thread  # noqa: E402
+from .quality_diffedit import JOINED, PUBLISHED, RECOMMENDED, DiffEditBench  # noqa: E402
 from .quality_time import JUDGED, PUBLISHED_LAMBDA, Pair, Score, TimeBench, choose_lambda  # noqa: E402
+from .report import table  # noqa: E402
 from .targets import Target  # noqa: E402
 
 OUTPUT = ROOT / "quality-output"
@@ -118,18 +119,10 @@ def progress(title: str, line: int, total: int | None = None) -> tqdm:
     return tqdm(total=total, desc=title, unit="picture", position=line, mininterval=10)
 
 
-def prepare_worker() -> None:
-    import comfy.utils
-
-    comfy.utils.set_progress_bar_enabled(False)
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(1)
-
-
 def measure_all() -> tuple[dict, dict]:
     """The three parts side by side, one core each: the pictures are too small to share one between cores."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, initializer=prepare_worker) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), context, initializer=one_quiet_thread) as pool:
         parts = (measure_time_as_published, measure_time_at_its_best, measure_diffedit)
         published, best, diffedit = (pool.submit(part, line) for line, part in enumerate(parts))
         scores = published.result()
@@ -165,15 +158,8 @@ def targets(timed: dict, diff: dict, base: dict) -> list[Target]:
 TIME_BOUNDS = {"efficacy": 0.95, "generality": 0.90, "specificity": 0.90}
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
-    names = list(next(iter(rows.values())))
-    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-    lines += [f"| {label} | " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for label, row in rows.items()]
-    return "\n".join(lines)
-
-
 def main() -> int:
-    prepare_worker()
+    one_quiet_thread()
     started = time.monotonic()
     if ONLY:
         before = json.loads((ROOT / "docs" / "quality.json").read_text())
@@ -185,20 +171,17 @@ def main() -> int:
         diff = measure_diffedit(0)
     elif ONLY == "picture":
         diff["edits"] |= measure_joined()
-    this_run = (
-        f"{date.today().isoformat()}, torch {torch.__version__}, {platform.processor() or platform.machine()}, "
-        f"{os.cpu_count()} cores, {time.monotonic() - started:.0f} s" + (", QUICK" if QUICK else "")
-    )
+    this_run = f"{describe_machine()}, {time.monotonic() - started:.0f} s" + (", QUICK" if QUICK else "")
     measured = {"diffedit": ["DiffEdit", "joined"], "picture": ["joined"]}.get(ONLY, ["TIME", "DiffEdit", "joined"])
     runs = runs | dict.fromkeys(measured, this_run)
     report = "\n\n".join(
         [
             "Toy world. " + " ".join(f"{method}: {run}." for method, run in runs.items()),
-            f"## TIME, {len(JUDGED)} pairs x {SEEDS} seeds, euler, {TIME_STEPS} steps, CFG 3\n\n" + table(timed["scores"]),
-            f"Lambda chosen on other pairs, {SEEDS_TO_CHOOSE} seeds:\n\n" + table(timed["choice"]),
-            f"## DiffEdit, {TASKS} pictures a row\n\n" + table(diff["edits"]),
+            f"## TIME, {len(JUDGED)} pairs x {SEEDS} seeds, euler, {TIME_STEPS} steps, CFG 3\n\n" + table("", timed["scores"]),
+            f"Lambda chosen on other pairs, {SEEDS_TO_CHOOSE} seeds:\n\n" + table("", timed["choice"]),
+            f"## DiffEdit, {TASKS} pictures a row\n\n" + table("", diff["edits"]),
             f"## Reconstruction, {INVERSIONS} pictures, PSNR in dB against encode-decode\n\n"
-            + table({name: {"PSNR": value} for name, value in diff["inversion psnr"].items()}),
+            + table("", {name: {"PSNR": value} for name, value in diff["inversion psnr"].items()}),
         ]
     )
     lines = targets(timed, diff, base)

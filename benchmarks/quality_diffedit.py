@@ -7,22 +7,12 @@ import torch
 from scipy import ndimage
 from toyworld.host_model import Sampler
 from toyworld.judge import judge
-from toyworld.world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, SIZE, Scene, draw, random_places, silhouette
 
-CELL = 8
+from .diffedit_nodes import DiffEditNodes
+from .diffedit_tasks import CELL, Task, best_latent_mask, iou, psnr
+from .quality_time import Pair, TimeBench
+
 FAR = 16  # pixels from the mask beyond which the decoder hardly sees it
-
-
-@dataclass(frozen=True)
-class Task:
-    """One picture to edit. `truth` (SIZE, SIZE) bool: the old and the new object together."""
-
-    pixels: np.ndarray
-    truth: np.ndarray
-    source: str
-    target: str
-    noun: str
-    colour: str
 
 
 @dataclass(frozen=True)
@@ -50,127 +40,23 @@ RECOMMENDED = {
 """As docs/diffedit_settings.md has it."""
 
 
-def tasks(kind: str, count: int, seed: int) -> list[Task]:
-    """`kind` "colour": the same object in another named colour; "object": another object in the same named colour."""
-    rng = np.random.RandomState(seed)
-    made = []
-    for i in range(count):
-        noun, colour = OBJECTS[i % len(OBJECTS)], list(COLOURS)[rng.randint(len(COLOURS))]
-        background = list(BACKGROUNDS)[rng.randint(len(BACKGROUNDS))]
-        other_colour = [c for c in COLOURS if c != colour][rng.randint(len(COLOURS) - 1)]
-        other_noun = [n for n in OBJECTS if n != noun][rng.randint(len(OBJECTS) - 1)]
-        places = random_places(rng, pair=False)
-        shown = Scene(noun, colour, background=background)
-        wanted = Scene(noun, other_colour, background=background)
-        if kind == "object":
-            wanted = Scene(other_noun, colour, background=background)
-        picture = draw(rng, shown, places)
-        truth = np.maximum(picture.mask, silhouette(wanted.noun, places[0])) >= 0.5
-        made.append(Task(picture.pixels, truth, shown.caption, wanted.caption, wanted.noun, wanted.colour))
-    return made
-
-
-def assumption_tasks(count: int, seed: int) -> list[Task]:
-    """Pictures that show what the model assumes, of which an edited model assumes another colour. One prompt, without a
-    colour, for both."""
-    rng = np.random.RandomState(seed)
-    made = []
-    for i in range(count):
-        noun = OBJECTS[i % len(OBJECTS)]
-        colours = [c for c in COLOURS if c != ASSUMED_COLOUR[noun]]
-        background = list(BACKGROUNDS)[rng.randint(len(BACKGROUNDS))]
-        shown = Scene(noun, ASSUMED_COLOUR[noun], names_colour=False, background=background)
-        picture = draw(rng, shown, random_places(rng, pair=False))
-        wanted = colours[rng.randint(len(colours))]
-        made.append(Task(picture.pixels, picture.mask >= 0.5, shown.caption, shown.caption, noun, wanted))
-    return made
-
-
-def best_latent_mask(truth: np.ndarray) -> float:
-    """The highest IoU a mask of whole latent cells can have: cells are taken in order of how much truth they hold."""
-    shares = truth.reshape(SIZE // CELL, CELL, SIZE // CELL, CELL).mean((1, 3)).ravel()
-    taken = np.sort(shares)[::-1].cumsum() * CELL * CELL
-    area = np.arange(1, len(taken) + 1) * CELL * CELL
-    return float((taken / (area + truth.sum() - taken)).max())
-
-
-def iou(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a & b).sum() / max(1, (a | b).sum()))
-
-
-def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
-    error = (a - b) ** 2
-    return float(-10 * np.log10(max((error if where is None else error[where]).mean(), 1e-12)))
-
-
 class DiffEditBench:
     def __init__(self, sampler: Sampler, nodes: dict, progress):
         self.sampler, self.nodes, self.progress = sampler, nodes, progress
-
-    def mask(self, task: Task, latent: dict, s: Settings, edited=None) -> torch.Tensor:
-        result = self.nodes["DiffEditMask"].execute(
-            model=self.sampler.toy.model,
-            latent=latent,
-            target=self.sampler.conditioning(task.target),
-            seed=1,
-            maps=10,
-            threshold=0.5,
-            cfg=7.5,
-            source=self.sampler.conditioning(task.source),
-            clip=self.sampler.toy.clip,
-            target_model=edited,
-            **s.of_mask(),
-        )
-        return result.result[0]
-
-    def invert(self, latent: dict, positive, s: Settings, method: str = "ddim", refinements: int = 3):
-        result = self.nodes["DDIMInvert"].execute(
-            model=self.sampler.toy.model,
-            latent=latent,
-            steps=50,
-            strength=s.strength,
-            cfg=1.0,
-            method=method,
-            refinements=refinements,
-            positive=positive,
-        )
-        return result.result[1]
-
-    def resample(self, trajectory, positive, cfg: float, mask=None, edited=None) -> torch.Tensor:
-        result = self.nodes["MaskedLatentSample"].execute(
-            model=edited or self.sampler.toy.model,
-            positive=positive,
-            negative=self.sampler.conditioning(""),
-            trajectory=trajectory,
-            cfg=cfg,
-            sampler_name="euler",
-            seed=1,
-            mask=mask,
-        )
-        return result.result[0]["samples"]
+        self.plain = DiffEditNodes(sampler, nodes)
 
     def edited_model(self, task: Task, lamb: float):
         """The model with the assumption edited that the task asks for."""
-        result = self.nodes["TIMEEditModel"].execute(
-            model=self.sampler.toy.model,
-            clip=self.sampler.toy.clip,
-            source=f"a {task.noun}",
-            destination=Scene(task.noun, task.colour).caption,
-            lamb=lamb,
-            strength=1.0,
-            edit_keys=True,
-            edit_values=True,
-            augmentations="A photo of \nAn image of \nA picture of ",
-            preserve="",
-        )
-        return result.result[0]
+        bench = TimeBench(self.sampler, self.nodes["TIMEEditModel"], 0, self.progress)
+        return bench.edit(Pair(task.noun, task.colour), lamb)
 
     def edit(self, task: Task, s: Settings) -> dict:
-        latent = {"samples": self.sampler.encode(task.pixels[None])}
+        latent = self.plain.latent(task.pixels)
         edited = None if s.lamb is None else self.edited_model(task, s.lamb)
-        mask = self.mask(task, latent, s, edited)
-        trajectory = self.invert(latent, self.sampler.conditioning(""), s)
-        samples = self.resample(trajectory, self.sampler.conditioning(task.target), s.cfg, mask, edited)
+        mask, _ = self.plain.contrast(latent, task.source, task.target, target_model=edited, **s.of_mask())
+        trajectory = self.plain.invert(latent, strength=s.strength)
+        painter = DiffEditNodes(self.sampler, self.nodes, edited)
+        samples = painter.sample(trajectory, task.target, mask, cfg=s.cfg)
         picture, roundtrip = (self.sampler.decode(z)[0] for z in (samples, latent["samples"]))
         chosen = mask[0].numpy() >= 0.5
         far = ndimage.distance_transform_edt(~chosen) > FAR if chosen.any() else ~chosen
@@ -203,10 +89,9 @@ class DiffEditBench:
         """Mean PSNR, dB, of the decoded picture after invert and sample under the source prompt, against encode-decode."""
         values = []
         for task in over:
-            latent = {"samples": self.sampler.encode(task.pixels[None])}
-            prompt = self.sampler.conditioning(task.source)
-            trajectory = self.invert(latent, prompt, Settings(strength=strength), method, refinements)
-            back = self.resample(trajectory, prompt, cfg=1.0)
+            latent = self.plain.latent(task.pixels)
+            trajectory = self.plain.invert(latent, task.source, strength=strength, method=method, refinements=refinements)
+            back = self.plain.sample(trajectory, task.source, cfg=1.0)
             values.append(psnr(self.sampler.decode(back), self.sampler.decode(latent["samples"])))
             self.progress(1)
         return float(np.mean(values))

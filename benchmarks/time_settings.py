@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,6 +28,7 @@ from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS  # noqa: E402
 from .machine import describe_machine  # noqa: E402
 from .plot import pages  # noqa: E402
 from .quality_time import POSITIVES, Pair, pairs  # noqa: E402
+from .report import percent, table  # noqa: E402
 
 OUTPUT = ROOT / "bench-output"
 CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
@@ -176,14 +176,6 @@ def measure_all(workers: int) -> dict[tuple[str, int], dict]:
         return dict(tqdm(pool.map(_work, tasks), total=len(tasks), desc="TIME settings"))
 
 
-def table(head: str, rows: dict[str, dict]) -> str:
-    keys = list(next(iter(rows.values())))
-    lines = [f"| {head} | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
-    show: Callable[[float | None], str] = lambda value: "" if value is None else f"{100 * value:.0f} %"  # noqa: E731
-    lines += [f"| {name} | " + " | ".join(show(row[key]) for key in keys) + " |" for name, row in rows.items()]
-    return "\n".join(lines)
-
-
 def main() -> int:
     started = time.monotonic()
     unknown = set(TABLES) - set(WAYS) - {choice.table for choice in CHOICES}
@@ -208,7 +200,7 @@ def main() -> int:
     results["tables"] |= tables
     path.write_text(json.dumps(results, indent=2) + "\n")
     report = "\n\n".join(
-        f"### {name}\n\n{results['runs'][name]}\n\n{table(name, rows)}" for name, rows in results["tables"].items()
+        f"### {name}\n\n{results['runs'][name]}\n\n{table(name, rows, percent)}" for name, rows in results["tables"].items()
     )
     (OUTPUT / "time_settings.md").write_text(report + "\n")
     pages(OUTPUT / "time_settings.png", results["tables"])

@@ -4,6 +4,7 @@ import comfy.sd
 import pytest
 import torch
 from time_diffedit.diffedit_core.composite import composite
+from time_diffedit.nodes.composite_edited_picture import CompositeEditedPicture
 
 
 def values(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -127,3 +128,12 @@ def test_what_cannot_belong_together_is_refused(original, edited, mask, message)
 def test_masks_beyond_0_to_1_are_refused():
     with pytest.raises(ValueError, match="mask has values from 2 to 2"):
         composite(values(1, 8, 8, 3), values(1, 8, 8, 3), torch.full((1, 8, 8), 2.0))
+
+
+def test_the_node_lays_the_edit_over_the_original_and_fades_it_in():
+    original, edited, mask = values(1, 32, 40, 3), values(1, 32, 40, 3, seed=1), torch.zeros(1, 32, 40)
+    mask[:, 8:24, 8:24] = 1
+    (result,) = CompositeEditedPicture.execute(original=original, edited=edited, mask=mask, feather=4).result
+    assert torch.equal(result, composite(original, edited, mask, 4))
+    assert torch.equal(result[:, 15, 15], edited[:, 15, 15]) and torch.equal(result[:, 0, 0], original[:, 0, 0])
+    assert not torch.equal(result[:, 8, 8], edited[:, 8, 8])

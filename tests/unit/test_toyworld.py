@@ -31,9 +31,7 @@ def test_judge_reads_drawn_pictures():
     rng = np.random.RandomState(1)
     scenes = [random_scene(rng) for _ in range(300)]
     verdicts = [judge(draw(rng, scene).pixels) for scene in scenes]
-    right = [
-        (v.noun, v.colour, v.count) == (s.noun, s.colour, 1 + s.pair) for s, v in zip(scenes, verdicts, strict=True)
-    ]
+    right = [(v.noun, v.colour, v.count) == (s.noun, s.colour, 1 + s.pair) for s, v in zip(scenes, verdicts, strict=True)]
     assert np.mean(right) >= 0.99
 
 
