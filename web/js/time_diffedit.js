@@ -1,0 +1,200 @@
+/**
+ * The browser part of TIME & DiffEdit, and its only contact with ComfyUI's frontend.
+ *
+ * Each node below gets one DOM widget with a view, whose module is loaded when the first such node appears. A view knows
+ * nothing of the frontend: `faceOf` is all that it sees of its node. What a view shows never decides what a node computes.
+ */
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+const VIEWS = {
+  DiffEditMask: () => import("./mask_view.mjs"),
+  HeatmapToMask: () => import("./mask_view.mjs"),
+  TIMEEditModel: () => import("./alignment_view.mjs"),
+  TIMEComputeEdit: () => import("./alignment_view.mjs"),
+  DDIMInvert: () => import("./inversion_view.mjs"),
+};
+const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask"]);
+const WIDGET = "time_diffedit_view";
+const PROPERTY_PREFIX = "time_diffedit_";
+const SETTING_PREFIX = "TimeDiffEdit.";
+const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
+
+const settingListeners = new Map();
+const resultListeners = new WeakMap();
+let words = {};
+
+app.registerExtension({
+  name: "TimeDiffEdit",
+  settings: [
+    {
+      id: `${SETTING_PREFIX}MaskOpacity`,
+      name: "Heat map opacity (percent)",
+      tooltip: "How strongly DiffEdit Mask and Heatmap to Mask cover the picture with the heat map.",
+      category: ["TIME & DiffEdit", "Masks", "MaskOpacity"],
+      type: "slider",
+      attrs: { min: 0, max: 100, step: 5 },
+      defaultValue: 60,
+      onChange: (value) => settingListeners.get("MaskOpacity")?.forEach((callback) => callback(value)),
+    },
+  ],
+
+  async init() {
+    words = await loadWords();
+  },
+
+  nodeCreated(node) {
+    const load = VIEWS[node.constructor.comfyClass];
+    if (load) addView(node, load);
+  },
+
+  /** Outputs that come back without a run, such as after a change of the workflow's tab. */
+  onNodeOutputsUpdated(outputs) {
+    for (const node of allNodes(app.rootGraph ?? app.graph)) {
+      const output = resultListeners.has(node) && outputs[locator(node)];
+      if (output) tellResult(node, output);
+    }
+  },
+});
+
+function addView(node, load) {
+  const root = document.createElement("div");
+  root.style.contain = "layout size"; // else Nodes 2.0 measures its height from itself, for ever
+  root.style.width = "100%";
+  root.style.height = "100%";
+  const view = { minHeight: FIRST_HEIGHT, destroy() {} };
+  const height = () => view.minHeight;
+  root.style.setProperty("--comfy-widget-min-height", `${FIRST_HEIGHT}px`);
+  const widget = node.addDOMWidget(WIDGET, "time_diffedit", root, {
+    getMinHeight: height,
+    hideOnZoom: false,
+    getValue: () => "",
+    setValue() {},
+  });
+  widget.serialize = false; // a place in widgets_values would shift the values of inputs that come later
+  if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass)) node.hideOutputImages = true;
+
+  let removed = false;
+  chain(node, "onRemoved", () => {
+    removed = true;
+    view.destroy();
+  });
+  const face = faceOf(node); // before any result can come
+  load().then((module) => {
+    if (removed) return;
+    Object.assign(view, module.create(face));
+    root.append(view.element);
+    root.style.setProperty("--comfy-widget-min-height", `${view.minHeight}px`);
+    const [width, height] = node.size;
+    node.setSize([width, Math.max(height, node.computeSize()[1])]);
+    face.redraw();
+  });
+}
+
+/** What a view sees of its node; the meaning of each member is what its name says. */
+function faceOf(node) {
+  const widgetNamed = (name) => node.widgets?.find((widget) => widget.name === name);
+  const changeListeners = [];
+  const changed = (name, value) => changeListeners.forEach((callback) => callback(name, value));
+  for (const widget of node.widgets ?? []) {
+    if (widget.name !== WIDGET) chain(widget, "callback", () => changed(widget.name, widget.value));
+  }
+  // A workflow that is loaded sets values without their callbacks.
+  chain(node, "onConfigure", () => changed(undefined, undefined));
+  chain(node, "onConnectionsChange", () => changed(undefined, undefined));
+  resultListeners.set(node, { last: undefined, callbacks: [] });
+  chain(node, "onExecuted", (output) => tellResult(node, output));
+
+  return {
+    nodeType: node.constructor.comfyClass,
+    value: (name) => widgetNamed(name)?.value,
+    setValue(name, value) {
+      const widget = widgetNamed(name);
+      if (!widget || widget.value === value) return;
+      widget.value = value;
+      widget.callback?.(value, app.canvas, node);
+      node.setDirtyCanvas(true, true);
+    },
+    isLinked: (name) => node.inputs?.some((input) => input.name === name && input.link != null) ?? false,
+    onChange: (callback) => changeListeners.push(callback),
+    property: (key) => node.properties[PROPERTY_PREFIX + key],
+    setProperty: (key, value) => node.setProperty(PROPERTY_PREFIX + key, value),
+    onResult(callback) {
+      const results = resultListeners.get(node);
+      results.callbacks.push(callback);
+      if (results.last) callback(results.last);
+    },
+    fetch: (path, options) => api.fetchApi(path, options),
+    fileUrl: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
+    setting: (key) => app.extensionManager.setting.get(SETTING_PREFIX + key),
+    onSetting(key, callback) {
+      const callbacks = settingListeners.get(key) ?? new Set();
+      settingListeners.set(key, callbacks.add(callback));
+      chain(node, "onRemoved", () => callbacks.delete(callback));
+    },
+    upstream: (inputName) => upstreamOf(node, inputName),
+    text,
+    redraw: () => node.setDirtyCanvas(true, true),
+  };
+}
+
+function tellResult(node, output) {
+  const results = resultListeners.get(node);
+  results.last = output;
+  results.callbacks.forEach((callback) => callback(output));
+}
+
+/** The node that feeds an input; undefined if there is none, or if it lies outside of this subgraph. */
+function upstreamOf(node, inputName) {
+  const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
+  const feeding = slot >= 0 ? node.getInputNode(slot) : null;
+  if (!feeding) return undefined;
+  if (feeding.type === "Reroute") return upstreamOf(feeding, feeding.inputs[0].name);
+  return {
+    type: feeding.type,
+    values: Object.fromEntries((feeding.widgets ?? []).map((widget) => [widget.name, widget.value])),
+    upstream: (name) => upstreamOf(feeding, name),
+  };
+}
+
+/** Our words in the user's language, English where there are none. */
+async function loadWords() {
+  const response = await api.fetchApi("/i18n");
+  const languages = response.ok ? await response.json() : {};
+  const chosen = app.extensionManager?.setting.get("Comfy.Locale") ?? "en";
+  return { ...flat(languages.en?.timeDiffEdit), ...flat(languages[chosen]?.timeDiffEdit) };
+}
+
+function flat(tree, prefix = "") {
+  return Object.fromEntries(
+    Object.entries(tree ?? {}).flatMap(([key, value]) =>
+      typeof value === "string" ? [[prefix + key, value]] : Object.entries(flat(value, `${prefix}${key}.`)),
+    ),
+  );
+}
+
+function text(key, values = {}) {
+  const found = words[key] ?? key;
+  return found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+function chain(object, name, after) {
+  const before = object[name];
+  object[name] = function (...received) {
+    const result = before?.apply(this, received);
+    after(...received);
+    return result;
+  };
+}
+
+function* allNodes(graph) {
+  for (const node of graph?.nodes ?? []) {
+    yield node;
+    if (node.isSubgraphNode?.()) yield* allNodes(node.subgraph);
+  }
+}
+
+/** The key of a node in the frontend's outputs. */
+function locator(node) {
+  return node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : String(node.id);
+}
