@@ -71,7 +71,7 @@ def test_every_node_of_the_pack_is_in_a_template(client):
 def test_every_node_has_a_help_page(client):
     for name, node in client.object_info().items():
         if node["python_module"].endswith(PACK_FOLDER):
-            page = (ROOT / "web" / "docs" / f"{name}.md").read_text()
+            page = (ROOT / "web" / "docs" / name / "en.md").read_text()
             assert page.startswith("# "), name
             for kind in ("required", "optional"):
                 for input_name, spec in node["input"].get(kind, {}).items():
