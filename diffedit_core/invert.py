@@ -10,6 +10,7 @@ import latent_preview
 import torch
 
 from .host_model import model_kind, noising, require_finite
+from .inversion_report import InversionReport
 from .methods import Method, Options, method_named
 from .noising import Noising
 from .regularisation import Regularisation, regularised
@@ -17,13 +18,8 @@ from .step import rms
 from .trajectory import Trajectory
 from .way_back import way_back
 
-HIGHEST_FAITHFUL_CFG = 2.0
-
 PURE_NOISE = 1e-6
 """Share of the picture in a state below which a LATENT cannot hold it: some flow models' highest level is not quite 1."""
-
-POOR_RECONSTRUCTION = 0.1
-"""Error of the picture that comes back, as a share of the picture's spread, above which the node warns."""
 
 
 class Inversion(NamedTuple):
@@ -32,12 +28,12 @@ class Inversion(NamedTuple):
     Attributes:
         samples: (B, C, ..., h, w) the noisiest state, as LATENT samples.
         trajectory: all states.
-        info: what was done, in words.
+        report: what was done, and how exactly.
     """
 
     samples: torch.Tensor
     trajectory: Trajectory
-    info: str
+    report: InversionReport
 
 
 def negative_is_read(model, cfg: float) -> bool:
@@ -108,7 +104,7 @@ def invert_latent(
         run(down, sigmas.flip(0))
         missed = down.missed
     noisiest = noisiest.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
-    return Inversion(noisiest, trajectory, _in_words(trajectory, up, negative is not None, missed))
+    return Inversion(noisiest, trajectory, _report(trajectory, up, negative is not None, missed))
 
 
 class _InversionSampler(comfy.samplers.Sampler):
@@ -166,35 +162,15 @@ class _WayBackSampler(comfy.samplers.Sampler):
         return last
 
 
-def _in_words(trajectory: Trajectory, sampler: _InversionSampler, guided: bool, missed: list[torch.Tensor] | None) -> str:
-    steps = len(trajectory.sigmas) - 1
-    lines = [
-        f"{trajectory.method}: {steps} step{'s' * (steps != 1)} up to sigma {trajectory.sigmas[-1]:.4g}, "
-        f"{sampler.model_calls * (2 if guided else 1)} model calls a picture, cfg {trajectory.cfg:g}.",
-    ]
-    residuals = {i: float(residual.max()) for i, residual in enumerate(sampler.residuals) if residual is not None}
-    if residuals:
-        worst = max(residuals, key=residuals.__getitem__)
-        lines.append(
-            f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {trajectory.sigmas[worst + 1]:.4g}): "
-            "one sampling step back misses the state before by that much (root mean square), measured before the last "
-            "refinement."
-        )
-    if missed is not None:
-        spread = float(trajectory.states[0].std())
-        error = float(missed[-1].max())
-        lines.append(
-            f"Sampling back under the same prompts misses the picture by {error:.2e} (root mean square; the picture's own "
-            f"spread is {spread:.2g}). By level, from the noise down: " + " ".join(f"{float(m.max()):.1e}" for m in missed)
-        )
-        if error > POOR_RECONSTRUCTION * spread:
-            lines.append(
-                "Warning: that is a poor inversion: sampling alone will not bring the picture back. Inside a mask this "
-                "may do; else take a better method (fixed point, o-belm), more steps or a lower cfg."
-            )
-    if trajectory.cfg > HIGHEST_FAITHFUL_CFG:
-        lines.append(
-            f"Warning: at cfg {trajectory.cfg:g} an inversion no longer leads back to the picture; "
-            f"stay at 1, or at most {HIGHEST_FAITHFUL_CFG:g}."
-        )
-    return "\n".join(lines)
+def _report(
+    trajectory: Trajectory, sampler: _InversionSampler, guided: bool, missed: list[torch.Tensor] | None
+) -> InversionReport:
+    return InversionReport(
+        method=trajectory.method,
+        cfg=trajectory.cfg,
+        model_calls=sampler.model_calls * (2 if guided else 1),
+        sigmas=tuple(trajectory.sigmas.tolist()),
+        residuals=tuple(None if residual is None else float(residual.max()) for residual in sampler.residuals),
+        missed=None if missed is None else tuple(float(error.max()) for error in missed),
+        spread=float(trajectory.states[0].std()),
+    )

@@ -213,4 +213,11 @@ class DDIMInvert(io.ComfyNode):
         noisiest = {key: value for key, value in latent.items() if key != "noise_mask"} | {"samples": inversion.samples}
         trajectory = inversion.trajectory
         noise = InvertedNoise(trajectory, model.model.process_latent_in, trajectory.model.sigma_max)
-        return io.NodeOutput(noisiest, trajectory, levels.flip(0), inversion.info, noise)
+        return io.NodeOutput(
+            noisiest,
+            trajectory,
+            levels.flip(0),
+            inversion.report.in_words(),
+            noise,
+            ui={"inversion": [inversion.report.as_json()]},
+        )

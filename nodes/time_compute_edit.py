@@ -1,4 +1,4 @@
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from . import time_inputs
 from .sockets import CATEGORY_TIME, TimeEditSocket
@@ -44,4 +44,4 @@ class TIMEComputeEdit(io.ComfyNode):
     @classmethod
     def execute(cls, clip, model=None, where=time_inputs.CROSS_ATTENTION, **settings) -> io.NodeOutput:
         edit = time_inputs.compute(clip, model, where, **settings)
-        return io.NodeOutput(edit, ui={**ui.PreviewText(edit.summary()).as_dict(), "time_edit": [edit.report()]})
+        return io.NodeOutput(edit, ui=time_inputs.report(edit, edit.summary()))

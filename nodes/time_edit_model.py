@@ -1,4 +1,4 @@
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..time_core.adapter import apply_edit, projections_for
 from . import time_inputs
@@ -52,4 +52,4 @@ class TIMEEditModel(io.ComfyNode):
         edited = apply_edit(model, edit, strength, where)
         count = len(projections_for(model, edit, where))
         summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}"
-        return io.NodeOutput(edited, edit, ui={**ui.PreviewText(summary).as_dict(), "time_edit": [edit.report()]})
+        return io.NodeOutput(edited, edit, ui=time_inputs.report(edit, summary))

@@ -2,7 +2,7 @@
 
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ..time_core.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ..time_core.edit import build_edit, steps
@@ -189,4 +189,9 @@ def compute(
     reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
     if model is not None:
         choose(model, read_text(model, where), settings, reader.empty.rows.shape[1])  # before the long part
-    return build_edit(reader, pairs, settings, kept, step)
+    return build_edit(reader, pairs, settings, kept, step, with_curve=True)
+
+
+def report(edit: TimeEdit, summary: str) -> dict:
+    """What a node shows of the edit that it computed."""
+    return {**ui.PreviewText(summary).as_dict(), "time_edit": [edit.report()], "lambda_curve": edit.curve_report()}

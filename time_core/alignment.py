@@ -29,6 +29,7 @@ class Alignment:
 
     `source` and `destination` are the tokens as text, `source_kinds` and `destination_kinds` say "word" or "special",
     `pairs` are positions (source, destination) in these. `alternatives` counts the other placements that are as good.
+    `padding` are the rows of padding that were left out, of source and destination.
     """
 
     encoder: str
@@ -38,6 +39,7 @@ class Alignment:
     destination_kinds: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
     alternatives: int = 0
+    padding: tuple[int, int] = (0, 0)
 
     @property
     def inserted(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ def describe(
         destination_kinds=tuple("word" if row in words[1] else "special" for row in shown[1]),
         pairs=tuple((here[i], there[j]) for i, j in placement.rows if i in here and j in there),
         alternatives=placement.alternatives,
+        padding=(len(source.ids) - len(shown[0]), len(destination.ids) - len(shown[1])),
     )
 
 

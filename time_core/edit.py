@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from . import solve
-from .alignment import Alignment, Placement, describe, last_word, place, restrict
-from .prompts import augment, plain, segments
-from .text import Text, TextReader, Track
+from . import placing, solve
+from .alignment import Placement, last_word, restrict
+from .lambda_curve import curve
+from .prompts import augment, plain
+from .text import Text, TextReader
 from .time_edit import Diagnostics, Kept, Pair, Settings, TimeEdit
 
 
@@ -17,6 +18,7 @@ def build_edit(
     settings: Settings = Settings(),  # noqa: B008, it is frozen
     preserve: tuple[Kept, ...] = (),
     step: Callable[[], None] = lambda: None,
+    with_curve: bool = False,
 ) -> TimeEdit:
     """Solve all pairs in one system (equation 5 of arXiv 2303.08084).
 
@@ -24,6 +26,7 @@ def build_edit(
         reader: the text encoder, and the model's own projector where there is one.
         pairs: at least one. Beyond the encoding of their prompts, time and memory depend on the width alone.
         step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
+        with_curve: also find what other values of lambda would give, where that adds little to the time.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
     the edit changes, or the reader, the alignment or solve.System object.
@@ -36,7 +39,7 @@ def build_edit(
     alignments = []
     for pair, source_prompt, destination_prompt in _texts(pairs, settings):
         source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
-        placements = _place(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
+        placements = placing.place_units(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
         here, there = _gather(source, destination, placements)
         if not solve.changed_rows(here, there).any():
             raise ValueError(
@@ -45,7 +48,7 @@ def build_edit(
             )
         system.add(here, there, pair.weight)
         if source_prompt == pair.source:
-            alignments.append(_describe(reader, source.units, destination.units, placements))
+            alignments.append(placing.describe_units(reader, source.units, destination.units, placements))
             bare.append((here, there))
         if system.folded:
             bare = []
@@ -55,8 +58,10 @@ def build_edit(
         system.add(rows, rows, weight)
         kept.add(rows, rows)
 
-    lamb = settings.lamb * (system.mean_square if settings.relative else 1.0)
+    unit = system.mean_square if settings.relative else 1.0
+    lamb = settings.lamb * unit
     left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*system.solve(lamb)))
+    spectrum = system.spectrum(reader.empty.rows) if with_curve else None
     p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
     return TimeEdit(
         left=left,
@@ -71,13 +76,14 @@ def build_edit(
             changed_rows=system.changed,
             lamb=lamb,
             rank=left.shape[1],
-            condition=system.condition(lamb),
+            condition=system.condition(lamb) if spectrum is None else spectrum.condition(lamb),
             fit_residual=system.fit_residual(*p),
             edit_size=solve.edit_size(*p),
             empty_leak=solve.leak(reader.empty.rows, *p),
             preserve_leak=None if kept is None else kept.leak(*p),
             fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in bare),
         ),
+        lambda_curve=() if spectrum is None else curve(spectrum, settings.lamb, unit),
     )
 
 
@@ -113,72 +119,14 @@ def _check_before_encoding(reader: TextReader, pairs: tuple[Pair, ...], settings
         source, destination = (
             tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
         )
-        _place(reader, source, destination, (source_prompt, destination_prompt), settings)
+        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), settings)
         edited.add(tuple(track.ids for _, (track,) in source))
     for kept in preserve:
         if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
             raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
 
 
-Units = tuple[tuple[int, tuple[Track, ...]], ...]
-Placed = list[tuple[int, int, tuple[Placement, ...]]]  # first row of source and of destination, one placement a track
-
-
-def _place(reader: TextReader, sources: Units, destinations: Units, prompts: tuple[str, str], settings: Settings) -> Placed:
-    """Placements of every unit's tracks. Side by side they share rows, so they must agree."""
-    placed = []
-    for (first, source_tracks), (onto, destination_tracks) in zip(sources, destinations, strict=True):
-        placements = tuple(
-            _place_track(reader, source, destination, prompts, settings)
-            for source, destination in zip(source_tracks, destination_tracks, strict=True)
-        )
-        if len({placement.rows for placement in placements}) > 1:
-            names = " and ".join(track.encoder for track in source_tracks)
-            raise ValueError(
-                f"The text encoders {names} place the words of {prompts[0]!r} in {prompts[1]!r} differently; mark the "
-                "inserted words by [brackets]."
-            )
-        placed.append((first, onto, placements))
-    return placed
-
-
-def _place_track(
-    reader: TextReader, source: Track, destination: Track, prompts: tuple[str, str], settings: Settings
-) -> Placement:
-    try:
-        if not (source.word_rows and destination.word_rows):
-            raise ValueError("source or destination has no words; write prompts.")
-        if settings.tokens == "last word":
-            return last_word(source, destination)
-        placement = place(
-            source,
-            destination,
-            reader.keys(source),
-            reader.keys(destination),
-            reader.words(source),
-            settings.alignment,
-            _inserted(reader, destination, prompts[1]),
-        )
-    except ValueError as error:
-        raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
-    return restrict(placement, source, settings.tokens)
-
-
-def _inserted(reader: TextReader, destination: Track, prompt: str) -> list[bool] | None:
-    """Which word tokens of the destination stand in [brackets]; None if there are no brackets."""
-    marked = segments(prompt)
-    if marked is None:
-        return None
-    flags = []
-    for text, inserted in marked:
-        track = next(track for track in reader.tracks(text) if track.encoder == destination.encoder)
-        flags += [inserted] * len(track.word_rows)
-    if len(flags) != len(destination.word_rows):
-        raise ValueError("the [brackets] in destination must stand around whole words, with blanks outside.")
-    return flags
-
-
-def _gather(source: Text, destination: Text, placed: Placed) -> tuple[torch.Tensor, torch.Tensor]:
+def _gather(source: Text, destination: Text, placed: placing.Placed) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows that carry the edit, (m, d) of the source and the destination's that they shall become."""
     rows = [(first + i, onto + j) for first, onto, placements in placed for i, j in placements[0].rows]
     return source.rows[[i for i, _ in rows]], destination.rows[[j for _, j in rows]]
@@ -195,11 +143,3 @@ def _kept_rows(text: Text, settings: Settings) -> torch.Tensor:
             )
         rows += [first + row for row, _ in placement.rows]
     return text.rows[rows]
-
-
-def _describe(reader: TextReader, sources: Units, destinations: Units, placed: Placed) -> tuple[Alignment, ...]:
-    return tuple(
-        describe(placement, source, destination, reader.pieces(source), reader.pieces(destination))
-        for (_, source_tracks), (_, destination_tracks), (_, _, placements) in zip(sources, destinations, placed, strict=True)
-        for source, destination, placement in zip(source_tracks, destination_tracks, placements, strict=True)
-    )

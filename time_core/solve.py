@@ -17,6 +17,8 @@ import math
 
 import torch
 
+from .lambda_curve import WIDEST, Spectrum, spectrum_of_rows, spectrum_of_sums
+
 # The share of P, in the Frobenius norm, that low_rank may leave out: what float32 factors round away anyhow.
 TAIL = 1e-7
 
@@ -120,6 +122,13 @@ class System:
         if self.folded:
             return (_inner(left, right, self._sums[0]).clamp(min=0).sqrt() / math.sqrt(self._length)).item()
         return leak(torch.cat(self._sources), left, right)
+
+    def spectrum(self, empty: torch.Tensor) -> Spectrum | None:
+        """The edit for every lambda at once, `empty` being the rows of the empty prompt; None where that takes too long."""
+        if self.folded:
+            return None if self.width > WIDEST else spectrum_of_sums(*self._sums, self._wanted, empty)
+        source = torch.cat(self._sources)
+        return None if len(source) > WIDEST else spectrum_of_rows(source, torch.cat(self._changes), empty)
 
     def _regularised(self, lamb: float) -> torch.Tensor:
         """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""

@@ -7,6 +7,7 @@ import torch
 
 from .alignment import Alignment
 from .fingerprint import Fingerprint
+from .lambda_curve import Point
 
 # How a row of the source prompt finds its row of the destination; `alignment` describes them.
 ALIGNMENTS = ("inserted words", "replaced words", "whole prompt")
@@ -14,6 +15,7 @@ ALIGNMENTS = ("inserted words", "replaced words", "whole prompt")
 TOKENS = ("all", "without padding", "last word")
 
 
+NOT_REPORTED = ("left", "right", "lambda_curve")
 SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary
 
 
@@ -80,7 +82,8 @@ class TimeEdit:
 
     `left` and `right` are (text_width, rank) float32 on the CPU. They hold nothing of the model's projections, so an
     edit fits every model that reads the same text, which `fingerprint` tells. `alignments` are those of the pairs in
-    order, without their augmentations, one for every text encoder that the rows come from.
+    order, without their augmentations, one for every text encoder that the rows come from. `lambda_curve` is known only
+    where the edit was solved, and is no part of the edit.
     """
 
     left: torch.Tensor
@@ -91,6 +94,7 @@ class TimeEdit:
     fingerprint: Fingerprint
     alignments: tuple[tuple[Alignment, ...], ...]
     diagnostics: Diagnostics
+    lambda_curve: tuple[Point, ...] = ()
 
     @property
     def text_width(self) -> int:
@@ -122,8 +126,12 @@ class TimeEdit:
         return "\n".join(lines)
 
     def report(self) -> dict[str, Any]:
-        """All but the factors, as JSON can hold it."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in ("left", "right")}
+        """All but the factors and the curve, as JSON can hold it."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in NOT_REPORTED}
+
+    def curve_report(self) -> list[dict[str, float]]:
+        """The curve as JSON can hold it."""
+        return [asdict(point) for point in self.lambda_curve]
 
     @classmethod
     def from_report(cls, left: torch.Tensor, right: torch.Tensor, report: dict[str, Any]) -> "TimeEdit":

@@ -1,5 +1,7 @@
 """DDIM Invert on a real, small host model."""
 
+import json
+
 import comfy.samplers
 import comfy.utils
 import pytest
@@ -292,3 +294,30 @@ class TestRefusals:
         broken = tiny_model()
         broken.model.diffusion_model.out[2].bias.data.fill_(float("inf"))
         self.refuse("model gives predictions that are not finite", broken)
+
+
+def numbers(model, latent, **settings) -> tuple[dict, str]:
+    """What the browser is given, as it arrives there, and what is said in words."""
+    output = DDIMInvert.execute(model, latent, **{**SETTINGS, "positive": POSITIVE, **settings})
+    (report,) = json.loads(json.dumps(output.ui["inversion"], allow_nan=False))
+    return report, output.result[3]
+
+
+def test_the_browser_is_given_the_numbers_behind_the_words(model):
+    report, info = numbers(model, picture(2), method="fixed point", walk_back=True)
+    trajectory = run(model, picture(2), method="fixed point")[1]
+    assert (report["method"], report["cfg"], report["poor"]) == ("fixed point", 1.0, False)
+    assert report["sigmas"] == trajectory.sigmas.tolist() and len(report["residuals"]) == len(report["missed"]) == 8
+    assert f"{report['model_calls']} model calls" in info
+    assert (
+        f"Worst residual {max(report['residuals']):.2e} at step {1 + report['residuals'].index(max(report['residuals']))} "
+        in info
+    )
+    assert f"misses the picture by {report['missed'][-1]:.2e}" in info
+    assert info.split("down: ")[1].split("\n")[0].split() == [f"{error:.1e}" for error in report["missed"]]
+
+
+def test_what_a_method_does_not_measure_is_left_out(model):
+    report, info = numbers(model, picture())
+    assert report["residuals"] == [None] * 8 and report["missed"] is None and "residual" not in info
+    assert numbers(model, picture(), cfg=7.5, negative=NEGATIVE, walk_back=True)[0]["poor"]

@@ -1,5 +1,7 @@
 """TIME Edit Model from end to end, on the host's own model and text encoder classes."""
 
+import json
+
 import pytest
 import torch
 from host import tiny
@@ -222,3 +224,22 @@ def test_bad_input_is_named(model, changes, message):
 def test_a_model_of_another_text_width_is_refused():
     with pytest.raises(ValueError, match="reads text of width 1024, but the edit's text encoder gives 768"):
         run(tiny.unet(context_dim=1024))
+
+
+@pytest.mark.parametrize("node", [TIMEEditModel, TIMEComputeEdit])
+@pytest.mark.parametrize(
+    "changes", [{}, {"lambda_unit": "relative to the rows", "preserve": "a pack of dogs", "preserve_empty": True}]
+)
+def test_other_lambdas_are_told_beside_the_edit(model, node, changes):
+    """Every point is what the node reports when it runs with that lambda; the edit itself does not carry them."""
+    output = node.execute(**{**defaults(node), "model": model, "clip": tiny.clip(), **changes})
+    points = json.loads(json.dumps(output.ui["lambda_curve"]))
+    assert output.ui["time_edit"] == [output.args[-1].report()] and "lambda_curve" not in output.ui["time_edit"][0]
+    assert len(points) > 8 and any(point["lamb"] == 0.1 for point in points)
+    for point in points[::4]:
+        found = node.execute(**{**defaults(node), "model": model, "clip": tiny.clip(), **changes, "lamb": point["lamb"]})
+        diagnostics = found.args[-1].diagnostics
+        # Factors rounded to float32 miss the destination by about 1e-7 of it, however complete the edit is.
+        assert point["fit_residual"] == pytest.approx(diagnostics.fit_residual, rel=1e-6, abs=1e-8)
+        assert point["empty_leak"] == pytest.approx(diagnostics.empty_leak, rel=1e-6)
+        assert point["edit_size"] == pytest.approx(diagnostics.edit_size, rel=1e-6)

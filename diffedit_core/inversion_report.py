@@ -1,0 +1,81 @@
+"""What is known of an inversion besides its states, as numbers and in words."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+HIGHEST_FAITHFUL_CFG = 2.0
+
+POOR_RECONSTRUCTION = 0.1
+"""Error of the picture that comes back, as a share of the picture's spread, above which the node warns."""
+
+
+@dataclass(frozen=True)
+class InversionReport:
+    """Where several pictures were inverted, an error is the largest of theirs.
+
+    Attributes:
+        method: one of METHODS.
+        cfg: guidance.
+        model_calls: of one picture.
+        sigmas: (n + 1) levels, ascending from 0.
+        residuals: (n) for the step up to each level, by how much one sampling step back misses the state before (root mean
+            square), measured before the last refinement; None where the method does not measure it.
+        missed: (n) or None if nothing was walked back; by how much that missed the state of each level, from the second
+            noisiest down to the picture.
+        spread: standard deviation of the picture, which an error is to be compared with.
+    """
+
+    method: str
+    cfg: float
+    model_calls: int
+    sigmas: tuple[float, ...]
+    residuals: tuple[float | None, ...]
+    missed: tuple[float, ...] | None
+    spread: float
+
+    @property
+    def poor(self) -> bool:
+        return self.missed is not None and self.missed[-1] > POOR_RECONSTRUCTION * self.spread
+
+    def as_json(self) -> dict[str, Any]:
+        """For the browser; a number that JSON cannot hold becomes None."""
+        return {name: _finite(value) for name, value in (asdict(self) | {"poor": self.poor}).items()}
+
+    def in_words(self) -> str:
+        steps = len(self.sigmas) - 1
+        lines = [
+            f"{self.method}: {steps} step{'s' * (steps != 1)} up to sigma {self.sigmas[-1]:.4g}, "
+            f"{self.model_calls} model calls a picture, cfg {self.cfg:g}.",
+        ]
+        residuals = {i: residual for i, residual in enumerate(self.residuals) if residual is not None}
+        if residuals:
+            worst = max(residuals, key=residuals.__getitem__)
+            lines.append(
+                f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {self.sigmas[worst + 1]:.4g}): "
+                "one sampling step back misses the state before by that much (root mean square), measured before the last "
+                "refinement."
+            )
+        if self.missed is not None:
+            lines.append(
+                f"Sampling back under the same prompts misses the picture by {self.missed[-1]:.2e} (root mean square; the "
+                f"picture's own spread is {self.spread:.2g}). By level, from the noise down: "
+                + " ".join(f"{missed:.1e}" for missed in self.missed)
+            )
+        if self.poor:
+            lines.append(
+                "Warning: that is a poor inversion: sampling alone will not bring the picture back. Inside a mask this "
+                "may do; else take a better method (fixed point, o-belm), more steps or a lower cfg."
+            )
+        if self.cfg > HIGHEST_FAITHFUL_CFG:
+            lines.append(
+                f"Warning: at cfg {self.cfg:g} an inversion no longer leads back to the picture; "
+                f"stay at 1, or at most {HIGHEST_FAITHFUL_CFG:g}."
+            )
+        return "\n".join(lines)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

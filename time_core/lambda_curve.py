@@ -1,0 +1,121 @@
+"""What an edit would be with another lambda, without solving anew.
+
+With the eigenvalues v and eigenvectors Q of C^T C (or of C C^T, whichever `solve.System` has), the edit for every lambda is
+a sum over the eigenvectors weighted by d = 1 / (v + lambda), and so each diagnostic is a quadratic form in d.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+WIDEST = 768
+"""The largest system whose eigenvectors are found beside the solve; their time grows with the cube."""
+
+DECADES = 3  # to each side of the lambda that is used
+POINTS_A_DECADE = 2
+
+WORST_CONDITION = 1e10
+"""Beyond it the solution itself is no longer known to the six digits that a point promises."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What `time_edit.Diagnostics` would say of the same edit with this `lamb`, which is in the units of Settings.lamb."""
+
+    lamb: float
+    fit_residual: float
+    empty_leak: float
+    edit_size: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """The diagnostics as functions of lambda; d is 1 / (values + lambda).
+
+    Attributes:
+        values: (k,) the eigenvalues, ascending.
+        size: (k,); |P|^2 is the sum of size d^2.
+        leak: (k, k); the sum of |P c|^2 over the rows of the empty prompt is d^T leak d.
+        missing: (k, k) and `reached` (k,) or None; what is missing on the rows that change, squared and summed, is
+            lambda^2 d^T missing d, or with `reached` d^T missing d - 2 reached d + wanted.
+        wanted: the sum of |c* - c|^2.
+        length: the sum of |c|^2 over the rows of the empty prompt.
+        width: of a row.
+    """
+
+    values: torch.Tensor
+    size: torch.Tensor
+    leak: torch.Tensor
+    missing: torch.Tensor
+    reached: torch.Tensor | None
+    wanted: float
+    length: float
+    width: int
+
+    def at(self, lamb: float, unit: float = 1.0) -> Point:
+        """The point of this `lamb`; `unit` is what one of it is worth in squared row lengths."""
+        ridge = lamb * unit
+        d = 1 / (self.values + ridge)
+        if self.reached is None:
+            missing = ridge**2 * (d @ self.missing @ d)
+        else:
+            missing = d @ self.missing @ d - 2 * (self.reached @ d) + self.wanted
+        return Point(
+            lamb,
+            _root(missing / self.wanted),
+            _root(d @ self.leak @ d / self.length),
+            _root(self.size @ d.square() / self.width),
+        )
+
+    def condition(self, ridge: float) -> float:
+        return ((self.values[-1] + ridge) / (self.values[0].clamp(min=0) + ridge)).item()
+
+
+def spectrum_of_rows(source: torch.Tensor, change: torch.Tensor, empty: torch.Tensor) -> Spectrum:
+    """From the rows themselves, (n, d): P = change^T Q diag(d) Q^T source."""
+    values, vectors = torch.linalg.eigh(source @ source.T)
+    moving = change.any(dim=1)
+    half = vectors.T[:, moving] @ change[moving]
+    gram = half @ half.T
+    over_empty = vectors.T @ (source @ empty.T)
+    return Spectrum(
+        values=values,
+        size=gram.diagonal() * values.clamp(min=0),
+        leak=gram * (over_empty @ over_empty.T),
+        missing=gram * (vectors.T[:, moving] @ vectors[moving]),
+        reached=None,
+        wanted=change.square().sum().item(),
+        length=empty.square().sum().item(),
+        width=source.shape[1],
+    )
+
+
+def spectrum_of_sums(
+    everything: torch.Tensor, moving: torch.Tensor, cross: torch.Tensor, wanted: float, empty: torch.Tensor
+) -> Spectrum:
+    """From the sums that `solve.System` keeps, (d, d) each: P = cross Q diag(d) Q^T."""
+    values, vectors = torch.linalg.eigh(everything)
+    half = cross @ vectors
+    gram = half.T @ half
+    over_empty = vectors.T @ empty.T
+    return Spectrum(
+        values=values,
+        size=gram.diagonal(),
+        leak=gram * (over_empty @ over_empty.T),
+        missing=gram * (vectors.T @ moving @ vectors),
+        reached=gram.diagonal(),
+        wanted=wanted,
+        length=empty.square().sum().item(),
+        width=len(everything),
+    )
+
+
+def curve(spectrum: Spectrum, lamb: float, unit: float = 1.0) -> tuple[Point, ...]:
+    """Points around `lamb`, ascending and with it among them; those that float64 cannot tell are left out."""
+    steps = range(-DECADES * POINTS_A_DECADE, DECADES * POINTS_A_DECADE + 1)
+    lambdas = [lamb * 10 ** (step / POINTS_A_DECADE) if step else lamb for step in steps]
+    return tuple(spectrum.at(value, unit) for value in lambdas if spectrum.condition(value * unit) <= WORST_CONDITION)
+
+
+def _root(value: torch.Tensor) -> float:
+    return value.clamp(min=0).sqrt().item()
