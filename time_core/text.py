@@ -5,6 +5,7 @@ being no word (begin, end, padding), and `encode_from_tokens(tokens)` gives (1, 
 tokenizer an encoder.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ SIDE_BY_SIDE = ("l", "g", "h")
 # How vocabularies mark the last or the first piece of a word.
 END_OF_WORD = "</w>"
 START_OF_WORD = ("\u2581", "\u0120")  # sentencepiece, byte-level BPE
+EMBEDDING = re.compile(r"(?<!\S)embedding:")
 ONE_ARTICLE = {"an</w>": "a</w>", "an": "a"}
 
 
@@ -187,6 +189,16 @@ def arrange(tracks: tuple[Track, ...], rows: int) -> tuple[tuple[int, tuple[Trac
     raise ValueError(f"clip gives {rows} embedding rows, and which belong to which token is not known ({lengths}).")
 
 
+def refuse_embeddings(prompt: str) -> None:
+    """Raise the ValueError of `TextReader.tracks` for an embedding, by the text: for tokenizers that look for no files."""
+    if EMBEDDING.search(prompt):
+        raise _embedding_error(prompt)
+
+
+def _embedding_error(prompt: str) -> ValueError:
+    return ValueError(f"The prompt {prompt!r} uses an embedding, which cannot be aligned word by word; remove it.")
+
+
 def _is_chunks(value: Any) -> bool:
     """Some encoders put settings beside their tokens."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], list) and bool(value[0])
@@ -200,7 +212,7 @@ def _track(prompt: str, encoder: str, chunks: list[list[tuple]]) -> Track:
             r"remove them, or write \( and \) for real parentheses."
         )
     if not all(isinstance(token, int) for token, _, _ in entries):
-        raise ValueError(f"The prompt {prompt!r} uses an embedding, which cannot be aligned word by word; remove it.")
+        raise _embedding_error(prompt)
     bounds, start = [], 0
     for chunk in chunks:
         bounds.append(_chunk(start, [bool(word) for _, _, word in chunk]))
