@@ -1,6 +1,6 @@
 """From a Heatmap to a mask, by one of the rules and the user's settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -43,6 +43,10 @@ class MaskRule:
     grow: int = 0
     fill_holes: bool = False
 
+    def smoothed(self, heatmap: Heatmap) -> Heatmap:
+        """The heat maps that are judged."""
+        return replace(heatmap, values=smoothed(heatmap.values, self.smooth))
+
     def masked_cells(self, heatmap: Heatmap) -> rules.Judged:
         """Every pair judged by its own statistics; a cell is masked if any pair masks it.
 
@@ -54,7 +58,7 @@ class MaskRule:
             ValueError: a heat map is zero everywhere, but for rounding: the two sides agree.
         """
         _require_difference(heatmap.values)
-        seen, cells = zip(*(self._judged(smoothed(pair, self.smooth)) for pair in heatmap.values), strict=True)
+        seen, cells = zip(*(self._judged(pair) for pair in self.smoothed(heatmap).values), strict=True)
         mask = grown(torch.stack(cells).amax(dim=0), self.grow)
         return torch.stack(seen), filled(mask) if self.fill_holes else mask
 

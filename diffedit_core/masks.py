@@ -44,7 +44,7 @@ def to_latent_size(mask: torch.Tensor, latent_shape: tuple[int, ...], cell: int,
     """
     mask = checked(mask)
     pictures, _, *frames, height, width = latent_shape
-    mask = _crop(_crop(mask.double(), -2, height, cell), -1, width, cell)
+    mask = cropped(cropped(mask.double(), -2, height, cell), -1, width, cell)
     rows, columns = _area_weights(mask.shape[-2], height), _area_weights(mask.shape[-1], width)
     mask = (rows @ mask @ columns.T).clamp(0, 1).float()
     if frames:
@@ -52,6 +52,12 @@ def to_latent_size(mask: torch.Tensor, latent_shape: tuple[int, ...], cell: int,
     if pictures % len(mask):
         raise ValueError(f"mask holds {len(mask)} masks for {pictures} picture(s); connect one mask for all, or one for each.")
     return _in_turn(mask[:, None], pictures)
+
+
+def cropped(pixels: torch.Tensor, dim: int, cells: int, cell: int) -> torch.Tensor:
+    """The centre that VAE Encode keeps (comfy/sd.py, vae_encode_crop_pixels), if `pixels` have the size that it was given."""
+    surplus = pixels.shape[dim] - cells * cell
+    return pixels.narrow(dim, surplus // 2, cells * cell) if 0 < surplus < cell else pixels
 
 
 def checked(mask: torch.Tensor) -> torch.Tensor:
@@ -98,12 +104,6 @@ def _for_clips(mask: torch.Tensor, clips: int, frames: int, cell_frames: int) ->
 def _in_turn(masks: torch.Tensor, pictures: int) -> torch.Tensor:
     """One mask a picture, repeated in order; a single one stays single, for all."""
     return masks if len(masks) == 1 else masks.repeat(pictures // len(masks), *[1] * (masks.ndim - 1))
-
-
-def _crop(mask: torch.Tensor, dim: int, cells: int, cell: int) -> torch.Tensor:
-    """The centre that VAE Encode keeps (comfy/sd.py, vae_encode_crop_pixels), if the mask has the picture's size."""
-    surplus = mask.shape[dim] - cells * cell
-    return mask.narrow(dim, surplus // 2, cells * cell) if 0 < surplus < cell else mask
 
 
 def _area_weights(pixels: int, cells: int) -> torch.Tensor:

@@ -5,6 +5,8 @@ picture. Every rule returns two tensors of that shape: the heat map as the rule 
 masked cells, float32, 1 = may change.
 """
 
+import math
+
 import torch
 
 Judged = tuple[torch.Tensor, torch.Tensor]
@@ -24,7 +26,7 @@ def mean_ratio(values: torch.Tensor, ratio: float, threshold: float) -> Judged:
         ratio: > 0.
         threshold: 0 .. 1.
     """
-    cut = ratio * values.flatten(1).double().mean(dim=1)
+    cut = ratio * mean(values)
     rescaled = (values.double() / _each(cut, values)).clamp(0, 1).float()
     return rescaled, (rescaled >= threshold).float()
 
@@ -40,7 +42,7 @@ def paper(values: torch.Tensor, outliers: float, threshold: float) -> Judged:
         threshold: 0 .. 1.
     """
     flat = values.flatten(1).double()
-    highest = torch.quantile(flat, 1 - outliers / 100, dim=1)
+    highest = _quantile(flat, 1 - outliers / 100)
     lowest = flat.amin(dim=1)
     span = (highest - lowest).clamp(min=torch.finfo(torch.float64).tiny)
     rescaled = ((values.double() - _each(lowest, values)) / _each(span, values)).clamp(0, 1).float()
@@ -83,6 +85,19 @@ def area(values: torch.Tensor, area: float) -> Judged:
     hottest = flat.sort(dim=1, descending=True, stable=True).indices[:, :count]
     cells = torch.zeros_like(flat).scatter(1, hottest, 1.0)
     return _of_highest(values), cells.reshape(values.shape)
+
+
+def mean(values: torch.Tensor) -> torch.Tensor:
+    """(pictures,) float64: the mean of each heat map."""
+    return values.flatten(1).double().mean(dim=1)
+
+
+def _quantile(flat: torch.Tensor, share: float) -> torch.Tensor:
+    """torch.quantile along the rows of (pictures, cells), by operations that round in the same way on every machine."""
+    ascending = flat.sort(dim=1).values
+    rank = share * (flat.shape[1] - 1)
+    below, above = ascending[:, math.floor(rank)], ascending[:, math.ceil(rank)]
+    return below + (rank - math.floor(rank)) * (above - below)
 
 
 def _otsu_cells(picture: torch.Tensor, floor: float) -> torch.Tensor:

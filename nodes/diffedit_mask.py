@@ -12,9 +12,11 @@ from ..diffedit_core.host_model import (
     require_second_picture,
     sigma_table,
 )
+from ..diffedit_core.latent_pictures import latent_pictures
 from ..diffedit_core.schedule import noise_sigma
 from . import mask_rule_inputs
 from .empty_prompt import conditioning_or_empty
+from .mask_shown import latent_picture_files, picture_files
 from .sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 
@@ -30,6 +32,7 @@ class DiffEditMask(io.ComfyNode):
             description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
             "and the source prompt, or those of two models.",
             search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt", "compare models"],
+            has_intermediate_output=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model whose predictions are contrasted."),
                 io.Latent.Input(
@@ -107,6 +110,7 @@ class DiffEditMask(io.ComfyNode):
                     tooltip="From another DiffEdit Mask on the same picture. Masked is what either of them masks, each by "
                     "its own statistics.",
                 ),
+                mask_rule_inputs.picture(),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
@@ -136,6 +140,7 @@ class DiffEditMask(io.ComfyNode):
         clip=None,
         target_model=None,
         heatmap=None,
+        picture=None,
         **choices,
     ) -> io.NodeOutput:
         noising(model)
@@ -159,8 +164,15 @@ class DiffEditMask(io.ComfyNode):
 
         sigma = noise_sigma(sigma_table(model), noise_strength)
         found = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg, target_model, heatmap)
-        mask, coverage, previews = mask_rule_inputs.apply(cls, found, rule)
-        return io.NodeOutput(mask, found, coverage, ui=previews)
+        if picture is None:
+            below = latent_picture_files(cls, latent_pictures(model, samples))
+        else:
+            below = picture_files(cls, found, picture)
+        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
+        if negatives is not None:
+            made_with["cfg"] = cfg
+        mask, coverage, shown = mask_rule_inputs.apply(cls, found, rule, below, **made_with)
+        return io.NodeOutput(mask, found, coverage, ui=shown)
 
 
 def _negatives(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:

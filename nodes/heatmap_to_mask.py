@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from . import mask_rule_inputs
+from .mask_shown import picture_files
 from .sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 
@@ -15,11 +16,13 @@ class HeatmapToMask(io.ComfyNode):
             category=CATEGORY_DIFFEDIT,
             description="Makes a mask of a heat map from DiffEdit Mask, with other settings, in no time.",
             search_aliases=["DiffEdit", "threshold", "Otsu", "re-threshold heat map"],
+            has_intermediate_output=True,
             inputs=[
                 HeatmapSocket.Input("heatmap", tooltip="From DiffEdit Mask."),
                 mask_rule_inputs.threshold_ratio(),
                 mask_rule_inputs.threshold(),
                 *mask_rule_inputs.choices(),
+                mask_rule_inputs.picture(),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
@@ -28,7 +31,8 @@ class HeatmapToMask(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, heatmap, threshold_ratio, threshold, **choices) -> io.NodeOutput:
+    def execute(cls, heatmap, threshold_ratio, threshold, picture=None, **choices) -> io.NodeOutput:
         rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
-        mask, coverage, previews = mask_rule_inputs.apply(cls, heatmap, rule)
-        return io.NodeOutput(mask, coverage, ui=previews)
+        below = [] if picture is None else picture_files(cls, heatmap, picture)
+        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, rule, below)
+        return io.NodeOutput(mask, coverage, ui=shown)

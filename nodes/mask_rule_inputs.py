@@ -1,11 +1,11 @@
 """The inputs that DiffEdit Mask and Heatmap to Mask share, and what both do with them."""
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
-from ..diffedit_core.heat_colours import heat_colours
 from ..diffedit_core.heatmap import Heatmap
 from ..diffedit_core.mask_rule import RULES, MaskRule
 from ..diffedit_core.masks import to_picture_size
+from .mask_shown import heatmap_files, preview_pictures
 
 
 def threshold_ratio() -> io.Float.Input:
@@ -116,6 +116,14 @@ def choices() -> list[io.Input]:
     ]
 
 
+def picture() -> io.Image.Input:
+    return io.Image.Input(
+        "picture",
+        optional=True,
+        tooltip="Shown under the heat map; the mask does not depend on it.",
+    )
+
+
 def rule_from(
     threshold_ratio: float,
     threshold: float,
@@ -132,12 +140,34 @@ def rule_from(
     return MaskRule(rule, threshold_ratio, threshold, outliers, level, area_floor, area, smooth, grow, fill_holes)
 
 
-def apply(cls, heatmap: Heatmap, rule: MaskRule):
-    """The MASK, its coverage and temporary pictures: the heat maps as the rule sees them, then the masks."""
+def apply(cls, heatmap: Heatmap, rule: MaskRule, pictures: list[dict], **made_with):
+    """The MASK, its coverage, and what the node shows.
+
+    Args:
+        pictures: files of what lies under the heat maps.
+        made_with: by input name, what the heat map was made with, as far as the user can change it on this node.
+    """
     seen, cells = rule.masked_cells(heatmap)
     mask = to_picture_size(cells, heatmap.cell, heatmap.cell_frames)
-    # of a video, one picture for each latent frame
-    heat = heat_colours(to_picture_size(seen.flatten(0, -3), heatmap.cell))
-    shown = to_picture_size(cells.flatten(0, -3), heatmap.cell)
-    previews = ui.PreviewImage(heat, cls=cls).values + ui.PreviewMask(shown, cls=cls).values
-    return mask, cells.mean().item(), ui.SavedImages(previews)
+    shown = {
+        "images": preview_pictures(cls, heatmap, seen, cells),
+        "heatmap": heatmap_files(rule.smoothed(heatmap), {**_settings(rule), **made_with}),
+        "picture": pictures,
+    }
+    return mask, cells.mean().item(), shown
+
+
+def _settings(rule: MaskRule) -> dict:
+    """The inputs of a rule; `rule_from` the other way round."""
+    return {
+        "threshold_ratio": rule.ratio,
+        "threshold": rule.threshold,
+        "rule": rule.name,
+        "area": rule.area,
+        "outliers": rule.outliers,
+        "level": rule.level,
+        "area_floor": rule.floor,
+        "smooth": rule.smooth,
+        "grow": rule.grow,
+        "fill_holes": rule.fill_holes,
+    }

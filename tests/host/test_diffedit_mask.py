@@ -195,7 +195,7 @@ def test_more_maps_continue_the_same_series(model):
 
 def test_shows_heat_maps_then_masks(model, temp_directory):
     output = run(model, picture(2, 8, 12))
-    shown = output.ui.as_dict()["images"]
+    shown = output.ui["images"]
     images = [np.asarray(Image.open(temp_directory / item["subfolder"] / item["filename"])) for item in shown]
     assert [item["type"] for item in shown] == ["temp"] * 4
     assert all(image.shape == (64, 96, 3) for image in images)

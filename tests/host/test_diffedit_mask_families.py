@@ -93,7 +93,7 @@ class TestVideo:
         assert torch.equal(mask, to_picture_size(cells, 8, 4))
         assert torch.equal(to_latent_size(mask, self.latent()["samples"].shape, 8, 4)[:, 0], cells)
         assert coverage == pytest.approx(float(cells.mean()))
-        assert len(output.ui.as_dict()["images"]) == 2 * 3
+        assert len(output.ui["images"]) == 2 * 3
 
     def test_a_batch_is_its_clips_one_by_one(self, wan):
         target, source = prompts(self.CASE)

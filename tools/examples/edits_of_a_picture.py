@@ -29,6 +29,7 @@ def diffedit(
         seed=seed,
         source=shows[0],
         clip=loader[1],
+        picture=image[0],
         **MASK_DEFAULTS,
     )
     inverted = graph.add(
@@ -88,6 +89,7 @@ def time_edit_of_a_picture(
         seed=seed,
         target_model=edit[0],
         grow=1,
+        picture=image[0],
         **MASK_DEFAULTS,
     )
     inverted = graph.add(
@@ -136,6 +138,7 @@ def diffedit_advanced(
         threshold=0.5,
         cfg=7.5,
         source=shows[0],
+        picture=image[0],
     )
     mask = graph.add(
         "HeatmapToMask",
@@ -148,6 +151,7 @@ def diffedit_advanced(
         smooth=0.5,
         grow=1,
         fill_holes=True,
+        picture=image[0],
     )
     inverted = graph.add(
         "DDIMInvert",
@@ -264,6 +268,7 @@ def captioned_diffedit(
         target=wanted[0],
         seed=1,
         source=now[0],
+        picture=image[0],
         **MASK_DEFAULTS,
     )
     inverted = graph.add(
