@@ -8,7 +8,7 @@ RUN := PYTHONPATH=tests:. $(VENV) -P -m
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates lock clean
+.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -23,6 +23,7 @@ help:
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make templates   write example_workflows/ anew"
+	@echo "make words       write locales/ and the help pages in other languages anew"
 	@echo "make lock        resolve tools/lock/requirements.txt anew"
 	@echo "make clean       remove what the commands made"
 
@@ -63,6 +64,9 @@ toyworld-card: env
 
 templates: env
 	@$(RUN) tools.templates
+
+words: env
+	@$(RUN) tools.words
 
 lock:
 	$(PYTHON) -m venv .cache/lock

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from toyworld.world import Scene, draw
 
 from tools.client import ComfyClient, WorkflowError
 from tools.demo import node_titled, saved
-from tools.environment import HOST, PACK_FOLDER, ROOT, link_pack
+from tools.environment import HOST, PACK_FOLDER, link_pack
 from tools.examples import (
     EXAMPLE_PICTURE,
     EXAMPLES,
@@ -28,6 +29,7 @@ from tools.examples import (
 from tools.host import comfyui_path
 from tools.server import ComfyServer
 from tools.templates import FOLDER, render
+from tools.words import LANGUAGES, LOCALES, PAGES
 from tools.workflow import ui_workflow
 
 
@@ -55,6 +57,10 @@ def run(client, graph, title):
     return saved(client, api, client.run(api, title, quiet=True), title)
 
 
+def get(client, path):
+    return urllib.request.urlopen(client.url + path).read()
+
+
 def test_templates_in_the_repository_are_what_the_code_makes(client):
     for name, text in render(client.object_info()).items():
         assert (FOLDER / name).read_text() == text, f"{name} is out of date; run `make templates`"
@@ -68,16 +74,22 @@ def test_every_node_of_the_pack_is_in_a_template(client):
     assert ours - used == {"TIMELoadEdit"}
 
 
-def test_every_node_has_a_help_page(client):
-    for name, node in client.object_info().items():
-        if node["python_module"].endswith(PACK_FOLDER):
-            page = (ROOT / "web" / "docs" / name / "en.md").read_text()
-            assert page.startswith("# "), name
-            for kind in ("required", "optional"):
-                for input_name, spec in node["input"].get(kind, {}).items():
-                    assert spec[1].get("tooltip"), f"{name}.{input_name} has no tooltip"
-                    shown = spec[1].get("display_name", input_name)
-                    assert shown in page or input_name in page, f"{name}: {input_name} is not on the help page"
+def test_the_browser_gets_the_words_of_every_language(client):
+    served = json.loads(get(client, "/i18n"))
+    for language in ("en", *LANGUAGES):
+        for path in (LOCALES / language).glob("*.json"):
+            ours = json.loads(path.read_text(encoding="utf-8"))
+            there = served[language] if path.stem == "main" else served[language][path.stem]
+            assert ours.items() <= there.items(), path
+
+
+def test_the_browser_gets_a_help_page_for_every_node(client):
+    """By the addresses that the frontend asks for: a page in the user's language, else the one without a language."""
+    ours = [name for name, node in client.object_info().items() if node["python_module"].endswith(PACK_FOLDER)]
+    assert len(ours) >= 19
+    for name in ours:
+        for page in (f"{name}.md", *(f"{name}/{language}.md" for language in ("en", *LANGUAGES))):
+            assert get(client, f"/extensions/{PACK_FOLDER}/docs/{page}") == (PAGES / page).read_bytes()
 
 
 def test_time_workflow_edits_the_assumption_and_leaves_the_model(client):
