@@ -4,8 +4,8 @@
  * Each node below gets one DOM widget with a view, whose module is loaded when the first such node appears. A view knows
  * nothing of the frontend: `faceOf` is all that it sees of its node. What a view shows never decides what a node computes.
  */
-import { app } from "../../scripts/app.js";
-import { api } from "../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
 
 const VIEWS = {
   DiffEditMask: () => import("./mask_view.mjs"),
@@ -50,7 +50,7 @@ app.registerExtension({
 
   /** Outputs that come back without a run, such as after a change of the workflow's tab. */
   onNodeOutputsUpdated(outputs) {
-    for (const node of allNodes(app.rootGraph ?? app.graph)) {
+    for (const node of allNodes(app.graph)) {
       const output = resultListeners.has(node) && outputs[locator(node)];
       if (output) tellResult(node, output);
     }

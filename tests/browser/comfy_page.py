@@ -1,0 +1,137 @@
+"""ComfyUI's page in a browser, as a test uses it: load, type, run, read, look."""
+
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tools.environment import PACK_FOLDER, ROOT
+
+PICTURES = ROOT / "demo-output" / "browser"
+CLASSIC, NODES_2 = "classic", "nodes2"
+RENDERERS = (CLASSIC, NODES_2)
+READY = "() => window.app?.vueAppReady && window.app.canvas"
+NOISE_OF_THE_HOST = "ComfyApp graph accessed before initialization"  # also without any pack, at every start of the page
+FINISHED = """async (known) => {
+  const all = await (await fetch('/history')).json()
+  const [, entry] = Object.entries(all).find(([id]) => !known.includes(id)) ?? []
+  return entry?.status && entry
+}"""
+QUIET = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingModelsWarning": False, "Comfy.Release.Status": "skipped"}
+
+
+class ComfyPage:
+    """One tab. Errors on its console are kept in `errors`; the fixture that made it fails the test if there are any."""
+
+    def __init__(
+        self, browser: Browser, url: str, renderer: str = CLASSIC, locale: str = "en", theme: str = "dark", context=None
+    ):
+        self.url, self.renderer = url, renderer
+        self.context = context or browser.new_context(viewport={"width": 1500, "height": 1000}, locale="en-US")
+        self.context.route(lambda address: not address.startswith(url), lambda route: route.fulfill(json={}))
+        self.context.route("**/user.css", lambda route: route.fulfill(content_type="text/css"))
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.errors: list[str] = []
+        self.page.on("console", self._keep_error)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        settings = QUIET | {"Comfy.VueNodes.Enabled": renderer == NODES_2, "Comfy.Locale": locale, "Comfy.ColorPalette": theme}
+        self.context.request.post(f"{url}/settings", data=json.dumps(settings))
+        self.open()
+
+    def _keep_error(self, message) -> None:
+        if message.type == "error" and message.text != NOISE_OF_THE_HOST:
+            self.errors.append(f"{message.text} {message.location}")
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(f"{self.url}/{query}")
+        self.page.wait_for_function(READY)
+        self.settle()
+
+    def open_template(self, name: str) -> None:
+        """As a link of the template browser does."""
+        self.open(f"?template={name}&source={PACK_FOLDER}")
+        self.page.wait_for_function("() => app.graph.nodes.length > 1")
+        self.settle()
+
+    def settle(self, milliseconds: int = 300) -> None:
+        self.page.wait_for_timeout(milliseconds)
+
+    def load(self, workflow: dict) -> None:
+        """Open UI JSON, or API JSON."""
+        load = "app.loadGraphData(w)" if "nodes" in workflow else "app.loadApiJson(w, 'test')"
+        self.page.evaluate(f"async (w) => {{ await {load} }}", workflow)
+        self.settle()
+
+    def node_id(self, kind: str) -> int:
+        """Of the only, or first, node of this class on the graph that is open."""
+        found = self.page.evaluate("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).map((n) => n.id)", kind)
+        assert found, f"no {kind} on the graph"
+        return found[0]
+
+    def value(self, kind: str, name: str):
+        return self.page.evaluate(
+            "([id, name]) => app.canvas.graph.getNodeById(id).widgets.find((w) => w.name === name).value",
+            [self.node_id(kind), name],
+        )
+
+    def set_value(self, kind: str, name: str, value) -> None:
+        """Set a widget as the renderers do: its value, then its callback."""
+        self.page.evaluate(
+            """([id, name, value]) => {
+              const node = app.canvas.graph.getNodeById(id), widget = node.widgets.find((w) => w.name === name)
+              widget.value = value
+              widget.callback?.(value, app.canvas, node)
+            }""",
+            [self.node_id(kind), name, value],
+        )
+
+    def show(self, kind: str, zoom: float = 1.0) -> None:
+        """Bring a node into the middle of the window."""
+        self.page.evaluate(
+            """([id, zoom]) => {
+              const node = app.canvas.graph.getNodeById(id)
+              app.canvas.ds.scale = zoom
+              app.canvas.centerOnNode(node)
+              app.canvas.setDirty(true, true)
+            }""",
+            [self.node_id(kind), zoom],
+        )
+        self.settle()
+
+    def view(self, kind: str):
+        """The element that holds our view of a node; Playwright's locators look into its shadow root."""
+        return self.page.locator(f"[data-time-diffedit='{self.node_id(kind)}']")
+
+    def api(self) -> dict:
+        """What the browser would send to the server."""
+        return self.page.evaluate("async () => (await app.graphToPrompt()).output")
+
+    def run(self, timeout: float = 180) -> dict:
+        """Run the graph as the Run button does; the outputs of its nodes, as in the server's history."""
+        known = self.page.evaluate("async () => Object.keys(await (await fetch('/history')).json())")
+        self.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
+        handle = self.page.wait_for_function(FINISHED, arg=known, timeout=timeout * 1000, polling=250)
+        entry = handle.json_value()
+        assert entry["status"]["status_str"] == "success", entry["status"]
+        self.settle(500)
+        return entry["outputs"]
+
+    def file(self, described: dict) -> bytes:
+        """A file of an output."""
+        answer = self.context.request.get(
+            f"{self.url}/view", params={k: described[k] for k in ("filename", "subfolder", "type")}
+        )
+        assert answer.ok, answer.status
+        return answer.body()
+
+    def picture(self, name: str) -> Path:
+        """Keep a screenshot to be looked at."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        path = PICTURES / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}_{self.renderer}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def close(self) -> None:
+        self.context.close()

@@ -1,0 +1,137 @@
+"""The rules that the browser computes mask the very cells that Python masks: no tolerance."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+from time_diffedit.diffedit_core.heat_colours import heat_colours
+from time_diffedit.diffedit_core.heatmap import Heatmap
+from time_diffedit.diffedit_core.heatmap_file import heatmap_file
+from time_diffedit.diffedit_core.mask_rule import RULES
+from time_diffedit.nodes.mask_rule_inputs import rule_from
+
+from tools.environment import ROOT
+
+PACK = "http://pack.test"
+JUDGE = """async ([module, cases]) => {
+  const { Heatmap } = await import(`${module}/heatmap.mjs`)
+  const { maskedCells } = await import(`${module}/mask_rules.mjs`)
+  return cases.map(([file, settings]) => {
+    const heatmap = new Heatmap(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)).buffer)
+    return Array.from({ length: heatmap.pictures }, (_, picture) => maskedCells(heatmap, picture, settings).join('')).join('')
+  })
+}"""
+SHAPES = [(1, 1, 8, 8), (1, 1, 7, 11), (2, 1, 12, 12), (1, 3, 9, 6), (3, 2, 5, 4), (1, 1, 1, 9), (1, 1, 1, 1), (1, 1, 40, 33)]
+SHAPES += [(1, 1, 3, 6, 5), (2, 2, 4, 5, 7), (1, 1, 5, 1, 1)]
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    """A page that can import the pack's modules, without a server."""
+
+    def serve(route):
+        path = ROOT / "web" / "js" / route.request.url.removeprefix(f"{PACK}/")
+        kind = "text/javascript" if path.suffix == ".mjs" else "text/html"
+        route.fulfill(body=path.read_text() if path.is_file() else "", content_type=kind)
+
+    page = browser.new_page()
+    page.route(f"{PACK}/**", serve)
+    page.goto(f"{PACK}/index.html")
+    yield page
+    page.close()
+
+
+def heat_maps(random: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
+    """Heat maps of many kinds: smooth and scattered, with ties, even, almost black, in exact hundredths of their span."""
+    noise = random.rand(*shape)
+    rows, columns = np.mgrid[: shape[-2], : shape[-1]]
+    middle = random.rand(2) * shape[-2:]
+    blob = np.exp(-((rows - middle[0]) ** 2 + (columns - middle[1]) ** 2) / (1 + shape[-1]))
+    hundredths = 1 + np.round(100 * (noise - noise.min()) / max(np.ptp(noise), 1e-9))
+    ranks = 1.0 + noise.ravel().argsort().argsort().reshape(shape)  # an odd number splits equally well in two places
+    kinds = [
+        ranks,
+        noise,
+        noise**6,
+        np.exp(3 * random.randn(*shape)),
+        0.05 * noise + blob,
+        np.round(4 * noise) / 4 + 0.25,
+        np.round(3 * (0.2 * noise + blob)) + 1e-3,
+        np.full(shape, 0.1 + random.rand()),
+        (noise > 0.9) + 1e-4 * (noise == noise.max()),
+        1e-3 * noise + (noise == noise.max()),
+        hundredths,
+        hundredths,
+    ]
+    heat = kinds[random.randint(len(kinds))]
+    return (heat * random.choice([1, 1e-3, 0.0371, 250])).clip(2e-5).astype(np.float32)
+
+
+def settings(random: np.random.RandomState, rule: str, values: np.ndarray) -> dict:
+    """Settings of all kinds, with thresholds that lie exactly on values among them."""
+    own = float(random.choice(values.ravel()))
+    return {
+        "rule": rule,
+        "threshold_ratio": float(random.choice([3.0, 1.5, 1.0, 2.0, 0.1, 100.0, round(5 * random.rand() + 0.1, 1)])),
+        "threshold": float(random.choice([0.5, 0.0, 1.0, 0.25, round(random.rand(), 2)])),
+        "outliers": float(random.choice([2.0, 0.0, 99.0, 50.0, round(99 * random.rand(), 1)])),
+        "level": float(random.choice([0.05, own, own * (1 + 1e-9), np.median(values), 2 * random.rand() + 1e-4])),
+        "area_floor": float(random.choice([0.5, 0.0, 100.0, round(100 * random.rand(), 1)])),
+        "area": float(random.choice([20.0, 0.1, 100.0, 50.0, round(100 * random.rand(), 1)])),
+        "smooth": float(random.choice([0.0, 0.0, 0.7, 3.0])),
+        "grow": int(random.choice([0, 0, 1, 2, 5, -1, -2, 64, -64])),
+        "fill_holes": bool(random.randint(2)),
+    }
+
+
+def in_browser(page, cases: list[tuple[bytes, dict]]) -> list[str]:
+    return page.evaluate(JUDGE, [PACK, [(base64.b64encode(file).decode(), chosen) for file, chosen in cases]])
+
+
+def in_python(heatmap: Heatmap, chosen: dict) -> str:
+    cells = rule_from(**chosen).masked_cells(heatmap)[1]
+    return "".join(map(str, cells.flatten().to(torch.uint8).tolist()))
+
+
+def file_of(heatmap: Heatmap, chosen: dict) -> bytes:
+    return heatmap_file(rule_from(**chosen).smoothed(heatmap), chosen)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_browser_masks_the_same_cells(page, rule):
+    random = np.random.RandomState(RULES.index(rule))
+    cases = []
+    for _ in range(60):
+        for shape in SHAPES:
+            heatmap = Heatmap(torch.from_numpy(heat_maps(random, shape)))
+            cases.append((heatmap, settings(random, rule, heatmap.values.numpy())))
+    found = in_browser(page, [(file_of(*case), case[1]) for case in cases])
+    expected = [in_python(*case) for case in cases]
+    wrong = [(case[0].values.shape, case[1]) for case, here, there in zip(cases, expected, found, strict=True) if here != there]
+    assert not wrong, f"{len(wrong)} of {len(cases)}: {wrong[:3]}"
+    assert sum(len({*cells}) == 2 for cells in expected) > len(cases) / 5  # there was something to compare
+
+
+def test_one_file_follows_every_setting_but_smoothing(page):
+    random = np.random.RandomState(9)
+    heatmap = Heatmap(torch.from_numpy(random.rand(2, 2, 13, 9).astype(np.float32) ** 3))
+    chosen = [settings(random, RULES[i % len(RULES)], heatmap.values.numpy()) | {"smooth": 0.7} for i in range(100)]
+    found = in_browser(page, [(file_of(heatmap, chosen[0]), one) for one in chosen])
+    assert found == [in_python(heatmap, one) for one in chosen]
+
+
+def test_the_file_says_what_it_was_made_with(page):
+    chosen = settings(np.random.RandomState(0), "paper", np.ones(1))
+    heatmap = Heatmap(torch.ones(2, 3, 4, 5, 6), cell=16, cell_frames=4)
+    read = page.evaluate(
+        """async ([module, file]) => {
+          const { Heatmap } = await import(`${module}/heatmap.mjs`)
+          const h = new Heatmap(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)).buffer)
+          return [[h.pairs, h.pictures, h.frames, h.height, h.width, h.cell], h.settings, Array.from(h.colours)]
+        }""",
+        [PACK, base64.b64encode(heatmap_file(heatmap, chosen)).decode()],
+    )
+    assert read[0] == [2, 3, 4, 5, 6, 16] and read[1] == chosen
+    colours = heat_colours(torch.arange(256) / 255).numpy()
+    assert np.abs(np.reshape(read[2], (256, 3)) - 255 * colours).max() <= 0.5 + 1e-4
