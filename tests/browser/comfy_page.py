@@ -13,10 +13,12 @@ CLASSIC, NODES_2 = "classic", "nodes2"
 RENDERERS = (CLASSIC, NODES_2)
 READY = "() => window.app?.vueAppReady && window.app.canvas"
 NOISE_OF_THE_HOST = "ComfyApp graph accessed before initialization"  # also without any pack, at every start of the page
-FINISHED = """async (known) => {
-  const all = await (await fetch('/history')).json()
-  const [, entry] = Object.entries(all).find(([id]) => !known.includes(id)) ?? []
-  return entry?.status && entry
+FINISHED = """async ([known, patience]) => {
+  for (const end = Date.now() + patience; Date.now() < end; await new Promise((next) => setTimeout(next, 250))) {
+    const all = await (await fetch('/history')).json()
+    const [, entry] = Object.entries(all).find(([id]) => !known.includes(id)) ?? []
+    if (entry?.status) return entry
+  }
 }"""
 QUIET = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingModelsWarning": False, "Comfy.Release.Status": "skipped"}
 
@@ -112,8 +114,8 @@ class ComfyPage:
         """Run the graph as the Run button does; the outputs of its nodes, as in the server's history."""
         known = self.page.evaluate("async () => Object.keys(await (await fetch('/history')).json())")
         self.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
-        handle = self.page.wait_for_function(FINISHED, arg=known, timeout=timeout * 1000, polling=250)
-        entry = handle.json_value()
+        entry = self.page.evaluate(FINISHED, [known, timeout * 1000])
+        assert entry, f"not finished after {timeout} s"
         assert entry["status"]["status_str"] == "success", entry["status"]
         self.settle(500)
         return entry["outputs"]
