@@ -8,7 +8,7 @@ RUN := PYTHONPATH=tests:. $(VENV) -P -m
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words lock clean
+.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words help-pictures lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -24,6 +24,7 @@ help:
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make templates   write example_workflows/ anew"
 	@echo "make words       write locales/ and the help pages in other languages anew"
+	@echo "make help-pictures  draw the help pages' pictures anew; results in web/docs/images/"
 	@echo "make lock        resolve tools/lock/requirements.txt anew"
 	@echo "make clean       remove what the commands made"
 
@@ -67,6 +68,9 @@ templates: env
 
 words: env
 	@$(RUN) tools.words
+
+help-pictures: env
+	@$(RUN) tools.help_pictures
 
 lock:
 	$(PYTHON) -m venv .cache/lock

@@ -132,7 +132,7 @@ def _escaped(tree, raw: tuple[str, ...] = ()):
 def short_page(node_id: str, info: dict, words: dict, table: dict[str, str]) -> str:
     """A node's page in another language: what its definition says, and the way to the whole page."""
     repository = re.search(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    whole_page = f"{repository[1]}/blob/main/web/docs/{node_id}/en.md"
+    whole_page = f"{repository[1]}/blob/main/web/docs/{node_id}.md"
     pictures = re.findall(r"^!\[.*\]\((.+)\)$", (PAGES / node_id / "en.md").read_text(encoding="utf-8"), re.MULTILINE)
     inputs = [(words["inputs"][name], name, socket) for name, (socket, _) in inputs_of(info).items()]
     outputs = [
