@@ -72,7 +72,11 @@ function addView(node, load) {
     setValue() {},
   });
   widget.serialize = false; // a place in widgets_values would shift the values of inputs that come later
-  if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass)) node.hideOutputImages = true;
+  if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass)) {
+    node.hideOutputImages = true; // in Nodes 2.0
+    node.onDrawBackground = () => {}; // on the classic canvas
+  }
+  chain(node, "onAdded", () => (root.dataset.timeDiffedit = node.id));
 
   let removed = false;
   chain(node, "onRemoved", () => {

@@ -1,0 +1,84 @@
+/** Small elements that a view is made of. */
+
+/** An element with attributes, `on…` listeners and children. */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** "‹ 2 / 3 ›"; hidden while there is only one. `turn` is called with -1 or 1. */
+export function pager(turn) {
+  const back = element("button", { type: "button", onclick: () => turn(-1) }, "‹");
+  const on = element("button", { type: "button", onclick: () => turn(1) }, "›");
+  const place = element("span", { role: "status" });
+  const root = element("span", { class: "pager" }, back, place, on);
+  return {
+    element: root,
+    update({ number, count, label, previous, next }) {
+      root.hidden = count < 2;
+      place.textContent = `${number} / ${count}`;
+      place.setAttribute("aria-label", label);
+      back.setAttribute("aria-label", previous);
+      on.setAttribute("aria-label", next);
+      back.disabled = number <= 1;
+      on.disabled = number >= count;
+    },
+  };
+}
+
+/**
+ * A vertical line in `track` that is moved by pointer and keyboard.
+ *
+ * @param {HTMLElement} track
+ * @param {(place: number) => void} moveTo 0 .. 1, while dragging
+ * @param {(steps: number, sideways: boolean) => void} stepBy; sideways: to the right, else to larger values
+ */
+export function draggableLine(track, moveTo, stepBy) {
+  const line = element("div", { class: "line", role: "slider", tabindex: 0 });
+  let movable = false;
+  const follow = (event) => {
+    const { left, width } = track.getBoundingClientRect();
+    moveTo(Math.min(1, Math.max(0, (event.clientX - left) / width)));
+  };
+  track.addEventListener("pointerdown", (event) => {
+    if (!movable || event.button !== 0) return;
+    event.preventDefault();
+    line.focus();
+    track.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  track.addEventListener("pointermove", (event) => {
+    if (movable && track.hasPointerCapture(event.pointerId)) follow(event);
+  });
+  line.addEventListener("keydown", (event) => {
+    const far = event.shiftKey ? 10 : 1;
+    const steps = {
+      ArrowRight: [far, true],
+      ArrowLeft: [-far, true],
+      ArrowUp: [far, false],
+      ArrowDown: [-far, false],
+      PageUp: [10, false],
+      PageDown: [-10, false],
+      Home: [-Infinity, false],
+      End: [Infinity, false],
+    }[event.key];
+    if (!steps || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (movable) stepBy(...steps);
+  });
+  track.append(line);
+  return {
+    update({ place, label, now, min, max, text, isMovable }) {
+      movable = isMovable;
+      line.style.left = `${100 * Math.min(1, Math.max(0, place))}%`;
+      track.classList.toggle("fixed", !movable);
+      const attributes = { label, valuenow: now, valuemin: min, valuemax: max, valuetext: text, readonly: !movable };
+      for (const [name, value] of Object.entries(attributes)) line.setAttribute(`aria-${name}`, value);
+    },
+  };
+}
