@@ -1,16 +1,15 @@
 """TIME and DiffEdit for ComfyUI. The host calls `comfy_entrypoint`; the way on is nodes/ -> time_core/ or diffedit_core/."""
 
-from comfy_api.latest import ComfyExtension, io
+import logging
 
-from .nodes import NODES
+from .compatibility import host_problem
 
-WEB_DIRECTORY = "./web"
+if problem := host_problem():
+    logging.error(problem)
+    # Every host takes an empty mapping for a pack without nodes and goes on; an exception would put a traceback over the line.
+    NODE_CLASS_MAPPINGS = {}
+else:
+    from .nodes.extension import comfy_entrypoint
 
-
-class TimeDiffEditExtension(ComfyExtension):
-    async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return list(NODES)
-
-
-async def comfy_entrypoint() -> TimeDiffEditExtension:
-    return TimeDiffEditExtension()
+    WEB_DIRECTORY = "./web"
+    __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
