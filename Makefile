@@ -40,6 +40,7 @@ ui: env
 
 test: env
 	@.venv/bin/ruff check .
+	@$(RUN) tools.chromium
 	@$(VENV) -m pytest
 
 quality: env
