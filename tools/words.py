@@ -18,7 +18,7 @@ PAGES = ROOT / "web" / "docs"
 
 # Words of the generated pages, and nodes of the host under the names by which tooltips call them.
 FULL_PAGE = "The whole page, with what more and less of each input does and a small workflow, is in English:"
-PAGE_WORDS = ("Inputs", "Outputs", "Name", "Type", "Description", FULL_PAGE)
+PAGE_WORDS = ("Inputs", "Outputs", "Name", "Description", FULL_PAGE)
 HOST_NODES = (
     "BasicGuider",
     "CFGGuider",
@@ -148,12 +148,13 @@ def short_page(node_id: str, info: dict, words: dict, table: dict[str, str]) -> 
 
 
 def _rows(rows: list[tuple[dict, str, str]], table: dict[str, str]) -> str:
-    lines = [f"| {table['Name']} | {table['Type']} | {table['Description']} |", "|---|---|---|"]
+    # Two columns: a third would not fit into the browser's panel.
+    lines = [f"| {table['Name']} | {table['Description']} |", "|---|---|"]
     for word, name, socket in rows:
         shown = word.get("name", name)
         # Error messages name an input by its id, so that a reader must be able to find it.
-        both = f"`{name}`" if shown == name else f"{shown}<br>`{name}`"
-        lines.append(f"| {both} | {socket} | {word['tooltip'].replace('|', chr(92) + '|')} |")
+        parts = ([shown] if shown != name else []) + [f"`{name}`"] + ([socket] if socket != name else [])
+        lines.append(f"| {'<br>'.join(parts)} | {word['tooltip'].replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
 
 
