@@ -1,26 +1,342 @@
 """The view of DiffEdit Mask and Heatmap to Mask: what it shows is what the next run masks."""
 
+import io
+
+import numpy as np
 import pytest
-from comfy_page import ComfyPage
+from comfy_page import RENDERERS, ComfyPage
+from PIL import Image
 
 from tools.client import ComfyClient
 from tools.examples import EXAMPLE_PICTURE
 from tools.examples.shared import TOY_CHECKPOINT
 from tools.workflow import Graph, ui_workflow
 
+MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
+RULE = {"threshold_ratio": 3.0, "threshold": 0.5}
+CELL = 8
+SHOWN = """async (root) => {
+  const frame = () => new Promise((next) => requestAnimationFrame(next))
+  for (let i = 0; i < 3; i++) await frame()
+  const { shown } = root.querySelector('.time-diffedit-mask')
+  return shown && { ...shown, cells: Array.from(shown.cells) }
+}"""
 
-def mask_workflow(server, pictures: int = 1, **settings) -> dict:
-    """Contrast two prompts on the example picture and show the mask, as UI JSON."""
-    graph = Graph()
-    loader = graph.add("CheckpointLoaderSimple", ckpt_name=TOY_CHECKPOINT)
-    image = graph.add("LoadImage", image=EXAMPLE_PICTURE)
-    for _ in range(pictures - 1):
-        image = graph.add("ImageBatch", image1=graph.add("ImageInvert", image=image[0])[0], image2=image[0])
-    latent = graph.add("VAEEncode", pixels=image[0], vae=loader[2])
-    shows, wanted = (graph.add("CLIPTextEncode", clip=loader[1], text=text) for text in ("a red rose", "a blue rose"))
-    values = {"seed": 1, "maps": 2, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5, **settings}
-    mask = graph.add(
-        "DiffEditMask", model=loader[0], latent=latent[0], target=wanted[0], source=shows[0], picture=image[0], **values
+
+@pytest.fixture(scope="module", params=RENDERERS)
+def tab(browser, server, request):
+    """One for all tests, because it takes long to open."""
+    tab = ComfyPage(browser, server.url, request.param)
+    yield tab
+    tab.close()
+
+
+@pytest.fixture
+def comfy(tab):
+    tab.errors.clear()
+    yield tab
+    assert not tab.errors, "\n".join(tab.errors)
+
+
+@pytest.fixture(scope="module")
+def workflow(server):
+    """Contrast prompts on the example picture and show the mask, as UI JSON."""
+    info = ComfyClient(server.url).object_info()
+
+    def build(pictures: int = 1, targets: tuple[str, ...] = ("a blue rose",), again: dict | None = None, **settings) -> dict:
+        graph = Graph()
+        loader = graph.add("CheckpointLoaderSimple", ckpt_name=TOY_CHECKPOINT)
+        image = first = graph.add("LoadImage", image=EXAMPLE_PICTURE)
+        for _ in range(pictures - 1):
+            image = graph.add("ImageBatch", image1=graph.add("ImageInvert", image=first[0])[0], image2=image[0])
+        latent = graph.add("VAEEncode", pixels=image[0], vae=loader[2])
+        shows = graph.add("CLIPTextEncode", clip=loader[1], text="a red rose")
+        inputs = dict(model=loader[0], latent=latent[0], source=shows[0], picture=image[0], seed=1, maps=2)
+        inputs |= RULE | {"noise_strength": 0.5, "cfg": 7.5}
+        for target in targets:
+            wanted = graph.add("CLIPTextEncode", clip=loader[1], text=target)
+            mask = graph.add(MASK, target=wanted[0], **inputs | settings)
+            inputs["heatmap"] = mask[1]
+        graph.add("MaskPreview", mask=mask[0])
+        if again is not None:
+            graph.add("MaskPreview", mask=graph.add(AGAIN, heatmap=mask[1], **RULE, **again)[0])
+        return ui_workflow(graph.api(), info)
+
+    return build
+
+
+def shown(comfy: ComfyPage, kind: str = MASK) -> dict | None:
+    return comfy.view(kind).evaluate(SHOWN)
+
+
+def cells(comfy: ComfyPage, kind: str = MASK) -> np.ndarray:
+    """The mask that the view shows."""
+    view = shown(comfy, kind)
+    return np.array(view["cells"]).reshape(-1, view["height"], view["width"])
+
+
+def words(comfy: ComfyPage) -> str:
+    shown(comfy)
+    return comfy.view(MASK).locator(".view").inner_text()
+
+
+def masks(comfy: ComfyPage, outputs: dict, preview: int = 0) -> np.ndarray:
+    """The masks of a run, one value a cell, after a check that cells are even."""
+    ids = comfy.page.evaluate("() => app.graph.nodes.filter((n) => n.type === 'MaskPreview').map((n) => String(n.id))")
+    files = [comfy.file(item) for item in outputs[ids[preview]]["images"]]
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("L")) for file in files])
+    found = pixels[:, ::CELL, ::CELL] // 255
+    assert np.array_equal(255 * found.repeat(CELL, 1).repeat(CELL, 2), pixels)
+    return found
+
+
+def drag(comfy: ComfyPage, to: float, kind: str = MASK) -> None:
+    """The line, from where it is to a share of the histogram's width."""
+    comfy.settle(100)
+    box, line = comfy.view(kind).locator(".track").bounding_box(), comfy.view(kind).get_by_role("slider").first.bounding_box()
+    mouse = comfy.page.mouse
+    middle = box["y"] + box["height"] / 2
+    mouse.move(line["x"] + line["width"] / 2, middle)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] * (to + 0.1), middle)
+    mouse.move(box["x"] + box["width"] * to, middle)
+    mouse.up()
+
+
+def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK, zoom: float = 1.0) -> dict:
+    comfy.load(workflow)
+    outputs = comfy.run()
+    comfy.show(kind, zoom)
+    comfy.page.wait_for_function(
+        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
     )
-    graph.add("MaskPreview", mask=mask[0])
-    return ui_workflow(graph.api(), ComfyClient(server.url).object_info())
+    return outputs
+
+
+def test_says_what_to_do_before_the_first_run(comfy, workflow):
+    comfy.load(workflow())
+    assert "Run once" in words(comfy)
+    assert shown(comfy) is None
+
+
+def test_what_a_dragged_line_shows_is_what_the_next_run_masks(comfy, workflow):
+    assert np.array_equal(masks(comfy, ran(comfy, workflow())), cells(comfy))
+    seen = []
+    for place in (0.2, 0.731, 0.95):
+        drag(comfy, place)
+        assert comfy.value(MASK, "threshold") == pytest.approx(place, abs=0.02)
+        assert comfy.api()[str(comfy.node_id(MASK))]["inputs"]["threshold"] == comfy.value(MASK, "threshold")
+        seen.append(cells(comfy))
+        assert np.array_equal(masks(comfy, comfy.run()), seen[-1])
+    comfy.picture("mask_dragged")
+    assert seen[0].sum() > seen[1].sum() > seen[2].sum() > 0
+
+
+@pytest.mark.parametrize(
+    "settings, moved",
+    [
+        ({"rule": "paper", "outliers": 10.0, "fill_holes": True}, "threshold"),
+        ({"rule": "level", "grow": 1}, "level"),
+        ({"rule": "area", "area": 12.0}, "area"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_line_moves_the_input_that_the_rule_reads(comfy, workflow, settings, moved):
+    ran(comfy, workflow(smooth=0.6, **settings))
+    before = comfy.value(MASK, moved)
+    drag(comfy, 0.37)
+    assert comfy.value(MASK, moved) != before
+    seen = cells(comfy)
+    assert 0 < seen.mean() < 1 and np.array_equal(masks(comfy, comfy.run()), seen)
+
+
+def test_otsu_shows_where_its_threshold_fell_and_follows_the_other_inputs(comfy, workflow):
+    ran(comfy, workflow(rule="otsu"))
+    before = comfy.api()
+    drag(comfy, 0.9)
+    assert comfy.api() == before
+    assert comfy.view(MASK).get_by_role("slider", name="Otsu's threshold").get_attribute("aria-readonly") == "true"
+    changes = {"grow": 2, "area_floor": 60.0, "fill_holes": True, "rule": "mean ratio", "threshold_ratio": 1.2}
+    drawn = {cells(comfy).tobytes()}
+    for name, value in changes.items():
+        comfy.set_value(MASK, name, value)
+        drawn.add(cells(comfy).tobytes())
+    assert len(drawn) >= len(changes)  # there may be no holes to fill
+    seen = cells(comfy)
+    assert np.array_equal(masks(comfy, comfy.run()), seen)
+
+
+def test_is_operated_by_keyboard(comfy, workflow):
+    ran(comfy, workflow())
+    line = comfy.view(MASK).get_by_role("slider", name="Threshold")
+    line.focus()
+    for key, threshold in (
+        ("ArrowRight", 0.51),
+        ("ArrowUp", 0.52),
+        ("ArrowLeft", 0.51),
+        ("PageUp", 0.61),
+        ("Shift+ArrowLeft", 0.51),
+        ("PageDown", 0.41),
+        ("Home", 0),
+        ("ArrowDown", 0),
+        ("End", 1),
+        ("Shift+ArrowDown", 0.9),
+    ):
+        comfy.page.keyboard.press(key)
+        assert comfy.value(MASK, "threshold") == threshold, key
+    percent = f"{100 * cells(comfy).mean():.1f}"
+    assert line.get_attribute("aria-valuenow") == "0.9"
+    assert line.get_attribute("aria-valuetext") == f"threshold 0.90, Masked: {percent} %"
+    assert (line.get_attribute("aria-valuemin"), line.get_attribute("aria-valuemax")) == ("0", "1")
+    assert np.array_equal(masks(comfy, comfy.run()), cells(comfy))
+
+
+def test_an_area_becomes_larger_to_the_left(comfy, workflow):
+    ran(comfy, workflow(rule="area"))
+    comfy.view(MASK).get_by_role("slider", name="Area").focus()
+    for key, area in (("ArrowLeft", 20.5), ("ArrowUp", 21), ("ArrowRight", 20.5), ("PageUp", 25.5)):
+        comfy.page.keyboard.press(key)
+        assert comfy.value(MASK, "area") == area, key
+    assert f"{100 * cells(comfy).mean():.1f} %" in words(comfy)
+
+
+def test_turns_the_pages_of_a_batch(comfy, workflow):
+    outputs = ran(comfy, workflow(pictures=3))
+    view, expected = comfy.view(MASK), masks(comfy, outputs)
+    assert view.get_by_role("button", name="Previous picture").is_disabled()
+    for i in range(3):
+        assert np.array_equal(cells(comfy)[0], expected[i]) and f"{i + 1} / 3" in words(comfy)
+        assert f"Masked: {100 * expected[i].mean():.1f} %" in words(comfy)
+        assert f"picture {i + 1} of 3" in view.get_by_role("img").get_attribute("aria-label")
+        if i < 2:
+            view.get_by_role("button", name="Next picture").click()
+    comfy.picture("mask_batch")
+    assert view.get_by_role("button", name="Next picture").is_disabled()
+    drag(comfy, 0.25)
+    seen = cells(comfy)[0]
+    assert np.array_equal(masks(comfy, comfy.run())[2], seen) and shown(comfy)["shot"] == 2
+
+
+def test_pairs_are_shown_united_with_the_heat_of_one(comfy, workflow):
+    file = workflow(targets=("a blue rose", "a red star"))
+    second = max(node["id"] for node in file["nodes"] if node["type"] == MASK)
+    outputs = ran(comfy, file)
+    view = comfy.page.locator(f"[data-time-diffedit='{second}']")
+    found = view.evaluate(SHOWN)
+    assert np.array_equal(masks(comfy, outputs).ravel(), found["cells"])
+    drawn = "(root) => root.querySelector('.time-diffedit-mask').shadowRoot.querySelector('.scene canvas').toDataURL()"
+    before = view.evaluate(drawn)
+    view.get_by_role("combobox").select_option("Pair 2")
+    after = view.evaluate(SHOWN)
+    assert after["pair"] == 1 and after["cells"] == found["cells"] and view.evaluate(drawn) != before
+
+
+def test_a_heat_map_is_judged_again_without_the_model(comfy, workflow):
+    outputs = ran(comfy, workflow(again={"rule": "area", "area": 30.0}), AGAIN)
+    assert np.array_equal(masks(comfy, outputs, 1), cells(comfy, AGAIN))
+    drag(comfy, 0.5, AGAIN)
+    seen = cells(comfy, AGAIN)
+    comfy.picture("heatmap_to_mask")
+    assert np.array_equal(masks(comfy, comfy.run(), 1), seen) and not np.array_equal(seen, cells(comfy))
+
+
+def test_a_threshold_from_another_node_is_shown_and_not_moved(comfy, workflow):
+    comfy.load(workflow())
+    comfy.page.evaluate(
+        """(id) => {
+          const node = app.graph.getNodeById(id), value = LiteGraph.createNode('PrimitiveFloat')
+          app.graph.add(value)
+          value.widgets[0].value = 0.83
+          value.connect(0, node, node.inputs.findIndex((i) => i.name === 'threshold'))
+        }""",
+        comfy.node_id(MASK),
+    )
+    outputs = comfy.run()
+    comfy.show(MASK)
+    assert np.array_equal(masks(comfy, outputs), cells(comfy))
+    before = comfy.api()
+    drag(comfy, 0.2)
+    line = comfy.view(MASK).get_by_role("slider", name="Threshold")
+    line.press("ArrowRight")
+    assert comfy.api() == before and line.get_attribute("aria-readonly") == "true"
+    assert line.get_attribute("aria-valuenow") == "0.83" and "from another node" in words(comfy)
+
+
+def test_says_which_changes_it_cannot_follow(comfy, workflow):
+    ran(comfy, workflow())
+    before = cells(comfy)
+    assert "next run" not in words(comfy)
+    comfy.set_value(MASK, "smooth", 1.5)
+    comfy.set_value(MASK, "seed", 2)
+    assert np.array_equal(cells(comfy), before)
+    assert "The next run makes a new heat map: smooth, seed changed." in words(comfy)
+    outputs = comfy.run()
+    assert np.array_equal(masks(comfy, outputs), cells(comfy)) and "next run" not in words(comfy)
+
+
+def test_a_reloaded_page_finds_threshold_and_picture_again(new_tab, renderer, workflow):
+    comfy = new_tab(renderer)
+    ran(comfy, workflow())
+    drag(comfy, 0.3)
+    seen, threshold = cells(comfy), comfy.value(MASK, "threshold")
+    comfy.settle(1500)  # the frontend keeps a draft after a while
+    comfy.open()
+    comfy.show(MASK)
+    assert comfy.value(MASK, "threshold") == threshold
+    assert np.array_equal(cells(comfy), seen)
+    assert np.array_equal(masks(comfy, comfy.run()), seen)
+
+
+def test_a_cached_node_shows_its_heat_map_to_a_page_that_never_saw_it(comfy, workflow):
+    """What `has_intermediate_output` is for: nothing runs, so nothing but the host can tell the page."""
+    file = workflow(seed=77)
+    outputs = ran(comfy, file)
+    comfy.load(file)
+    assert shown(comfy) is None
+    comfy.run()
+    assert np.array_equal(cells(comfy), masks(comfy, outputs))
+
+
+def test_a_file_that_is_gone_is_only_a_hint(comfy, workflow):
+    file = workflow()
+    node = next(node for node in file["nodes"] if node["type"] == MASK)
+    gone = {"filename": "TimeDiffEdit_gone.safetensors", "subfolder": "", "type": "temp"}
+    node["properties"]["time_diffedit_result"] = {"heatmap": [gone], "picture": []}
+    comfy.load(file)
+    assert "no longer on the server" in words(comfy)
+    assert all("404" in error for error in comfy.errors)
+    comfy.errors.clear()
+    assert np.array_equal(masks(comfy, comfy.run()), cells(comfy))
+
+
+def test_a_drag_is_one_step_of_undo(comfy, workflow):
+    ran(comfy, workflow())
+    before = cells(comfy)
+    drag(comfy, 0.8)
+    comfy.settle(200)
+    comfy.page.keyboard.press("Control+z")
+    comfy.settle(800)
+    assert comfy.value(MASK, "threshold") == 0.5
+    assert np.array_equal(cells(comfy), before)
+
+
+def test_the_heat_fades_by_slider_and_by_setting(comfy, workflow):
+    ran(comfy, workflow())
+    drawn = "(root) => root.querySelector('.time-diffedit-mask').shadowRoot.querySelector('.scene canvas').toDataURL()"
+    pictures = [comfy.view(MASK).evaluate(drawn)]
+    comfy.page.evaluate("() => app.extensionManager.setting.set('TimeDiffEdit.MaskOpacity', 20)")
+    shown(comfy)
+    pictures.append(comfy.view(MASK).evaluate(drawn))
+    comfy.view(MASK).get_by_role("slider", name="Opacity of the heat").press("End")
+    shown(comfy)
+    pictures.append(comfy.view(MASK).evaluate(drawn))
+    comfy.page.evaluate("() => app.extensionManager.setting.set('TimeDiffEdit.MaskOpacity', 60)")
+    assert len(set(pictures)) == 3
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_looks(new_tab, renderer, workflow, theme):
+    comfy = new_tab(renderer, theme=theme)
+    ran(comfy, workflow(again={"rule": "otsu"}))
+    comfy.picture(f"mask_{theme}")
+    assert comfy.view(MASK).locator(".coverage").is_visible()

@@ -47,11 +47,12 @@ export function draggableLine(track, moveTo, stepBy) {
   };
   track.addEventListener("pointerdown", (event) => {
     if (!movable || event.button !== 0) return;
-    event.preventDefault();
     line.focus();
     track.setPointerCapture(event.pointerId);
     follow(event);
   });
+  // Not of the pointer's event, without which there would be no mouseup, after which ComfyUI looks for changes to undo.
+  track.addEventListener("mousedown", (event) => event.preventDefault());
   track.addEventListener("pointermove", (event) => {
     if (movable && track.hasPointerCapture(event.pointerId)) follow(event);
   });

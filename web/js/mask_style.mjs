@@ -45,7 +45,7 @@ export const STYLE = `
   }
   button:disabled { opacity: 0.4; cursor: default; }
   input[type="range"] { width: 72px; height: 16px; margin: 0; accent-color: var(--input-text, #ddd); }
-  .track { flex: none; position: relative; height: 52px; cursor: ew-resize; touch-action: none; }
+  .track { flex: none; position: relative; height: 52px; cursor: ew-resize; touch-action: none; user-select: none; }
   .track canvas { width: 100%; height: 100%; }
   .track.fixed { cursor: default; }
   .line {

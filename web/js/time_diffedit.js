@@ -20,7 +20,10 @@ const PROPERTY_PREFIX = "time_diffedit_";
 const SETTING_PREFIX = "TimeDiffEdit.";
 const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
+const MOUNTED = 100; // milliseconds until the page has a new node's widgets
+
 const settingListeners = new Map();
+const roots = new Map(); // by locator, the element that holds a node's view
 const resultListeners = new WeakMap();
 let words = {};
 
@@ -87,12 +90,29 @@ function addView(node, load) {
   load().then((module) => {
     if (removed) return;
     Object.assign(view, module.create(face));
-    root.append(view.element);
-    root.style.setProperty("--comfy-widget-min-height", `${view.minHeight}px`);
+    place(node, root, view.element);
+    root.style.setProperty("--comfy-widget-min-height", `${view.minHeight}px`); // read by the classic canvas
+    root.style.minHeight = `${view.minHeight}px`; // else Nodes 2.0 shares out what height the node has
     const [width, height] = node.size;
     node.setSize([width, Math.max(height, node.computeSize()[1])]);
     face.redraw();
   });
+}
+
+/**
+ * Puts a view where the page shows its node's widget. Nodes 2.0 mounts a widget's element once, and keeps it when undo replaces
+ * the node by another of the same id: then the place is that of the node before.
+ */
+function place(node, root, element) {
+  const before = roots.get(locator(node));
+  roots.set(locator(node), root);
+  root.append(element);
+  new ResizeObserver(() => root.isConnected && element.parentNode !== root && root.append(element)).observe(root);
+  setTimeout(() => {
+    if (root.isConnected || !before?.isConnected) return;
+    before.replaceChildren(element);
+    roots.set(locator(node), before);
+  }, MOUNTED);
 }
 
 /** What a view sees of its node; the meaning of each member is what its name says. */
