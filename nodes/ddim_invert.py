@@ -22,6 +22,7 @@ class DDIMInvert(io.ComfyNode):
             description="Runs sampling backwards: finds the noise from which the model would make this picture, and "
             "keeps every state on the way for Masked Latent Sample.",
             search_aliases=["DDIM inversion", "DiffEdit", "unsampler", "unsample", "noise inversion"],
+            has_intermediate_output=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model to invert with."),
                 io.Latent.Input("latent", tooltip="The picture, from VAE Encode."),

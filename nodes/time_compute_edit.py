@@ -16,6 +16,7 @@ class TIMEComputeEdit(io.ComfyNode):
             description="Computes a TIME edit from prompts and puts it on nothing yet: apply it to models, to conditionings, "
             "or save it. Most edits need the text encoder alone.",
             search_aliases=["TIME", "model editing", "concept edit"],
+            has_intermediate_output=True,
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoder whose embeddings the models read."),
                 time_inputs.source(),
