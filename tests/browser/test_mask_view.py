@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from comfy_page import RENDERERS, ComfyPage
+from comfy_page import CLASSIC, RENDERERS, ComfyPage
 from PIL import Image
 
 from tools.client import ComfyClient
@@ -332,6 +332,22 @@ def test_the_heat_fades_by_slider_and_by_setting(comfy, workflow):
     pictures.append(comfy.view(MASK).evaluate(drawn))
     comfy.page.evaluate("() => app.extensionManager.setting.set('TimeDiffEdit.MaskOpacity', 60)")
     assert len(set(pictures)) == 3
+
+
+def test_the_classic_canvas_shows_the_heat_map_while_it_grows(new_tab, workflow):
+    comfy = new_tab(CLASSIC)
+    comfy.page.evaluate("() => app.extensionManager.setting.set('Comfy.Execution.PreviewMethod', 'latent2rgb')")
+    comfy.load(workflow(maps=32, seed=5))
+    comfy.show(MASK)
+    comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
+    live = comfy.view(MASK).locator("img.live")
+    live.wait_for(state="visible")
+    assert live.get_attribute("src").startswith("blob:")
+    live.wait_for(state="hidden")
+    comfy.page.evaluate("() => app.extensionManager.setting.set('Comfy.Execution.PreviewMethod', 'default')")
+    assert cells(comfy).any()
+    widgets = comfy.page.evaluate("(id) => app.graph.getNodeById(id).widgets.map((w) => w.name)", comfy.node_id(MASK))
+    assert not any("preview" in name for name in widgets)  # its pictures are not drawn once more below the view
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -14,6 +14,7 @@ export const STYLE = `
     font: 12px/1.35 system-ui, sans-serif;
   }
   .scene {
+    position: relative;
     flex: 1 1 0;
     min-height: 0;
     display: flex;
@@ -24,6 +25,7 @@ export const STYLE = `
     background: var(--comfy-input-bg, #222);
   }
   .scene canvas { flex: none; }
+  .live { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--comfy-input-bg, #222); }
   .empty canvas, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
   p { margin: 0; }
   .hint:empty, .note:empty { display: none; }

@@ -47,6 +47,7 @@ class MaskView {
     });
     face.onSetting("MaskOpacity", () => this.refresh());
     face.onResult((output) => this.take(output));
+    face.onPreview((picture) => this.showLive(picture));
     this.restore();
     this.refresh();
   }
@@ -60,7 +61,8 @@ class MaskView {
     const { face } = this;
     this.canvas = element("canvas", { role: "img" });
     this.message = element("p", { class: "hint" });
-    this.scene = element("div", { class: "scene" }, this.canvas, this.message);
+    this.live = element("img", { class: "live", alt: "", hidden: "" });
+    this.scene = element("div", { class: "scene" }, this.canvas, this.message, this.live);
     this.coverage = element("span", { class: "coverage" });
     this.picturePager = pager((by) => this.turn("shot", by));
     this.framePager = pager((by) => this.turn("frame", by));
@@ -106,9 +108,16 @@ class MaskView {
     shadow.append(element("style", {}, STYLE), this.body);
   }
 
+  /** The heat map so far, while the node runs. */
+  showLive(picture) {
+    this.live.hidden = !picture;
+    if (picture) this.live.src = picture;
+  }
+
   /** After a run, or when the host restores what a run gave. */
   take({ heatmap, picture }) {
     if (!heatmap?.length) return;
+    this.showLive(undefined);
     const result = { heatmap, picture: picture ?? [] };
     if (JSON.stringify(result) !== JSON.stringify(this.face.property(RESULT))) this.face.setProperty(RESULT, result);
     this.load(result);
@@ -225,6 +234,7 @@ class MaskView {
     const own = this.face.property(OPACITY) ?? this.face.setting("MaskOpacity") ?? 60;
     const dragged = this.element.shadowRoot.activeElement === this.opacity;
     if (!dragged) this.opacity.value = own;
+    this.opacity.hidden = !picture;
     return picture ? Number(this.opacity.value) / 100 : 1;
   }
 

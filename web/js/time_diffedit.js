@@ -77,7 +77,7 @@ function addView(node, load) {
   widget.serialize = false; // a place in widgets_values would shift the values of inputs that come later
   if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass)) {
     node.hideOutputImages = true; // in Nodes 2.0
-    node.onDrawBackground = () => {}; // on the classic canvas
+    node.onDrawBackground = () => tellPreview(node); // on the classic canvas, where the host would draw them here
   }
   chain(node, "onAdded", () => (root.dataset.timeDiffedit = node.id));
 
@@ -126,7 +126,7 @@ function faceOf(node) {
   // A workflow that is loaded sets values without their callbacks.
   chain(node, "onConfigure", () => changed(undefined, undefined));
   chain(node, "onConnectionsChange", () => changed(undefined, undefined));
-  resultListeners.set(node, { last: undefined, callbacks: [] });
+  resultListeners.set(node, { last: undefined, callbacks: [], preview: undefined, previews: [] });
   chain(node, "onExecuted", (output) => tellResult(node, output));
 
   return {
@@ -148,6 +148,7 @@ function faceOf(node) {
       results.callbacks.push(callback);
       if (results.last) callback(results.last);
     },
+    onPreview: (callback) => resultListeners.get(node).previews.push(callback),
     fetch: (path, options) => api.fetchApi(path, options),
     fileUrl: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
     setting: (key) => app.extensionManager.setting.get(SETTING_PREFIX + key),
@@ -166,6 +167,16 @@ function tellResult(node, output) {
   const results = resultListeners.get(node);
   results.last = output;
   results.callbacks.forEach((callback) => callback(output));
+}
+
+/** While the node runs, the address of the newest picture that it sends. Nodes 2.0 shows it by itself. */
+function tellPreview(node) {
+  const results = resultListeners.get(node);
+  const running = node.progress !== undefined; // the last picture is kept beyond the run
+  const preview = running ? app.nodePreviewImages[locator(node)]?.at(-1) : undefined;
+  if (preview === results.preview) return;
+  results.preview = preview;
+  results.previews.forEach((callback) => callback(preview));
 }
 
 /** The node that feeds an input; undefined if there is none, or if it lies outside of this subgraph. */
