@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from toyworld.world import Scene, draw
 
 from .client import ComfyClient, Result
@@ -27,11 +27,13 @@ from .examples import (
     time_edit,
 )
 from .server import ComfyServer
-from .sheets import grid
+from .sheets import GAP, INK, MUTED, PAPER, to_image
 from .workflow import Graph, is_link
 
 FOLDER = ROOT / "web" / "docs" / "images"
 SIDE = 96
+IN_A_ROW = 3  # the browser's help panel is narrow
+TEXT = 13
 COLOURS = 160  # of a sheet's palette, so that it stays small
 GIVEN = Scene("rose", "red")
 DIFFERENCE_GAIN = 10
@@ -86,50 +88,84 @@ def having(graph: Graph, title: str, **inputs) -> Graph:
     return graph
 
 
+def tiles(title: str, rows: list[tuple[str, list]], columns: list[str]) -> Image.Image:
+    """`rows` of pictures under their headings, each picture under its column's word, broken into a narrow sheet."""
+    font, bold = ImageFont.load_default(size=TEXT), ImageFont.load_default(size=TEXT + 2)
+    width = IN_A_ROW * (SIDE + GAP) + GAP
+    sheet = Image.new("RGB", (width, 4000), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    y = GAP
+
+    def line(text: str, at: int, colour, font) -> int:
+        pen.text((at, y), text, colour, font)
+        return TEXT + GAP
+
+    for part in textwrap.wrap(title, 38):
+        y += line(part, GAP, INK, bold)
+    for heading, pictures in rows:
+        y += line(heading, GAP, INK, font) if heading else 0
+        for first in range(0, len(pictures), IN_A_ROW):
+            here = list(zip(columns, pictures, strict=True))[first : first + IN_A_ROW]
+            for i, (word, _) in enumerate(here):
+                line(word, GAP + i * (SIDE + GAP), MUTED, font)
+            y += TEXT + GAP
+            for i, (_, picture) in enumerate(here):
+                sheet.paste(to_image(picture, SIDE), (GAP + i * (SIDE + GAP), y))
+            y += SIDE + GAP
+    return sheet.crop((0, 0, width, y))
+
+
 def time_lambda(toy: Toy) -> Image.Image:
-    lambdas = (0.01, 0.1, 1, 100, 1000, 10000)
+    lambdas = (0.01, 0.1, 1, 100, 10000)
     rows = []
     for prompt in ("a rose on grass", "a car"):
         before = toy.one(time_edit(prompt=prompt, batch=1), BEFORE)
         after = [toy.one(time_edit(prompt=prompt, batch=1, lamb=value), AFTER) for value in lambdas]
         rows.append((prompt, [before, *after]))
-    return grid("a rose -> a blue rose, by lambda", rows, ["unedited", *(f"{value:g}" for value in lambdas)], SIDE)
+    return tiles("a rose -> a blue rose, by lambda", rows, ["unedited", *(f"{value:g}" for value in lambdas)])
 
 
 def time_strength(toy: Toy) -> Image.Image:
-    strengths = (-1, 0, 0.5, 1, 1.5)
+    strengths = (-1, 0, 0.5, 1, 1.5, 2)
 
     def graph(value: float) -> Graph:
         return having(time_edit(prompt="a rose on grass", batch=1), "Edit what the model assumes", strength=value)
 
     pictures = [toy.one(graph(value), AFTER) for value in strengths]
     title = "a rose -> a blue rose, by strength"
-    return grid(title, [("a rose on grass", pictures)], [f"{value:g}" for value in strengths], SIDE)
+    return tiles(title, [("a rose on grass", pictures)], [f"{value:g}" for value in strengths])
 
 
 def time_several(toy: Toy) -> Image.Image:
-    prompts = ("a rose on grass", "a car on grass", "a star on grass", "a house on grass", "a leaf on grass")
+    prompts = (
+        "a rose on grass",
+        "a car on grass",
+        "a star on grass",
+        "a house on grass",
+        "a leaf on grass",
+        "a heart on grass",
+    )
     runs = [toy.run(several_edits(prompt=prompt, batch=1), "Pictures before", "Pictures after") for prompt in prompts]
     rows = [(when, [run(f"Pictures {when}")[0] for run in runs]) for when in ("before", "after")]
     title = "blue roses, green cars and purple stars; houses are kept"
-    return grid(title, rows, [prompt.split()[1] for prompt in prompts], SIDE)
+    return tiles(title, rows, [prompt.split()[1] for prompt in prompts])
 
 
 def time_conditioning(toy: Toy) -> Image.Image:
     rows = []
     for way in ("with edited weights", "with edited text"):
         title = f"Pictures {way}"
-        rows.append((way, toy.run(edited_conditioning(), title)(title)))
-    return grid("a rose -> a blue rose, the same seeds", rows, [str(i + 1) for i in range(4)], SIDE)
+        rows.append((way, toy.run(edited_conditioning(batch=3), title)(title)))
+    return tiles("a rose -> a blue rose, the same seeds", rows, [f"seed {i + 1}" for i in range(3)])
 
 
 def time_hook(toy: Toy) -> Image.Image:
-    ends = (0.1, 0.2, 0.5, 1.0)
+    ends = (0.1, 0.2, 0.3, 0.5, 1.0)
     without, scheduled = "Pictures without the edit", "Pictures with the scheduled edit"
     pictures = [toy.one(scheduled_edit(batch=1), without)]
     pictures += [toy.one(scheduled_edit(batch=1, until=end), scheduled) for end in ends]
     columns = ["never", *(f"{end:.0%}" for end in ends)]
-    return grid("The edit acts from the start until …", [("a rose on sand", pictures)], columns, SIDE)
+    return tiles("The edit acts from the start until …", [("a rose on sand", pictures)], columns)
 
 
 def diffedit_rules(toy: Toy) -> Image.Image:
@@ -144,12 +180,12 @@ def diffedit_rules(toy: Toy) -> Image.Image:
         first = toy.run(having(diffedit(target=target), step, noise_strength=strength), "Mask")
         heat, *_ = first(step)
         masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in rules[1:]]
-        rows.append((f"{target}\nnoise_strength {strength:g}", [toy.given, heat, *masks]))
-    return grid("What would change a red rose into …", rows, ["picture", "heat map", *rules], SIDE)
+        rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks]))
+    return tiles("What would change a red rose into …", rows, ["heat map", *rules])
 
 
 def heatmap_to_mask(toy: Toy) -> Image.Image:
-    thresholds = (0.2, 0.35, 0.5, 0.65, 0.8)
+    thresholds = (0.2, 0.5, 0.8)
     node = "Then try rules without the model"
 
     def mask(**inputs) -> np.ndarray:
@@ -157,15 +193,17 @@ def heatmap_to_mask(toy: Toy) -> Image.Image:
 
     rows = [
         ("as it comes", [mask(threshold=value, grow=0, smooth=0.0, fill_holes=False) for value in thresholds]),
-        ("fill_holes,\nsmooth 0.5", [mask(threshold=value, grow=0, smooth=0.5, fill_holes=True) for value in thresholds]),
+        ("fill_holes, smooth 0.5", [mask(threshold=value, grow=0, smooth=0.5, fill_holes=True) for value in thresholds]),
     ]
-    return grid("a red rose -> a blue star, by threshold", rows, [f"{value:g}" for value in thresholds], SIDE)
+    return tiles("a red rose -> a blue star, by threshold", rows, [f"{value:g}" for value in thresholds])
 
 
 def trajectory(toy: Toy) -> Image.Image:
     title = "The way, from noise to picture"
     states = toy.run(diffedit_advanced(), title)(title)
-    return grid("The states of an inversion, decoded", [("", states)], ["noise", "", "", "", "", "picture"], SIDE)
+    return tiles(
+        "The states of an inversion, decoded", [("", states)], ["noise", *(f"state {i}" for i in range(2, 6)), "picture"]
+    )
 
 
 def masked_latent_sample(toy: Toy) -> Image.Image:
@@ -175,8 +213,8 @@ def masked_latent_sample(toy: Toy) -> Image.Image:
     def edited(**inputs) -> np.ndarray:
         return toy.one(having(diffedit(), "3. Repaint inside the mask", **inputs), "Edited picture")
 
-    rows = [("a red rose ->\na blue rose", [toy.given, mask, *(edited(start=value) for value in starts)])]
-    return grid("By start", rows, ["picture", "mask", *(f"{value:g}" for value in starts)], SIDE)
+    rows = [("a red rose -> a blue rose", [toy.given, mask, *(edited(start=value) for value in starts)])]
+    return tiles("By start", rows, ["picture", "mask", *(f"{value:g}" for value in starts)])
 
 
 def composite(toy: Toy) -> Image.Image:
@@ -186,9 +224,9 @@ def composite(toy: Toy) -> Image.Image:
     rows = []
     for label, title in (("decoded", decoded), ("composite", pasted)):
         difference = np.abs(run(title)[0] - toy.given) * outside * DIFFERENCE_GAIN
-        rows.append((label, [toy.given, run("Mask")[0], run(title)[0], difference]))
-    columns = ["original", "mask", "result", f"outside x{DIFFERENCE_GAIN}"]
-    return grid("What changed outside the mask", rows, columns, SIDE)
+        rows.append((label, [run("Mask")[0], run(title)[0], difference]))
+    columns = ["mask", "result", f"outside x{DIFFERENCE_GAIN}"]
+    return tiles("What changed outside the mask", rows, columns)
 
 
 def captions(toy: Toy) -> Image.Image:
@@ -198,8 +236,8 @@ def captions(toy: Toy) -> Image.Image:
         pictures.append(toy.give(scene))
         words.append(toy.text(captioned_diffedit(), "The caption"))
     toy.give(GIVEN)
-    rows = [(textwrap.fill(words[i], 22), [picture]) for i, picture in enumerate(pictures)]
-    return grid("Captions by the toy model", rows, [""], SIDE)
+    rows = [(text, [picture]) for text, picture in zip(words, pictures, strict=True)]
+    return tiles("Captions by the toy model", rows, [""])
 
 
 SHEETS = {
