@@ -40,7 +40,7 @@ export function diagnosticsView(face) {
       ["condition", short(found.condition)],
     ];
     const entry = ([key, value]) =>
-      html("div", { title: words(`${key}Help`) }, html("dt", { class: "quiet" }, words(key)), html("dd", {}, value));
+      html("div", { title: words(`${key}Help`) }, html("dt", { class: "quiet" }, words(key)), " ", html("dd", {}, value));
     return html("dl", { class: "numbers" }, entries.map(entry));
   }
 
