@@ -32,7 +32,7 @@ from .examples import (
 )
 from .server import ComfyServer
 from .sheets import grid
-from .workflow import Graph, ui_workflow
+from .workflow import Graph
 
 OUTPUT = ROOT / "demo-output"
 GIB = 2**30
@@ -250,7 +250,7 @@ def write_workflows(client: ComfyClient, what: Subject) -> None:
     }
     for name, graph in graphs.items():
         (folder / f"{name}.api.json").write_text(json.dumps(graph.api(), indent=2))
-        (folder / f"{name}.ui.json").write_text(json.dumps(ui_workflow(graph.api(), info), indent=2))
+        (folder / f"{name}.ui.json").write_text(json.dumps(graph.ui(info), indent=2))
 
 
 def run() -> None:

@@ -7,16 +7,13 @@ from .client import ComfyClient
 from .environment import ROOT, comfyui_python, prepare
 from .examples import EXAMPLES
 from .server import ComfyServer
-from .workflow import ui_workflow
 
 FOLDER = ROOT / "example_workflows"
 
 
 def render(object_info: dict) -> dict[str, str]:
     """File name to text of every template."""
-    return {
-        f"{name}.json": json.dumps(ui_workflow(build().api(), object_info), indent=2) + "\n" for name, build in EXAMPLES.items()
-    }
+    return {f"{name}.json": json.dumps(example.ui(object_info), indent=2) + "\n" for name, example in EXAMPLES.items()}
 
 
 def main() -> int:

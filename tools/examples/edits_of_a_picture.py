@@ -16,10 +16,12 @@ def diffedit(
 ) -> Graph:
     """The three steps of DiffEdit on one picture."""
     graph = Graph()
+    graph.group("The picture, and what it shows")
     loader, image, latent = _given_picture(graph, checkpoint, picture)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
     empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
     mask = graph.add(
         "DiffEditMask",
         "1. Where to edit",
@@ -32,6 +34,7 @@ def diffedit(
         picture=image[0],
         **MASK_DEFAULTS,
     )
+    graph.group("2. Back to noise")
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise",
@@ -40,6 +43,7 @@ def diffedit(
         positive=empty[0],
         **INVERT_DEFAULTS,
     )
+    graph.group("3. Repaint inside the mask")
     edited = graph.add(
         "MaskedLatentSample",
         "3. Repaint inside the mask",
@@ -67,6 +71,7 @@ def time_edit_of_a_picture(
 ) -> Graph:
     """Both methods joined: where in this picture would an edit of the model act? Then apply it there, and only there."""
     graph = Graph()
+    graph.group("The picture, and what it shows")
     loader, image, latent = _given_picture(graph, checkpoint, picture)
     edit = graph.add(
         "TIMEEditModel",
@@ -80,6 +85,7 @@ def time_edit_of_a_picture(
     graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
     mask = graph.add(
         "DiffEditMask",
         "1. Where the edited model disagrees",
@@ -92,6 +98,7 @@ def time_edit_of_a_picture(
         picture=image[0],
         **MASK_DEFAULTS,
     )
+    graph.group("2. Back to noise")
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise, with the plain model",
@@ -100,6 +107,7 @@ def time_edit_of_a_picture(
         positive=empty[0],
         **INVERT_DEFAULTS,
     )
+    graph.group("3. Repaint inside the mask")
     edited = graph.add(
         "MaskedLatentSample",
         "3. Repaint with the edited model, same prompt",
@@ -121,10 +129,12 @@ def diffedit_advanced(
 ) -> Graph:
     """Another rule on the same heat map, an inversion that comes back exactly, its states, and the host's own samplers."""
     graph = Graph()
+    graph.group("The picture, and what it shows")
     loader, image, latent = _given_picture(graph, checkpoint, picture)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
     empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
     contrast = graph.add(
         "DiffEditMask",
         "Contrast once",
@@ -153,6 +163,7 @@ def diffedit_advanced(
         fill_holes=True,
         picture=image[0],
     )
+    graph.group("2. Back to noise")
     inverted = graph.add(
         "DDIMInvert",
         "Back to noise, exactly invertible",
@@ -170,6 +181,7 @@ def diffedit_advanced(
     states = graph.add("TrajectoryStates", "The way to noise", model=loader[0], trajectory=inverted[1], count=6)
     seen = graph.add("VAEDecode", "Decode the way", samples=states[0], vae=loader[2])
     graph.add("SaveImage", "The way, from noise to picture", images=seen[0], filename_prefix="diffedit_states")
+    graph.group("3. Repaint inside the mask")
     guider = graph.add("CFGGuider", "Guide", model=loader[0], positive=wanted[0], negative=empty[0], cfg=5.0)
     heun = graph.add("KSamplerSelect", "Any sampler", sampler_name="heun")
     edited = graph.add(
@@ -184,6 +196,7 @@ def diffedit_advanced(
     )
     _edited_picture(graph, loader, image, edited, mask, "diffedit_advanced")
 
+    graph.group("The same by the host's own nodes")
     sampler = graph.add(
         "MaskedLatentSampler",
         "The same as a sampler",
@@ -220,6 +233,48 @@ def diffedit_advanced(
     return graph
 
 
+def exact_inversion(
+    checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", steps: int = 20
+) -> Graph:
+    """A picture to noise and back, without any edit, by three methods: how much of it comes back?"""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
+    graph.add("SaveImage", "The best that can come back", images=roundtrip[0], filename_prefix="inversion_original")
+    for method in ("ddim", "fixed point", "o-belm"):
+        graph.group(f"To noise and back by {method}")
+        inverted = graph.add(
+            "DDIMInvert",
+            f"To noise: {method}",
+            model=loader[0],
+            latent=latent[0],
+            steps=steps,
+            strength=1.0,
+            cfg=1.0,
+            method=method,
+            refinements=5,
+            positive=shows[0],
+            walk_back=True,
+        )
+        graph.add("PreviewAny", f"How exact: {method}", source=inverted[3])
+        back = graph.add(
+            "MaskedLatentSample",
+            f"And back: {method}",
+            model=loader[0],
+            positive=shows[0],
+            negative=shows[0],
+            trajectory=inverted[1],
+            cfg=1.0,
+            sampler_name="as inverted",
+            seed=0,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {method}", samples=back[0], vae=loader[2])
+        graph.add("SaveImage", f"Back by {method}", images=decoded[0], filename_prefix=f"inversion_{method.replace(' ', '_')}")
+    return graph
+
+
 def captioned_diffedit(
     checkpoint: str = TOY_CHECKPOINT,
     picture: str = EXAMPLE_PICTURE,
@@ -230,6 +285,7 @@ def captioned_diffedit(
 ) -> Graph:
     """No prompt by hand: a caption of the picture, and many captions for each concept, averaged to a direction of the edit."""
     graph = Graph()
+    graph.group("The picture, and what it shows")
     loader, image, latent = _given_picture(graph, checkpoint, picture)
     sampling = {"max_tokens": 16, "do_sample": True, "temperature": 0.8, "top_k": 10}
     caption = graph.add(
@@ -260,6 +316,7 @@ def captioned_diffedit(
         return graph.add("AveragePromptEmbeddings", f"Average of {title}", clip=loader[1], prompts=captions[0])
 
     now, wanted = concept("what is there", source), concept("what is wanted", target)
+    graph.group("1. Where to edit")
     mask = graph.add(
         "DiffEditMask",
         "1. Where the directions differ",
@@ -271,6 +328,7 @@ def captioned_diffedit(
         picture=image[0],
         **MASK_DEFAULTS,
     )
+    graph.group("2. Back to noise")
     inverted = graph.add(
         "DDIMInvert",
         "2. Back to noise, under the caption",
@@ -279,6 +337,7 @@ def captioned_diffedit(
         positive=shows[0],
         **INVERT_DEFAULTS,
     )
+    graph.group("3. Repaint inside the mask")
     edited = graph.add(
         "MaskedLatentSample",
         "3. Repaint in the wanted direction",
@@ -304,6 +363,7 @@ def _given_picture(graph: Graph, checkpoint: str, picture: str):
 
 def _edited_picture(graph: Graph, loader, image, edited, mask, prefix: str) -> None:
     """Save the edited picture as decoded and with the original's pixels outside the mask; show the mask."""
+    graph.group("The result")
     decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
     graph.add("SaveImage", "Edited picture", images=decoded[0], filename_prefix=prefix)
     graph.add("MaskPreview", "Mask", mask=mask[0])

@@ -1,7 +1,9 @@
 """Workflows that make pictures with and without a TIME edit."""
 
 from ..workflow import Graph
-from .shared import TIME_DEFAULTS, TOY_CHECKPOINT
+from .shared import EDIT_DEFAULTS, TIME_DEFAULTS, TOY_CHECKPOINT
+
+LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
 
 
 def time_edit(
@@ -18,7 +20,9 @@ def time_edit(
 ) -> Graph:
     """Pictures of one prompt by the model as it is and by the edited model, from the same noise."""
     graph = Graph()
+    graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
     edit = graph.add(
         "TIMEEditModel",
         "Edit what the model assumes",
@@ -29,6 +33,7 @@ def time_edit(
         lamb=lamb,
     )
     graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    graph.group(SAMPLE)
     positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
     negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
     empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
@@ -52,9 +57,6 @@ def time_edit(
     return graph
 
 
-EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name != "strength"}
-
-
 def several_edits(
     checkpoint: str = TOY_CHECKPOINT,
     source: str = "a rose\na car\na star",
@@ -64,11 +66,15 @@ def several_edits(
     size: int = 128,
     batch: int = 4,
     lamb: float = 1.0,
+    cfg: float = 3.0,
+    name: str = "toy edits",
     folder: str = "output",
 ) -> Graph:
     """Several edits solved in one system, saved as an edit and as a LoRA, and put on the model."""
     graph = Graph()
+    graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
     edit = graph.add(
         "TIMEComputeEdit",
         "Edit several assumptions at once",
@@ -78,34 +84,43 @@ def several_edits(
         lamb=lamb,
         **{**EDIT_DEFAULTS, "preserve": preserve},
     )
-    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename="toy edits", folder=folder)
+    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
     graph.add(
         "TIMESaveLoRA",
         "The same as a LoRA",
         model=loader[0],
         time_edit=edit[0],
-        filename="toy edits",
+        filename=name,
         strength=1.0,
         tolerance=0.001,
         folder=folder,
     )
     edited = graph.add("TIMEApplyEdit", "Put the edit on the model", model=loader[0], time_edit=kept[0], strength=1.0)
-    _before_and_after(graph, loader, prompt, size, batch, {"before": (loader[0], None), "after": (edited[0], None)})
+    _before_and_after(graph, loader, prompt, size, batch, cfg, {"before": (loader[0], None), "after": (edited[0], None)})
     return graph
 
 
 def edited_conditioning(
-    checkpoint: str = TOY_CHECKPOINT, prompt: str = "a rose on sand", size: int = 128, batch: int = 4, lamb: float = 0.1
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a rose on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 0.1,
 ) -> Graph:
     """The same edit on the text instead of on the weights, which fits any model, quantised ones and Flux too."""
     graph = Graph()
+    graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
     edit = graph.add(
         "TIMEComputeEdit",
         "Compute the edit",
         clip=loader[1],
-        source="a rose",
-        destination="a blue rose",
+        source=source,
+        destination=destination,
         lamb=lamb,
         **EDIT_DEFAULTS,
     )
@@ -116,27 +131,32 @@ def edited_conditioning(
         return graph.add("TIMEEditConditioning", title, conditioning=text, time_edit=edit[0], strength=1.0)[0]
 
     ways = {"with edited weights": (applied[0], None), "with edited text": (loader[0], on_the_text)}
-    _before_and_after(graph, loader, prompt, size, batch, ways)
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
     return graph
 
 
 def scheduled_edit(
     checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
     prompt: str = "a rose on sand",
     size: int = 128,
     batch: int = 4,
+    cfg: float = 3.0,
     lamb: float = 0.1,
     until: float = 0.5,
 ) -> Graph:
     """An edit for the first steps only, by the host's hooks."""
     graph = Graph()
+    graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
     edit = graph.add(
         "TIMEComputeEdit",
         "Compute the edit",
         clip=loader[1],
-        source="a rose",
-        destination="a blue rose",
+        source=source,
+        destination=destination,
         lamb=lamb,
         **EDIT_DEFAULTS,
     )
@@ -157,12 +177,91 @@ def scheduled_edit(
         )[0]
 
     ways = {"without the edit": (loader[0], None), "with the scheduled edit": (loader[0], with_the_hook)}
-    _before_and_after(graph, loader, prompt, size, batch, ways)
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
     return graph
 
 
-def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, ways: dict) -> None:
+def edit_and_lora(
+    checkpoint: str = TOY_CHECKPOINT,
+    lora: str = "toy edits.safetensors",
+    source: str = "a cup",
+    destination: str = "a yellow cup",
+    prompt: str = "a cup on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 1.0,
+) -> Graph:
+    """A LoRA and an edit on one model, in both orders. The edit multiplies the weights as they then are."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group("2. LoRA and edit, edit and LoRA")
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+
+    def with_lora(model: list, title: str) -> list:
+        return graph.add("LoraLoaderModelOnly", title, model=model, lora_name=lora, strength_model=1.0)[0]
+
+    def with_edit(model: list, title: str) -> list:
+        return graph.add("TIMEApplyEdit", title, model=model, time_edit=edit[0], strength=1.0)[0]
+
+    by_lora = with_lora(loader[0], "The LoRA")
+    ways = {
+        "with the LoRA": (by_lora, None),
+        "with the LoRA, then the edit": (with_edit(by_lora, "The edit behind it"), None),
+        "with the edit, then the LoRA": (with_lora(with_edit(loader[0], "The edit first"), "The LoRA behind it"), None),
+    }
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def save_and_reuse(
+    checkpoint: str = TOY_CHECKPOINT,
+    other: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a painting of a rose",
+    name: str = "blue roses",
+    folder: str = "output",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 1.0,
+) -> Graph:
+    """An edit made with one checkpoint, kept in a file, and put on another checkpoint with the same text encoder."""
+    graph = Graph()
+    graph.group("1. Make the edit and keep it")
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
+    graph.group("2. Put it on another checkpoint")
+    second = graph.add("CheckpointLoaderSimple", "Another with the same text encoder", ckpt_name=other)
+    edited = graph.add("TIMEApplyEdit", "Put the edit on it", model=second[0], time_edit=kept[0], strength=1.0)
+    graph.add("TIMELoadEdit", "Next time: load it", muted=True, file=f"{name}.safetensors", clip=second[1])
+    ways = {"before": (second[0], None), "after": (edited[0], None)}
+    _before_and_after(graph, second, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, cfg: float, ways: dict) -> None:
     """Pictures from the same noise: `ways` are a name, a model, and what is done with the encoded prompts."""
+    graph.group(SAMPLE)
     positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
     negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
     empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
@@ -176,7 +275,7 @@ def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, 
             model=model,
             seed=1,
             steps=20,
-            cfg=3.0,
+            cfg=cfg,
             sampler_name="euler",
             scheduler="normal",
             latent_image=empty[0],

@@ -1,7 +1,29 @@
 """What the example workflows have in common."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..workflow import Graph
+
 TOY_CHECKPOINT = "toyworld.safetensors"
 EXAMPLE_PICTURE = "time_diffedit_example.png"
+HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pink dress
+
+SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
+SDXL = "sd_xl_base_1.0.safetensors"
+CHECKPOINTS = (
+    {
+        "name": SD15,
+        "url": "https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/" + SD15,
+        "directory": "checkpoints",
+    },
+    {
+        "name": SDXL,
+        "url": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/" + SDXL,
+        "directory": "checkpoints",
+    },
+)
+"""Checkpoints that the browser offers to download to those who do not have them."""
 
 TIME_DEFAULTS = {
     "strength": 1.0,
@@ -10,3 +32,34 @@ TIME_DEFAULTS = {
     "augmentations": "A photo of \nAn image of \nA picture of ",
     "preserve": "",
 }
+EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name != "strength"}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A workflow that is shipped as a template.
+
+    Attributes:
+        build: makes it; without arguments for the toy world.
+        shipped: arguments with which it is shipped, for a checkpoint that people have.
+        note: Markdown, shown beside the workflow.
+        thumbnail: titles of the two nodes whose first pictures are the thumbnail.
+        needs: files that a run on the toy world finds only after the example of this name has run.
+    """
+
+    build: Callable[..., Graph]
+    shipped: dict
+    note: str
+    thumbnail: tuple[str, str]
+    needs: str = ""
+    toy: dict = field(default_factory=dict)
+
+    def for_toy_world(self) -> Graph:
+        return self.build(**self.toy)
+
+    def as_shipped(self) -> Graph:
+        return self.build(**self.shipped)
+
+    def ui(self, object_info: dict) -> dict:
+        """The template's file."""
+        return self.as_shipped().ui(object_info, self.note, CHECKPOINTS)
