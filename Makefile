@@ -4,11 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin/python
 # -P: this folder must not come before ComfyUI on Python's path, for both have a `nodes`.
 RUN := PYTHONPATH=tests:. $(VENV) -P -m
+PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe -o
 
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words help-pictures lock clean
+.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -25,7 +27,11 @@ help:
 	@echo "make templates   write example_workflows/ anew"
 	@echo "make words       write locales/ and the help pages in other languages anew"
 	@echo "make help-pictures  draw the help pages' pictures anew; results in web/docs/images/"
-	@echo "make lock        resolve tools/lock/requirements.txt anew"
+	@echo "make artwork     draw the registry's icon and banner anew; results in assets/"
+	@echo "make archive     pack what the registry would get, with sizes; result in .cache/"
+	@echo "make golden      record the schemas and workflows of the version in preparation; results in tests/golden/"
+	@echo "make peers       let other people's checks run over the pack (an hour); results in docs/peers.md"
+	@echo "make lock        resolve tools/lock/*.txt anew"
 	@echo "make clean       remove what the commands made"
 
 env:
@@ -73,12 +79,23 @@ words: env
 help-pictures: env
 	@$(RUN) tools.help_pictures
 
+artwork: env
+	@$(RUN) tools.artwork
+
+archive: env
+	@$(RUN) tools.archive
+
+golden: env
+	@$(RUN) tools.golden
+
+peers: env
+	@$(RUN) tools.peers
+
 lock:
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet pip-tools==7.6.2
-	.cache/lock/bin/pip-compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe \
-		-o tools/lock/requirements.txt .host/ComfyUI/requirements.txt tools/lock/tools.in
+	$(PIP_COMPILE) tools/lock/requirements.txt .host/ComfyUI/requirements.txt tools/lock/tools.in
+	$(PIP_COMPILE) tools/lock/peers.txt tools/lock/peers.in
 
 clean:
 	rm -rf .venv .host .cache demo-output quality-output bench-output
