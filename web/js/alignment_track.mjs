@@ -5,6 +5,7 @@ import { CHIP_HEIGHT, layOut, tokensOf } from "./token_layout.mjs";
 const FONT = "12px sans-serif";
 const SIGNS = { added: "+ ", dropped: "− " };
 const NAMES = { l: "CLIP-L", g: "CLIP-G", h: "CLIP-H", t5xxl: "T5-XXL", t5base: "T5", pile_t5xl: "Pile-T5-XL" };
+const PLAIN = { start: "", end: "", padding: String };
 const RADIUS = { special: 10, padding: 10 };
 export const TRACK_STYLE = `
   .track { overflow-x: auto; overflow-y: hidden; scrollbar-width: thin; margin: 2px 0; }
@@ -53,7 +54,7 @@ export function drawTrack(track, settings, words, named) {
   );
   const label = words("tokensOf", { name });
   const scroller = html("div", { class: "track", tabindex: 0, role: "group", "aria-label": label }, drawing);
-  return html("div", {}, named && html("div", { class: "quiet" }, name), scroller, legend(tokens, words));
+  return html("div", {}, named && html("div", { class: "quiet" }, name), scroller);
 }
 
 function drawChip({ row, x, y, width, token }, text) {
@@ -63,11 +64,11 @@ function drawChip({ row, x, y, width, token }, text) {
   return svg("g", { class: `chip ${token.kind} ${place}` }, svg("rect", box), svg("text", middle, text));
 }
 
-/** What signs mean, for those that occur. */
-function legend({ source, destination }, words) {
-  const kinds = new Set([...source, ...destination].map((token) => token.kind));
+/** What the signs of some tracks mean, for those that occur. */
+export function legend(tracks, settings, words) {
+  const all = tracks.map((track) => tokensOf(track, settings, PLAIN));
+  const kinds = new Set(all.flatMap(({ source, destination }) => [...source, ...destination]).map((token) => token.kind));
   const entries = ["added", "dropped", "apart"].filter((kind) => kinds.has(kind));
-  if (!entries.length) return null;
   return html("div", { class: "legend quiet" }, entries.map((kind) => html("span", {}, words(`${kind}Legend`))));
 }
 

@@ -2,7 +2,7 @@
  * TIME Edit Model and TIME Compute Edit: which token of the destination each token of the source becomes, as soon as the
  * prompts are typed; after a run also how well the edit fits, how far it leaks, and what other values of lambda would do.
  */
-import { drawTrack, TRACK_STYLE } from "./alignment_track.mjs";
+import { drawTrack, legend, TRACK_STYLE } from "./alignment_track.mjs";
 import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
 import { pager } from "./elements.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "./encoder.mjs";
@@ -11,7 +11,7 @@ import { COMMON_STYLE, html } from "./markup.mjs";
 const ROUTE = "/time_diffedit/alignment";
 const PAUSE = 300; // milliseconds without a key before the server is asked
 const LONGEST = 60_000; // characters; the route reads no more
-const MIN_HEIGHT = 270;
+const MIN_HEIGHT = 285;
 const INPUTS = ["source", "destination", "alignment", "tokens"];
 const STYLE = `
   .head { display: flex; gap: 8px; flex-wrap: wrap; }
@@ -81,6 +81,7 @@ export function create(face) {
     const most = Math.max(...pair.tracks.map((track) => track.alternatives ?? 0));
     return [
       ...pair.tracks.map((track) => drawTrack(track, settings, words, several)),
+      legend(pair.tracks, settings, words),
       ...(most ? [html("p", {}, words("alternatives", { count: most }))] : []),
     ];
   }

@@ -2,7 +2,7 @@
 import { html, short } from "./markup.mjs";
 import { linePlot, PLOT_STYLE } from "./plot.mjs";
 
-const PLOT_HEIGHT = 98;
+const PLOT_HEIGHT = 90;
 const DECADES = 3; // that the plot shows below its largest value
 const LOWEST_LAMBDA = 1e-6; // of the node's input
 const HIGHEST_LAMBDA = 1e6;

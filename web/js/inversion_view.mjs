@@ -2,8 +2,8 @@
 import { COMMON_STYLE, html, short } from "./markup.mjs";
 import { linePlot, PLOT_STYLE } from "./plot.mjs";
 
-const MIN_HEIGHT = 170;
-const PLOT_HEIGHT = 96;
+const MIN_HEIGHT = 240;
+const PLOT_HEIGHT = 90;
 
 export function create(face) {
   const words = (key, values) => face.text(`inversion.${key}`, values);
@@ -31,7 +31,7 @@ export function create(face) {
     plot.element.hidden = !lines.length;
     if (!lines.length) return;
     plot.update({
-      series: lines.map(({ name, points }) => ({ name, points })),
+      series: lines,
       x: { label: words("level"), zero: true, format: String },
       y: { log: true },
       label: lines.map(({ name, points }) => worst(name, points)).join(" "),
@@ -58,8 +58,8 @@ export function linesOf({ residuals, missed }, words) {
   const steps = residuals.length;
   const shown = (value) => (value > 0 ? value : null);
   const lines = [
-    { name: words("residual"), points: residuals.map((residual, i) => [i + 1, shown(residual)]) },
-    { name: words("missedLine"), points: (missed ?? []).map((error, i) => [steps - 1 - i, shown(error)]).reverse() },
+    { look: 0, name: words("residual"), points: residuals.map((residual, i) => [i + 1, shown(residual)]) },
+    { look: 1, name: words("missedLine"), points: (missed ?? []).map((error, i) => [steps - 1 - i, shown(error)]).reverse() },
   ];
   return lines.filter(({ points }) => points.some(([, value]) => value !== null));
 }

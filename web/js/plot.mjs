@@ -5,7 +5,7 @@ import { html, short, svg } from "./markup.mjs";
 const LEFT = 40;
 const RIGHT = 10;
 const BOTTOM = 16;
-const LEGEND = 16;
+const TOP = 12; // room for the marks' labels
 // Told apart by marker and dash as well as by colour; the colours can be read on dark and light.
 const LOOKS = [
   { colour: "#3b8eea", dash: null, marker: "M-3,0a3,3 0 1,0 6,0a3,3 0 1,0 -6,0" },
@@ -19,12 +19,16 @@ export const PLOT_STYLE = `
   .plot .axis { stroke: var(--border-color, #666); }
   .plot .cursor { stroke: var(--fg-color, #fff); }
   .plot.picks { cursor: pointer; }
+  .names { display: flex; flex-wrap: wrap; gap: 0 10px; }
   .below { min-height: 1.35em; }
   .below.label { text-align: right; padding-right: ${RIGHT}px; }
 `;
 
+const lookOf = (line, i) => LOOKS[line.look ?? i];
+
 /**
- * @typedef {object} Series one line: `name` for the legend, `points` as [x, y]; a y of null leaves a gap.
+ * @typedef {object} Series one line: `name` for the legend, `points` as [x, y]; a y of null leaves a gap; `look`, 0 to 3,
+ *   where it is not to be that of its place.
  * @typedef {object} Axis `label`, `log`, `decades` and `zero` as for `scale`, `format` of a tick.
  * @typedef {object} PlotOptions
  * @property {Series[]} series at most four.
@@ -44,8 +48,9 @@ export const PLOT_STYLE = `
 export function linePlot(height) {
   const drawing = svg("svg", { class: "plot", height, tabindex: 0, role: "slider" });
   const below = html("div", { "aria-hidden": "true" }); // the readout, else the label of the x axis
+  const names = html("div", { class: "names quiet" });
   const table = html("table", { class: "unseen" });
-  const element = html("div", { style: "position: relative; min-width: 0" }, drawing, below, table);
+  const element = html("div", { style: "position: relative; min-width: 0" }, names, drawing, below, table);
   let options = null;
   let stops = []; // the x that can be read, ascending
   let at = null; // the one that is read, as a place in `stops`
@@ -97,20 +102,19 @@ export function linePlot(height) {
     const points = options.series.flatMap((line) => line.points);
     const marks = options.marks ?? [];
     const x = scale([...points.map(([value]) => value), ...marks.map((mark) => mark.x)], options.x, [LEFT, right]);
-    const y = scale(points.map(([, value]) => value), options.y, [bottom, LEGEND + 6]);
+    const y = scale(points.map(([, value]) => value), options.y, [bottom, TOP + 5]);
     placeX = x.place;
     const number = (axis) => axis.format ?? short;
     drawing.setAttribute("width", width());
     drawing.setAttribute("viewBox", `0 0 ${width()} ${height}`);
     drawing.classList.toggle("picks", Boolean(options.pick));
     drawing.replaceChildren(
-      svg("path", { class: "axis", fill: "none", d: `M${LEFT},${LEGEND}V${bottom}H${right}` }),
+      svg("path", { class: "axis", fill: "none", d: `M${LEFT},${TOP}V${bottom}H${right}` }),
       ...x.ticks.map((tick) => xTick(x.place(tick), bottom, number(options.x)(tick))),
       ...y.ticks.map((tick) => yTick(y.place(tick), number(options.y)(tick))),
-      ...legend(options.series),
       ...marks.flatMap((mark) => markLine(mark, x.place(mark.x), bottom, right)),
-      ...options.series.flatMap((line, i) => drawn(line, LOOKS[i], x.place, y.place)),
-      ...(at === null ? [] : [svg("path", { class: "cursor", d: `M${x.place(stops[at])},${LEGEND}V${bottom}` })]),
+      ...options.series.flatMap((line, i) => drawn(line, lookOf(line, i), x.place, y.place)),
+      ...(at === null ? [] : [svg("path", { class: "cursor", d: `M${x.place(stops[at])},${TOP}V${bottom}` })]),
     );
     const words = at === null ? "" : options.readout(stops[at]);
     below.textContent = words || (options.x.label ?? "");
@@ -126,6 +130,7 @@ export function linePlot(height) {
       options = next;
       stops = [...new Set(next.series.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
       if (at !== null && at >= stops.length) at = null;
+      names.replaceChildren(...legend(next.series));
       table.replaceChildren(html("caption", {}, next.label), ...rows(next, stops));
       draw();
     },
@@ -144,18 +149,15 @@ function yTick(place, text) {
 }
 
 function legend(series) {
-  let left = LEFT;
   return series.map((line, i) => {
-    const { colour, dash, marker } = LOOKS[i];
-    const entry = svg(
-      "g",
-      { transform: `translate(${left},8)` },
+    const { colour, dash, marker } = lookOf(line, i);
+    const sample = svg(
+      "svg",
+      { width: 20, height: 8, viewBox: "0 -4 20 8", "aria-hidden": "true" },
       svg("path", { d: "M0,0H20", stroke: colour, "stroke-dasharray": dash }),
       svg("path", { d: marker, transform: "translate(10,0)", fill: colour }),
-      svg("text", { x: 24, y: 3 }, line.name),
     );
-    left += 36 + 5 * line.name.length;
-    return entry;
+    return html("span", {}, sample, ` ${line.name}`);
   });
 }
 
@@ -163,8 +165,8 @@ function markLine(mark, place, bottom, right) {
   const opacity = mark.faint ? 0.5 : 1;
   const at = place > right - 60 ? { x: place - 3, "text-anchor": "end" } : { x: place + 3 };
   return [
-    svg("path", { class: "cursor", opacity, "stroke-dasharray": mark.faint && "3 3", d: `M${place},${LEGEND}V${bottom}` }),
-    svg("text", { ...at, y: LEGEND + 8, opacity }, mark.label),
+    svg("path", { class: "cursor", opacity, "stroke-dasharray": mark.faint && "3 3", d: `M${place},${TOP}V${bottom}` }),
+    svg("text", { ...at, y: TOP - 3, opacity }, mark.label),
   ];
 }
 
