@@ -15,7 +15,7 @@ export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMA
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
 	@echo "make test        run all tests that need no GPU"
-	@echo "make ui          start ComfyUI with the pack and print the address"
+	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"

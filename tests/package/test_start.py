@@ -2,18 +2,17 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from package.installation import Installation, by_registry
 
 from tools import environment
 from tools.archive import project
 from tools.environment import ROOT
 from tools.host import PACK, comfyui_path
+from tools.installation import Installation, by_registry, copy_host
 
 START_LIMIT = 0.3  # seconds
 
@@ -76,12 +75,7 @@ def test_a_host_without_the_node_interface_is_told_so(pack, withdrawn):
 
 
 def test_an_old_version_is_told_so_by_the_server_which_goes_on(repository, tmp_path):
-    comfyui = tmp_path / "ComfyUI"
-    comfyui.mkdir()
-    for entry in comfyui_path().iterdir():
-        if entry.name not in ("models", "custom_nodes", "temp", "output", "input", "user"):
-            copy = shutil.copytree if entry.is_dir() else shutil.copyfile
-            copy(entry, comfyui / entry.name)
+    comfyui = copy_host(tmp_path / "ComfyUI")
     (comfyui / "comfyui_version.py").write_text('__version__ = "0.29.3"\n')
     old = Installation(by_registry, repository, tmp_path / "base", comfyui)
     try:

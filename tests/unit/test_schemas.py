@@ -8,7 +8,7 @@ import pytest
 from tools.golden import GOLDEN
 from tools.schemas import breaks, describe
 
-VERSION = max(path.name for path in GOLDEN.iterdir())
+VERSION = max(path.name for path in GOLDEN.iterdir() if path.is_dir())
 RECORDED = json.loads((GOLDEN / VERSION / "schemas.json").read_text())
 NODE = "MaskedLatentSample"
 

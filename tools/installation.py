@@ -1,16 +1,17 @@
 """A fresh base folder for the real server, with the pack installed in one of the ways people install it."""
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from tools.archive import project, write_archive
-from tools.client import ComfyClient
-from tools.environment import PACK_FOLDER
-from tools.host import comfyui_path
-from tools.server import ComfyServer
+from .archive import project, write_archive
+from .client import ComfyClient
+from .environment import PACK_FOLDER
+from .host import comfyui_path
+from .server import ComfyServer
 
 REGISTRY_FOLDER = project()["project"]["name"]
 
@@ -32,6 +33,16 @@ def by_git(custom_nodes: Path, repository: Path) -> Path:
 
 def not_at_all(custom_nodes: Path, repository: Path) -> Path:
     return custom_nodes / "nothing"
+
+
+def copy_host(target: Path) -> Path:
+    """A copy of ComfyUI without models, files of people and custom nodes."""
+    (target / "custom_nodes").mkdir(parents=True)
+    for entry in comfyui_path().iterdir():
+        if entry.name not in ("models", "custom_nodes", "temp", "output", "input", "user"):
+            copy = shutil.copytree if entry.is_dir() else shutil.copyfile
+            copy(entry, target / entry.name)
+    return target
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
