@@ -1,8 +1,8 @@
 """`make golden`: record what the version in preparation promises to people's files, in tests/golden/<version>/.
 
 `schemas.json` is what workflow files rely on in the nodes' schemas; `workflows/` holds the templates, for the toy world's
-model, as the browser saves them (`.ui.json`) and as the server runs them (`.api.json`). A version with a heading in CHANGELOG.md is
-released, and its record stays as it is.
+model, as the browser saves them (`.ui.json`) and as the server runs them (`.api.json`). A version with a heading in
+CHANGELOG.md is released, and its record stays as it is.
 """
 
 import json

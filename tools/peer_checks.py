@@ -32,7 +32,7 @@ def archive(repository: str, path: str) -> list[str]:
 
 
 def levels(pack: str, address: str, log_folder: str) -> dict:
-    """The levels of comfy-test that understand a V3 pack, on a running server: for each "ok" or its error, and what it logged."""
+    """The levels of comfy-test that understand a V3 pack, on a running server: "ok" or the error of each, and its log."""
     from comfy_test.common.config import TestConfig
     from comfy_test.common.errors import TestError
     from comfy_test.orchestration import levels as every
