@@ -10,7 +10,7 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates words help-pictures artwork archive golden peers lock clean
+.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -25,6 +25,7 @@ help:
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make templates   write example_workflows/ anew"
+	@echo "make thumbnails  draw the templates' small pictures anew, on the toy world"
 	@echo "make words       write locales/ and the help pages in other languages anew"
 	@echo "make help-pictures  draw the help pages' pictures anew; results in web/docs/images/"
 	@echo "make artwork     draw the registry's icon and banner anew; results in assets/"
@@ -72,6 +73,9 @@ toyworld-card: env
 
 templates: env
 	@$(RUN) tools.templates
+
+thumbnails: env
+	@$(RUN) tools.thumbnails
 
 words: env
 	@$(RUN) tools.words

@@ -40,7 +40,8 @@ class ComfyServer:
 
     Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
     changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, the `captioning` folders beside
-    them for captioning models, and LoRAs that a workflow saves to the output folder can be loaded.
+    them for captioning models, LoRAs that a workflow saves to the output folder can be loaded, and packs that lie in
+    `node_folder` before the start are loaded besides the installation's.
     """
 
     def __init__(self, comfyui: Path, python: Path, port: int | None = None, arguments=("--cpu",), checkpoint_folders=()):
@@ -50,6 +51,7 @@ class ComfyServer:
         self.port = port or free_port()
         self.url = f"http://{ADDRESS}:{self.port}"
         self.folder = Path(tempfile.mkdtemp(prefix="time-diffedit-"))
+        self.node_folder = self.folder / "custom_nodes"
         self.log = self.folder / "server.log"
         self.checkpoint_folders = [str(folder) for folder in checkpoint_folders]
         self.process: subprocess.Popen | None = None
@@ -68,15 +70,9 @@ class ComfyServer:
             (self.folder / kind).mkdir(exist_ok=True)
             command += [f"--{kind}-directory", str(self.folder / kind)]
         command += ["--database-url", f"sqlite:///{self.folder / 'comfyui.db'}"]
-        if self.checkpoint_folders:
-            paths = self.folder / "paths.yaml"
-            folders = {
-                "checkpoints": "\n".join(self.checkpoint_folders),
-                "captioning": "\n".join(str(Path(folder).parent / "captioning") for folder in self.checkpoint_folders),
-                "loras": str(self.folder / "output" / "loras"),
-            }
-            paths.write_text(yaml.safe_dump({"time_diffedit": folders}))
-            command += ["--extra-model-paths-config", str(paths)]
+        paths = self.folder / "paths.yaml"
+        paths.write_text(yaml.safe_dump({"time_diffedit": self._extra_folders()}))
+        command += ["--extra-model-paths-config", str(paths)]
         # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
@@ -87,6 +83,15 @@ class ComfyServer:
         except BaseException:
             self.stop()
             raise
+
+    def _extra_folders(self) -> dict[str, str]:
+        folders = {"loras": str(self.folder / "output" / "loras")}
+        if self.node_folder.is_dir():
+            folders["custom_nodes"] = str(self.node_folder)
+        if self.checkpoint_folders:
+            folders["checkpoints"] = "\n".join(self.checkpoint_folders)
+            folders["captioning"] = "\n".join(str(Path(folder).parent / "captioning") for folder in self.checkpoint_folders)
+        return folders
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_DEADLINE

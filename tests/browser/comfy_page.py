@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tools.environment import PACK_FOLDER, ROOT
+from tools.environment import ROOT
+from tools.ui import TOY_TEMPLATES
 
 PICTURES = ROOT / "demo-output" / "browser"
 CLASSIC, NODES_2 = "classic", "nodes2"
@@ -51,9 +52,9 @@ class ComfyPage:
         self.page.wait_for_function(READY)
         self.settle()
 
-    def open_template(self, name: str) -> None:
+    def open_template(self, name: str, source: str = TOY_TEMPLATES) -> None:
         """As a link of the template browser does."""
-        self.open(f"?template={name}&source={PACK_FOLDER}")
+        self.open(f"?template={name}&source={source}")
         self.page.wait_for_function("() => app.graph.nodes.length > 1")
         self.settle()
 

@@ -15,6 +15,7 @@ from tools.environment import HOST, link_pack
 from tools.examples import EXAMPLE_PICTURE
 from tools.host import comfyui_path
 from tools.server import ComfyServer
+from tools.ui import toy_template_folder, write_toy_templates
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -33,7 +34,9 @@ def server(tmp_path_factory):
     link_pack(comfyui_path())
     server = ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[HOST / "ComfyUI" / "models" / "checkpoints"])
     files_of_a_user(server.folder / "user" / "default")
+    templates = toy_template_folder(server.node_folder)
     server.start()
+    write_toy_templates(templates, ComfyClient(server.url).object_info())
     path = tmp_path_factory.mktemp("picture") / EXAMPLE_PICTURE
     picture = draw(np.random.RandomState(3), Scene("rose", "red"))
     Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)

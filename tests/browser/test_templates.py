@@ -1,36 +1,61 @@
-"""The example workflows in the browser."""
+"""The example workflows in the browser: as they are shipped, and run on the toy world."""
 
 import pytest
-from comfy_page import ComfyPage
+from comfy_page import CLASSIC, ComfyPage
 
 from tools.client import ComfyClient
+from tools.environment import PACK_FOLDER
 from tools.examples import EXAMPLES
-from tools.workflow import ui_workflow
+
+ON_THE_GRAPH = "() => app.graph.nodes.map((node) => [node.type, node.title, Boolean(node.has_errors)])"
 
 
-def titles(comfy: ComfyPage) -> list[str]:
-    return comfy.page.evaluate(
-        "() => app.graph.nodes.filter((node) => !node.comfyClass && !node.isSubgraphNode?.()).map((n) => n.type)"
-    )
+def test_the_template_browser_lists_all_with_their_thumbnails(new_tab):
+    comfy = new_tab(CLASSIC)
+    listed = comfy.page.evaluate("async () => (await fetch('/api/workflow_templates')).json()")
+    assert sorted(listed[PACK_FOLDER]) == sorted(EXAMPLES)
+    comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+    comfy.page.get_by_text(PACK_FOLDER, exact=True).first.click()
+    thumbnails = comfy.page.locator(f"img[src*='workflow_templates/{PACK_FOLDER}/']")
+    thumbnails.first.wait_for()
+    comfy.settle(1500)
+    comfy.picture("template_browser")
+    widths = thumbnails.evaluate_all("(pictures) => pictures.map((picture) => picture.naturalWidth)")
+    assert len(widths) >= len(EXAMPLES) and all(width > 100 for width in widths)
 
 
-def test_every_template_opens_from_the_template_browser(comfy: ComfyPage):
-    """As shipped: every node known to the page."""
-    for name in EXAMPLES:
-        comfy.open_template(name)
-        unknown = comfy.page.evaluate("() => app.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)")
-        assert not unknown, name
-        comfy.picture(f"template_{name}")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_template_opens_as_shipped(comfy: ComfyPage, server, name):
+    """Every node is known, and the browser sends what the template's author meant."""
+    comfy.open_template(name, PACK_FOLDER)
+    graph = EXAMPLES[name].as_shipped()
+    for kind, title, has_errors in comfy.page.evaluate(ON_THE_GRAPH):
+        assert not has_errors, (kind, title)
+    comfy.picture(f"template_{name}")
+    assert_same(comfy.api(), graph.api())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
-    api = EXAMPLES[name]().api()
-    comfy.load(ui_workflow(api, ComfyClient(server.url).object_info()))
-    sent = {node_id: (node["class_type"], node["inputs"]) for node_id, node in comfy.api().items()}
-    for node_id, node in api.items():
-        kind, inputs = sent[node_id]
-        assert kind == node["class_type"]
-        assert {key: inputs.get(key) for key in node["inputs"]} == node["inputs"], (name, kind)
-    comfy.run(timeout=400)
+    if needed := EXAMPLES[name].needs:
+        ComfyClient(server.url).run(EXAMPLES[needed].for_toy_world().api(), needed, quiet=True)
+    comfy.open_template(name)
+    assert_same(comfy.api(), EXAMPLES[name].for_toy_world().api())
+    comfy.run(timeout=500)
+    comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    comfy.settle(1000)
     comfy.picture(f"ran_{name}")
+
+
+def classes(api: dict) -> dict[str, str]:
+    return {node_id: node["class_type"] for node_id, node in api.items()}
+
+
+def assert_same(sent: dict, written: dict) -> None:
+    """What the browser sends is what the code wrote, and the defaults of what it left out."""
+    assert {node_id: node["class_type"] for node_id, node in sent.items()} == {
+        i: node["class_type"] for i, node in written.items()
+    }
+    for node_id, node in written.items():
+        values = {name: sent[node_id]["inputs"].get(name) for name in node["inputs"]}
+        assert values == node["inputs"], node["_meta"]["title"]
