@@ -184,9 +184,9 @@ def scheduled_edit(
 def edit_and_lora(
     checkpoint: str = TOY_CHECKPOINT,
     lora: str = "toy edits.safetensors",
-    source: str = "a cup",
-    destination: str = "a yellow cup",
-    prompt: str = "a cup on sand",
+    source: str = "a moon",
+    destination: str = "a red moon",
+    prompt: str = "a moon on sand",
     size: int = 128,
     batch: int = 4,
     cfg: float = 3.0,
@@ -253,7 +253,7 @@ def save_and_reuse(
     graph.group("2. Put it on another checkpoint")
     second = graph.add("CheckpointLoaderSimple", "Another with the same text encoder", ckpt_name=other)
     edited = graph.add("TIMEApplyEdit", "Put the edit on it", model=second[0], time_edit=kept[0], strength=1.0)
-    graph.add("TIMELoadEdit", "Next time: load it", muted=True, file=f"{name}.safetensors", clip=second[1])
+    graph.add("TIMELoadEdit", "Next time: load it", muted=True, file=f"{folder}/{name}.safetensors", clip=second[1])
     ways = {"before": (second[0], None), "after": (edited[0], None)}
     _before_and_after(graph, second, prompt, size, batch, cfg, ways)
     return graph
