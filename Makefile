@@ -24,7 +24,7 @@ help:
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
-	@echo "make templates   write example_workflows/ anew"
+	@echo "make templates   write example_workflows/ and subgraphs/ anew"
 	@echo "make thumbnails  draw the templates' small pictures anew, on the toy world"
 	@echo "make words       write locales/ and the help pages in other languages anew"
 	@echo "make help-pictures  draw the help pages' pictures anew; results in web/docs/images/"

@@ -1,8 +1,9 @@
-"""`make templates`: write example_workflows/ from `tools.examples`, with the node schemas of the running host."""
+"""`make templates`: write example_workflows/ and subgraphs/ from `tools.examples`, by the node schemas of the running host."""
 
 import json
 import sys
 
+from . import blueprints
 from .client import ComfyClient
 from .environment import ROOT, comfyui_python, prepare
 from .examples import EXAMPLES
@@ -19,11 +20,12 @@ def render(object_info: dict) -> dict[str, str]:
 def main() -> int:
     comfyui = prepare()
     with ComfyServer(comfyui, comfyui_python(comfyui)) as server:
-        files = render(ComfyClient(server.url).object_info())
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in files.items():
-        (FOLDER / name).write_text(text)
-        print(f"wrote {FOLDER.name}/{name}")
+        object_info = ComfyClient(server.url).object_info()
+    for folder, files in ((FOLDER, render(object_info)), (blueprints.FOLDER, blueprints.render(object_info))):
+        folder.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+            print(f"wrote {folder.name}/{name}")
     return 0
 
 
