@@ -4,7 +4,7 @@
  */
 import { drawTrack, legend, TRACK_STYLE } from "./alignment_track.mjs";
 import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
-import { pager } from "./elements.mjs";
+import { pager } from "./controls.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "./encoder.mjs";
 import { COMMON_STYLE, html } from "./markup.mjs";
 

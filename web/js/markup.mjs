@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An HTML element; children are nodes or texts, and what is null, undefined or false is left out. */
+/** An HTML element with attributes, `on…` listeners and children: nodes or texts; what is null, undefined or false is left out. */
 export const html = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 
 export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
@@ -11,7 +11,8 @@ const isThere = (value) => value !== null && value !== undefined && value !== fa
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (isThere(value)) element.setAttribute(name, value === true ? "" : value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (isThere(value)) element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat().filter(isThere));
   return element;

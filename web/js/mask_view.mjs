@@ -2,9 +2,10 @@
  * The view of DiffEdit Mask and Heatmap to Mask: the picture under its heat map with the outline of the mask, and a histogram
  * whose line moves the input that decides it. What is shown is what the next run masks, as long as the heat map is the same.
  */
-import { draggableLine, element, pager } from "./elements.mjs";
+import { draggableLine, pager } from "./controls.mjs";
 import { Heatmap } from "./heatmap.mjs";
 import { drawHistogram } from "./histogram.mjs";
+import { html } from "./markup.mjs";
 import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
 import { maskedCells } from "./mask_rules.mjs";
@@ -59,15 +60,15 @@ class MaskView {
 
   buildElements() {
     const { face } = this;
-    this.canvas = element("canvas", { role: "img" });
-    this.message = element("p", { class: "hint" });
-    this.live = element("img", { class: "live", alt: "", hidden: "" });
-    this.scene = element("div", { class: "scene" }, this.canvas, this.message, this.live);
-    this.coverage = element("span", { class: "coverage" });
+    this.canvas = html("canvas", { role: "img" });
+    this.message = html("p", { class: "hint" });
+    this.live = html("img", { class: "live", alt: "", hidden: "" });
+    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live);
+    this.coverage = html("span", { class: "coverage" });
     this.picturePager = pager((by) => this.turn("shot", by));
     this.framePager = pager((by) => this.turn("frame", by));
-    this.pairs = element("select", { "aria-label": face.text("mask.pairs"), onchange: () => this.choosePair() });
-    this.opacity = element("input", {
+    this.pairs = html("select", { "aria-label": face.text("mask.pairs"), onchange: () => this.choosePair() });
+    this.opacity = html("input", {
       type: "range",
       min: 0,
       max: 100,
@@ -77,20 +78,20 @@ class MaskView {
       oninput: () => this.refresh(),
       onchange: () => face.setProperty(OPACITY, Number(this.opacity.value)),
     });
-    this.bars = element("canvas", { "aria-hidden": "true" });
-    this.track = element("div", { class: "track" }, this.bars);
+    this.bars = html("canvas", { "aria-hidden": "true" });
+    this.track = html("div", { class: "track" }, this.bars);
     this.line = draggableLine(
       this.track,
       (place) => this.moveTo(place),
       (steps, sideways) => this.stepBy(steps, sideways),
     );
-    this.caption = element("span", { class: "caption" });
-    this.note = element("p", { class: "note", role: "status" });
-    this.body = element(
+    this.caption = html("span", { class: "caption" });
+    this.note = html("p", { class: "note", role: "status" });
+    this.body = html(
       "div",
       { class: "view" },
       this.scene,
-      element(
+      html(
         "div",
         { class: "row" },
         this.coverage,
@@ -100,12 +101,12 @@ class MaskView {
         this.opacity,
       ),
       this.track,
-      element("div", { class: "row" }, this.caption),
+      html("div", { class: "row" }, this.caption),
       this.note,
     );
-    this.element = element("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
+    this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
     const shadow = this.element.attachShadow({ mode: "open" });
-    shadow.append(element("style", {}, STYLE), this.body);
+    shadow.append(html("style", {}, STYLE), this.body);
   }
 
   /** The heat map so far, while the node runs. */
@@ -160,7 +161,7 @@ class MaskView {
   }
 
   imageFrom(file) {
-    const image = element("img", { onload: () => this.refresh() });
+    const image = html("img", { onload: () => this.refresh() });
     image.src = this.face.fileUrl(file);
     return image;
   }
@@ -253,7 +254,7 @@ class MaskView {
     this.framePager.update(pages("frame", this.place.frame + 1, frames));
     this.pairs.hidden = pairs < 2;
     if (this.pairs.length !== pairs) {
-      const options = Array.from({ length: pairs }, (_, i) => element("option", {}, text("mask.pair", { number: i + 1 })));
+      const options = Array.from({ length: pairs }, (_, i) => html("option", {}, text("mask.pair", { number: i + 1 })));
       this.pairs.replaceChildren(...options);
     }
     this.pairs.selectedIndex = this.place.pair;

@@ -1,22 +1,12 @@
-/** Small elements that a view is made of. */
-
-/** An element with attributes, `on…` listeners and children. */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
+/** Controls that a view is made of. */
+import { html } from "./markup.mjs";
 
 /** "‹ 2 / 3 ›"; hidden while there is only one. `turn` is called with -1 or 1. */
 export function pager(turn) {
-  const back = element("button", { type: "button", onclick: () => turn(-1) }, "‹");
-  const on = element("button", { type: "button", onclick: () => turn(1) }, "›");
-  const place = element("span", { role: "status" });
-  const root = element("span", { class: "pager" }, back, place, on);
+  const back = html("button", { type: "button", onclick: () => turn(-1) }, "‹");
+  const on = html("button", { type: "button", onclick: () => turn(1) }, "›");
+  const place = html("span", { role: "status" });
+  const root = html("span", { class: "pager" }, back, place, on);
   return {
     element: root,
     update({ number, count, label, previous, next }) {
@@ -39,7 +29,7 @@ export function pager(turn) {
  * @param {(steps: number, sideways: boolean) => void} stepBy; sideways: to the right, else to larger values
  */
 export function draggableLine(track, moveTo, stepBy) {
-  const line = element("div", { class: "line", role: "slider", tabindex: 0 });
+  const line = html("div", { class: "line", role: "slider", tabindex: 0 });
   let movable = false;
   const follow = (event) => {
     const { left, width } = track.getBoundingClientRect();
