@@ -108,7 +108,17 @@ def test_both_ways_bring_the_same_files(installations):
 def test_the_archive_holds_what_users_need_and_no_more(repository, tmp_path):
     names = archive_files(repository)
     tops = {name.partition("/")[0] for name in names}
-    needed = {"__init__.py", "compatibility.py", "nodes", "time_core", "diffedit_core", "web", "locales", "example_workflows"}
+    needed = {
+        "__init__.py",
+        "compatibility.py",
+        "nodes",
+        "time_core",
+        "diffedit_core",
+        "web",
+        "locales",
+        "example_workflows",
+        "subgraphs",
+    }
     assert needed | {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= tops
     assert not tops & {"tests", "tools", "benchmarks", "docs", "assets", "Makefile", "requirements.txt", "install.py"}
     assert "includes" not in project()["tool"]["comfy"], "archive_files knows of no forced files"
