@@ -18,6 +18,7 @@ const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask"]);
 const WIDGET = "time_diffedit_view";
 const PROPERTY_PREFIX = "time_diffedit_";
 const SETTING_PREFIX = "TimeDiffEdit.";
+const CLASSIC_MARGIN = 10; // that the classic canvas leaves above and below within a widget's height
 const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
@@ -66,7 +67,7 @@ function addView(node, load) {
   root.style.width = "100%";
   root.style.height = "100%";
   const view = { minHeight: FIRST_HEIGHT, destroy() {} };
-  const height = () => view.minHeight;
+  const height = () => view.minHeight + 2 * CLASSIC_MARGIN;
   root.style.setProperty("--comfy-widget-min-height", `${FIRST_HEIGHT}px`);
   const widget = node.addDOMWidget(WIDGET, "time_diffedit", root, {
     getMinHeight: height,
