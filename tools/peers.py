@@ -128,7 +128,7 @@ def comfy_test(installation: Installation) -> list[Finding]:
     findings = []
     for level, result in results.items():
         said = [line.strip() for line in result["log"] if line.strip() and "[DEBUG]" not in line]
-        note = "; ".join(said if level in ("warnings", "hazards") else said[-1:])
+        note = "; ".join(said) if level in ("warnings", "hazards") else ""
         passed = result["outcome"] == "ok"
         findings.append(Finding(f"{name}, {level}", passed, note if passed else result["outcome"]))
     return findings + [Finding(f"{name}, {levels}", None, reason) for levels, reason in NOT_JUDGED.items()]
