@@ -20,7 +20,7 @@ class InversionReport:
         model_calls: of one picture.
         sigmas: (n + 1) levels, ascending from 0.
         residuals: (n) for the step up to each level, by how much one sampling step back misses the state before (root mean
-            square), measured before the last refinement; None where the method does not measure it.
+            square), measured at the state that the model was asked about last; None where the method does not measure it.
         missed: (n) or None if nothing was walked back; by how much that missed the state of each level, from the second
             noisiest down to the picture.
         spread: standard deviation of the picture, which an error is to be compared with.
@@ -53,8 +53,8 @@ class InversionReport:
             worst = max(residuals, key=residuals.__getitem__)
             lines.append(
                 f"Worst residual {residuals[worst]:.2e} at step {worst + 1} (sigma {self.sigmas[worst + 1]:.4g}): "
-                "one sampling step back misses the state before by that much (root mean square), measured before the last "
-                "refinement."
+                "one sampling step back misses the state before by that much (root mean square), from where the model was "
+                "asked last."
             )
         if self.missed is not None:
             lines.append(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 
 from ..noising import Noising
-from ..step import Denoise, Step
+from ..step import Denoise, Step, rms
 from .method import Method, Options, derivative
 
 
@@ -25,12 +25,12 @@ def invert(
     for sigma, next_sigma in pairwise(sigmas):
         w = noising.same_input(x, sigma, next_sigma)
         denoised = denoise(w, next_sigma)
+        slope = sampling_slope = derivative(w, denoised, next_sigma)
         if noising.velocity:
             slope = _noise_from_velocity(x, w, denoised, sigma, next_sigma)
-        else:
-            slope = derivative(w, denoised, next_sigma)
+        missed = w - (next_sigma - sigma) * sampling_slope - x  # by the sampling step back from w
         x = x + (next_sigma - sigma) * slope
-        yield Step(x, denoised, model_calls=1)
+        yield Step(x, denoised, 1, rms(missed))
 
 
 def _noise_from_velocity(x, w, denoised, sigma: float, next_sigma: float) -> torch.Tensor:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 
 from ..noising import Noising
-from ..step import Denoise, Step
+from ..step import Denoise, Step, rms
 from .method import Method, Options, derivative
 
 
@@ -24,7 +24,7 @@ def invert(
         denoised = denoise(w, next_sigma)
         slope = derivative(w, denoised, next_sigma)
         x = x + (next_sigma - sigma) * slope
-        yield Step(x, denoised, model_calls=1)
+        yield Step(x, denoised, 1, rms(w - x))
 
 
 METHOD = Method(invert, "arXiv 2504.13109", sampler="euler")

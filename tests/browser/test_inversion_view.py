@@ -51,11 +51,11 @@ def test_residuals_and_errors_by_level(inverting):
 
 
 def test_a_method_that_measures_nothing_says_so(inverting):
-    inverting.set_value(NODE, "method", "ddim")
+    inverting.set_value(NODE, "method", "midpoint")
     inverting.set_value(NODE, "walk_back", False)
     inverting.run()
     view = inverting.view(NODE)
-    expect(view.get_by_text("ddim does not measure its steps.")).to_be_visible()
+    expect(view.get_by_text("midpoint does not measure its steps.")).to_be_visible()
     expect(view.get_by_role("slider")).to_have_count(0)
 
 

@@ -123,6 +123,16 @@ class TestFixedPoint:
         down = start + (sigma - next_sigma) * (start - denoise(start, next_sigma)) / next_sigma
         assert torch.allclose(step.residual, (down - clean()).square().mean((1, 2, 3)).sqrt(), atol=1e-6)
 
+    @pytest.mark.parametrize("method", ["ddim", "predictor"])
+    def test_methods_of_one_call_measure_the_same_for_nothing(self, method):
+        """At the first step both ask where fixed point starts; finer steps have smaller residuals."""
+        steps = list(method_named(method).invert(denoise, clean(), SIGMAS.tolist(), Noising(), Options()))
+        first = fixed_point_step(denoise, clean(), 0.0, float(SIGMAS[1]), Noising(), 1)
+        assert torch.allclose(steps[0].residual, first.residual, atol=1e-7)
+        finer = torch.cat([SIGMAS[:1], torch.linspace(float(SIGMAS[1]), float(SIGMAS[-1]), 4 * len(SIGMAS))])
+        finely = list(method_named(method).invert(denoise, clean(), finer.tolist(), Noising(), Options()))
+        assert max(float(step.residual.max()) for step in finely[1:]) < max(float(step.residual.max()) for step in steps[1:])
+
     def test_where_the_plain_iteration_oscillates_the_residual_still_falls(self):
         def steep(x, sigma):  # so that g(w) = x - 2 w: plain iteration doubles its error each time, with changing sign
             return x + 6 * x
