@@ -82,16 +82,13 @@ def test_both_formats_of_a_recorded_workflow_are_the_same_prompt(info, version, 
     assert with_defaults(api, info) == api_workflow(ui, info)
 
 
-@pytest.mark.parametrize(("version", "name"), WORKFLOWS)
-def test_recorded_workflows_run(client, info, version, name):
-    """Released ones in both formats; those in preparation are the templates, whose formats are the same prompt."""
-    prompts = [recorded(version, name, "api")]
-    if is_released(version):
-        prompts.append(api_workflow(recorded(version, name, "ui"), info))
+@pytest.mark.parametrize(("version", "name"), [each for each in WORKFLOWS if is_released(each[0])])
+def test_released_workflows_run(client, info, version, name):
+    """In both formats, with equal pictures. Those of the version in preparation are the templates, which tests/browser runs."""
     shown = []
-    for prompt in prompts:
+    for prompt in (recorded(version, name, "api"), api_workflow(recorded(version, name, "ui"), info)):
         result = client.run(prompt, name, quiet=True)
         shown.append({node: pictures(client, output) for node, output in result.outputs.items()})
         assert any(shown[-1].values())
     for node in shown[0]:
-        np.testing.assert_array_equal(shown[-1][node], shown[0][node])
+        np.testing.assert_array_equal(shown[1][node], shown[0][node])

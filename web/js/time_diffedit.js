@@ -29,7 +29,7 @@ const resultListeners = new WeakMap();
 let words = {};
 
 app.registerExtension({
-  name: "TimeDiffEdit",
+  name: "timediffedit.views",
   settings: [
     {
       id: `${SETTING_PREFIX}MaskOpacity`,
