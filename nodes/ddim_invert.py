@@ -101,6 +101,8 @@ class DDIMInvert(io.ComfyNode):
                     default=0,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
+                    # Else the browser draws another seed for every run, and the inversion is made anew.
+                    control_after_generate=False,
                     optional=True,
                     advanced=True,
                     tooltip="Decides the noises of ddpm and the shifts of the regularisation; the other methods draw nothing.",

@@ -14,7 +14,14 @@ GROUP_GAP, GROUP_MARGIN, GROUP_TITLE = 60, 20, 50
 WIDGET_HEIGHT = 26
 TEXT_HEIGHT = 90
 PICTURE_HEIGHT = 250
-VIEW_HEIGHTS = {"DiffEditMask": 420, "HeatmapToMask": 420, "TIMEEditModel": 290, "TIMEComputeEdit": 290, "DDIMInvert": 190}
+VIEW_HEIGHTS = {
+    "DiffEditMask": 420,
+    "HeatmapToMask": 420,
+    "TIMEEditModel": 290,
+    "TIMEComputeEdit": 290,
+    "DDIMInvert": 240,
+    "PreviewAny": 140,
+}
 NOTE_SIZE = (400, 420)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"cnr_id": PROJECT["name"], "ver": PROJECT["version"]}

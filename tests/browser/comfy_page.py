@@ -21,7 +21,13 @@ FINISHED = """async ([known, patience]) => {
     if (entry?.status) return entry
   }
 }"""
-QUIET = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingModelsWarning": False, "Comfy.Release.Status": "skipped"}
+# Fewer frames: without a GPU the canvas would take the cores that the server computes on.
+QUIET = {
+    "LiteGraph.Canvas.MaximumFps": 12,
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.Release.Status": "skipped",
+}
 
 
 class ComfyPage:
@@ -55,7 +61,8 @@ class ComfyPage:
     def open_template(self, name: str, source: str = TOY_TEMPLATES) -> None:
         """As a link of the template browser does."""
         self.open(f"?template={name}&source={source}")
-        self.page.wait_for_function("() => app.graph.nodes.length > 1")
+        # Until then the workflow of last time may stand there; the page drops the query when the template is open.
+        self.page.wait_for_function("() => !location.search && app.graph.nodes.length > 1")
         self.settle()
 
     def settle(self, milliseconds: int = 300) -> None:

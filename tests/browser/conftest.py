@@ -13,6 +13,7 @@ from tools.chromium import find_chromium
 from tools.client import ComfyClient
 from tools.environment import HOST, link_pack
 from tools.examples import EXAMPLE_PICTURE
+from tools.examples.shared import HOSTS_PICTURE
 from tools.host import comfyui_path
 from tools.server import ComfyServer
 from tools.ui import toy_template_folder, write_toy_templates
@@ -41,6 +42,7 @@ def server(tmp_path_factory):
     picture = draw(np.random.RandomState(3), Scene("rose", "red"))
     Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)
     ComfyClient(server.url).upload_image(path)
+    ComfyClient(server.url).upload_image(comfyui_path() / "input" / HOSTS_PICTURE)
     yield server
     server.stop()
 

@@ -12,6 +12,17 @@ WIDTH = 2 * SIDE + GAP
 SHOWN = "([width, least]) => [...document.images].filter((image) => image.naturalWidth === width).length >= least"
 UNKNOWN = "() => app.graph.nodes.filter((node) => !(node.type in LiteGraph.registered_node_types)).map((node) => node.type)"
 
+OVERLAPPING = """() => {
+  const title = 30
+  const boxes = app.graph.nodes.map((node) => {
+    const drawn = document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight ?? 0
+    const height = Math.max(node.size[1], node.computeSize()[1], drawn - title)
+    return [node.title, node.pos[0], node.pos[1] - title, node.pos[0] + node.size[0], node.pos[1] + height]
+  })
+  const lies = ([, l, t, r, b], [, left, top, right, bottom]) => l < right && left < r && t < bottom && top < b
+  return boxes.flatMap((a, i) => boxes.slice(0, i).filter((b) => lies(a, b)).map((b) => [a[0], b[0]]))
+}"""
+
 
 @pytest.fixture(scope="module", params=RENDERERS)
 def tab(request, browser, server):
@@ -42,10 +53,11 @@ def test_the_template_browser_lists_all_with_their_thumbnails(new_tab):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_template_opens_as_shipped(comfy: ComfyPage, server, name):
-    """Every node is known, and the browser sends what the template's author meant."""
+    """Every node is known, none lies on another, and the browser sends what the template's author meant."""
     comfy.open_template(name, PACK_FOLDER)
     graph = EXAMPLES[name].as_shipped()
     assert comfy.page.evaluate(UNKNOWN) == []
+    assert comfy.page.evaluate(OVERLAPPING) == []  # with the room that nodes really take, their views included
     comfy.picture(f"template_{name}")
     assert_same(comfy.api(), graph.api())
 

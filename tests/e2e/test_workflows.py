@@ -74,6 +74,14 @@ def test_every_node_of_the_pack_is_in_a_template(client):
     assert not ours - used
 
 
+def test_every_seed_says_whether_the_browser_draws_a_new_one(client):
+    """The browser puts a second widget after a number called seed unless told not to, and values go by position."""
+    for name, node in client.object_info().items():
+        if node["python_module"].endswith(PACK_FOLDER):
+            inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+            assert all("control_after_generate" in inputs[seed][1] for seed in {"seed", "noise_seed"} & set(inputs)), name
+
+
 def test_the_browser_gets_the_words_of_every_language(client):
     served = json.loads(get(client, "/i18n"))
     for language in ("en", *LANGUAGES):

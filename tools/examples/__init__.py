@@ -151,7 +151,7 @@ looked at, and the picture is repainted with the host's guiders, samplers and sc
             **GIRL,
             "source": "a girl in a pink dress",
             "target": "a girl in a blue dress",
-            "blip": "blip-image-captioning-base",
+            "blip": "blip-image-captioning-large",
             "t5": "flan-t5-base",
         },
         """## DiffEdit without prompts by hand
