@@ -48,7 +48,7 @@ ui: env
 test: env
 	@.venv/bin/ruff check .
 	@$(RUN) tools.chromium
-	@$(VENV) -m pytest
+	@$(VENV) tools/suites.py
 
 quality: env
 	@$(RUN) benchmarks.quality
