@@ -5,24 +5,23 @@ import subprocess
 import sys
 import tempfile
 
-SUITES = (["tests/unit", "tests/host", "tests/e2e", "tests/package"], ["tests/browser"])
+IN_A_BROWSER = ["tests/browser"]
+ALL_ELSE = ["tests/unit", "tests/host", "tests/e2e", "tests/package"]
+
+
+def pytest(folders: list[str], log=None) -> subprocess.Popen:
+    command = [sys.executable, "-m", "pytest", *folders]
+    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
 
 
 def main() -> int:
-    """Shows the first while it runs and the others when they are done; 0 if all passed."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    logs = [None, *(tempfile.TemporaryFile("w+") for _ in SUITES[1:])]
-    runs = [
-        subprocess.Popen([sys.executable, "-m", "pytest", *folders], env=environment, stdout=log, stderr=log)
-        for folders, log in zip(SUITES, logs, strict=True)
-    ]
-    try:
-        codes = [run.wait() for run in runs]
-    except KeyboardInterrupt:
-        for run in runs:
-            run.wait()
-        return 130
-    for log in logs[1:]:
+    """Shows the one while it runs and the other when it is done; 0 if all passed."""
+    with tempfile.TemporaryFile("w+") as log:
+        runs = [pytest(IN_A_BROWSER, log), pytest(ALL_ELSE)]
+        try:
+            codes = [run.wait() for run in runs]
+        except KeyboardInterrupt:
+            codes = [run.wait() or 130 for run in runs]
         log.seek(0)
         print(log.read(), flush=True)
     return max(map(abs, codes))
