@@ -14,6 +14,7 @@ from tools.workflow import Graph, ui_workflow
 
 MASK, EDIT = "DiffEditMask", "TIMEEditModel"
 PACK_FILES = "**/extensions/ComfyUI-TIME-DiffEdit/js/*.js"
+UNDO = "app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length"
 COUNT_LISTENERS = """
 window.counted = {}
 for (const [name, target] of [['window', window], ['document', document]]) {
@@ -68,6 +69,13 @@ def select(comfy: ComfyPage, kind: str) -> None:
     comfy.page.locator("#graph-canvas").focus()
 
 
+def press_and_wait_for_undo(comfy: ComfyPage, keys: str) -> None:
+    """The page notes a change for undo a frame later, which on a busy machine may be after the next key."""
+    noted = comfy.page.evaluate(f"() => {UNDO}")
+    comfy.page.keyboard.press(keys)
+    comfy.page.wait_for_function(f"(noted) => {UNDO} > noted", arg=noted)
+
+
 def mask_of(comfy: ComfyPage, outputs: dict) -> np.ndarray:
     """What the only PreviewImage shows; the file's bytes hold the workflow, too."""
     (preview,) = {node_id for node_id, node in comfy.api().items() if node["class_type"] == "PreviewImage"}
@@ -84,8 +92,8 @@ def test_a_copied_node_has_its_values_and_its_own_view_and_undo_takes_it_back(co
     comfy.set_value(MASK, "threshold", 0.31)
     comfy.set_value(MASK, "rule", "paper")
     select(comfy, MASK)
-    comfy.page.keyboard.press("Control+c")
-    comfy.page.keyboard.press("Control+v")
+    press_and_wait_for_undo(comfy, "Control+c")  # which notes the new values, too
+    press_and_wait_for_undo(comfy, "Control+v")
     comfy.page.wait_for_function("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).length === 2", arg=MASK)
     values = comfy.page.evaluate(
         """(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).map((n) =>
