@@ -19,9 +19,9 @@ import torch
 from tqdm import tqdm
 
 from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_pack
+from tools.host import load_nodes
 
-pack = load_pack()
+NODES = load_nodes()
 
 import comfy.sample  # noqa: E402
 import folder_paths  # noqa: E402
@@ -39,7 +39,6 @@ from .report import table  # noqa: E402
 QUICK = bool(os.environ.get("QUICK"))
 OUTPUT = ROOT / ("bench-output" if QUICK else "docs")
 CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
-NODES = {node.GET_SCHEMA().node_id: node for node in pack.NODES}
 TABLES = [name.strip() for name in os.environ.get("TABLES", "").split(";") if name.strip()]
 SEED = 6
 

@@ -23,9 +23,9 @@ import torch
 from tqdm import tqdm
 
 from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_pack
+from tools.host import load_nodes
 
-pack = load_pack()
+NODES = load_nodes()
 
 import comfy.model_management  # noqa: E402
 import comfy.sample  # noqa: E402
@@ -42,7 +42,6 @@ from .targets import Target  # noqa: E402
 QUICK = bool(os.environ.get("QUICK"))
 OUTPUT = ROOT / ("bench-output" if QUICK else "docs")
 CHECKPOINT = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
-NODES = {node.GET_SCHEMA().node_id: node for node in pack.NODES}
 JUDGED = 2 if QUICK else 24  # pictures of each kind of edit
 TIMED = 1 if QUICK else 3  # pictures
 REPETITIONS = 3 if QUICK else 15  # of the sampling cost

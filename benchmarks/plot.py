@@ -1,5 +1,6 @@
 """Line plots of measured tables."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +31,25 @@ def lines(path: Path, title: str, x_label: str, x: Sequence, curves: Mapping[str
         axes.set_yscale("log")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def curves_svg(
+    title: str, x_label: str, y_label: str, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], log_x: bool = False
+) -> str:
+    """One panel as an SVG element; each curve has its own x values. Equal curves give equal text."""
+    figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
+    for (name, (x, y)), marker in zip(curves.items(), "osD^vP*X" * len(curves), strict=False):
+        axes.plot(x, y, marker=marker, label=name)
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    if log_x:
+        axes.set_xscale("log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    content = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "report"}):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+    return content.getvalue()[content.getvalue().index("<svg") :]
 
 
 def pages(path: Path, tables: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> None:

@@ -16,9 +16,9 @@ import torch
 from tqdm import tqdm
 
 from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_pack
+from tools.host import load_nodes
 
-pack = load_pack()
+NODES = load_nodes()
 
 from toyworld.host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 
@@ -39,7 +39,6 @@ SEEDS_TO_CHOOSE = 1 if QUICK else 4
 TASKS = 6 if QUICK else 50
 INVERSIONS = 2 if QUICK else 12
 TIME_OF_A_PICTURE = "TIME edit of a picture, published defaults"
-NODES = {node.GET_SCHEMA().node_id: node for node in pack.NODES}
 
 
 def weights_hash(model) -> str:

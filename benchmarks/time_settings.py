@@ -17,9 +17,9 @@ import torch
 from tqdm import tqdm
 
 from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_pack
+from tools.host import load_nodes
 
-pack = load_pack()
+NODES = load_nodes()
 
 from toyworld.host_model import Sampler, load_narrow  # noqa: E402
 from toyworld.judge import judge  # noqa: E402
@@ -37,7 +37,6 @@ STEPS = 10
 SEEDS = list(range(1, 3 if QUICK else 9))
 PAIRS = pairs(3)[:: 6 if QUICK else 2]
 UNRELATED = 2
-NODES = {node.GET_SCHEMA().node_id: node for node in pack.NODES}
 PUBLISHED = {
     "lamb": 0.1,
     "strength": 1.0,

@@ -19,15 +19,15 @@ from dataclasses import asdict, dataclass
 import torch
 
 from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_pack
+from tools.host import PACK, load_nodes
 
-pack = load_pack()
+NODES = load_nodes()
 
 from .machine import describe_machine  # noqa: E402
 from .plot import lines  # noqa: E402
 from .targets import Target  # noqa: E402
 
-solve = __import__(f"{pack.__name__}.time_core.solve", fromlist=["solve"])
+solve = __import__(f"{PACK}.time_core.solve", fromlist=["solve"])
 
 OUTPUT = ROOT / "bench-output"
 QUICK = bool(os.environ.get("QUICK"))
@@ -202,11 +202,12 @@ def sampling_cost() -> dict:
     from toyworld.host_model import Sampler, load_checkpoint
 
     sampler = Sampler(load_checkpoint(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT), steps=4)
-    node = next(node for node in pack.NODES if node.GET_SCHEMA().node_id == "TIMEEditModel")
     inputs = {"source": "a rose", "destination": "a blue rose", "lamb": LAMBDA, "strength": 1.0, "augmentations": ""}
-    edited, _ = node.execute(
-        model=sampler.toy.model, clip=sampler.toy.clip, edit_keys=True, edit_values=True, preserve="", **inputs
-    ).result
+    edited, _ = (
+        NODES["TIMEEditModel"]
+        .execute(model=sampler.toy.model, clip=sampler.toy.clip, edit_keys=True, edit_values=True, preserve="", **inputs)
+        .result
+    )
     fastest = {"without": float("inf"), "with": float("inf")}
     for _ in range(3):
         for name, model in (("without", sampler.toy.model), ("with", edited)):

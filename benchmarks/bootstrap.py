@@ -1,0 +1,40 @@
+"""Means over seeds with bootstrap intervals."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 10_000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`mean`, standard deviation over the seeds, and the ends of the interval."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+def over_seeds(
+    values: Mapping[str, np.ndarray], combine: Callable[[Mapping[str, np.ndarray]], np.ndarray], level: float = LEVEL
+) -> Estimate:
+    """What `combine` makes of means over the seeds, and how far it would move with other seeds.
+
+    Args:
+        values: by name, (seeds,) one value a seed.
+        combine: elementwise, from means by name to the number that is asked for.
+
+    Percentile bootstrap: seeds are drawn with replacement, the same draw for all names, as a picture's seed is shared by all.
+    """
+    count = len(next(iter(values.values())))
+    draws = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    resampled = combine({name: seeds[draws].mean(1) for name, seeds in values.items()})
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    by_seed = combine(values)
+    mean = combine({name: seeds.mean(keepdims=True) for name, seeds in values.items()})
+    deviation = by_seed.std(ddof=1) if count > 1 else 0.0
+    return Estimate(float(mean[0]), float(deviation), float(low), float(high))

@@ -1,0 +1,112 @@
+"""A report as files: CSV tables, results.json and one self-contained report.html."""
+
+import base64
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from datetime import date
+
+import jinja2
+from PIL import Image
+
+from tools.environment import ROOT
+
+from ..bootstrap import Estimate
+from ..plot import curves_svg
+from .measurement import Plot, Report, Sheet
+from .store import Store, canonical
+
+CELL = 128  # pixels of a picture on a contact sheet
+TEMPLATE = ROOT / "benchmarks" / "run" / "report.html.jinja"
+
+
+def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
+    """Write all files of the report; their names. Equal results give equal bytes but for the date in report.html."""
+    files = {f"{_slug(table.title)}.csv": _csv([_flat(row) for row in table.rows]) for table in report.tables}
+    if report.records:
+        files["pictures.csv"] = _csv(report.records)
+    files["results.json"] = canonical(
+        {
+            "manifest": manifest,
+            "problems": list(report.problems),
+            "tables": {table.title: [_flat(row) for row in table.rows] for table in report.tables},
+        }
+    )
+    files["report.html"] = _html(store, report, manifest).encode()
+    for name, content in files.items():
+        store.write(name, content)
+    return list(files)
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+
+
+def _flat(row: Mapping) -> dict:
+    """A cell for each number of an estimate."""
+    flat = {}
+    for key, value in row.items():
+        if isinstance(value, Estimate):
+            flat |= {
+                key: value.mean,
+                f"{key}, deviation": value.deviation,
+                f"{key}, low": value.low,
+                f"{key}, high": value.high,
+            }
+        else:
+            flat[key] = value
+    return flat
+
+
+def _csv(rows: Sequence[Mapping]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _html(store: Store, report: Report, manifest: dict) -> str:
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["cell"] = show
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return page.render(
+        report=report,
+        tables=[(table, list(dict.fromkeys(key for row in table.rows for key in row))) for table in report.tables],
+        plots=[(plot, _plot(plot)) for plot in report.plots],
+        sheets=[(sheet, _sheet(store, sheet)) for sheet in report.sheets],
+        manifest=canonical(manifest).decode(),
+        today=date.today().isoformat(),
+    )
+
+
+def show(value, percent: bool = False) -> str:
+    """A cell in words: numbers short, shares in percent where the table says so, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Estimate):
+        scale, unit = (100, " %") if percent else (1, "")
+        mean, deviation, low, high = (f"{scale * x:.1f}" if percent else f"{x:.4g}" for x in astuple(value))
+        return f"{mean} ± {deviation} [{low}, {high}]{unit}"
+    if isinstance(value, float):
+        return f"{100 * value:.1f} %" if percent and abs(value) <= 1 else f"{value:.4g}"
+    return str(value)
+
+
+def _plot(plot: Plot) -> str:
+    return curves_svg(plot.title, plot.x_label, plot.y_label, plot.curves, plot.log_x)
+
+
+def _sheet(store: Store, sheet: Sheet) -> list[tuple[str, list[str | None]]]:
+    return [(label, [cell and _inline(store.picture(*cell)) for cell in cells]) for label, cells in sheet.rows]
+
+
+def _inline(picture: Image.Image | None) -> str | None:
+    if picture is None:
+        return None
+    picture.thumbnail((CELL, CELL))
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

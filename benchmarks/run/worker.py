@@ -1,0 +1,58 @@
+"""A process, or an actor of a cluster, that does tasks: the host with its models and the judge are loaded once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .measurement import Measurement, Outcome, Task
+from .store import Store
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a worker gets its host and its judge; calls that take `threads` seriously on a CPU. Picklable."""
+
+    open_host: Callable[[], Any]
+    open_judge: Callable[[], Any]
+    threads: int = 1
+
+
+class Worker:
+    """`host` makes pictures (see benchmarks/hosts), `judge` scores them (see benchmarks/judges)."""
+
+    def __init__(self, measurement: Measurement, setup: Setup, url: str):
+        self.measurement, self.setup, self.store = measurement, setup, Store(url)
+        self._cache: dict[Any, Any] = {}
+
+    @cached_property
+    def host(self):
+        return self.setup.open_host()
+
+    @cached_property
+    def judge(self):
+        return self.setup.open_judge()
+
+    def cache(self, key, make: Callable[[], Any]):
+        """What `make` returned for this key, made once in this process."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
+
+    def do(self, task: Task) -> tuple[str, dict]:
+        """Do a task and store its outcome; its id and result."""
+        self.cache("threads", lambda: _prepare(self.host, self.setup.threads))
+        try:
+            outcome = self.measurement.work(self, task)
+        except ValueError as error:
+            outcome = Outcome({"error": str(error)})
+        self.store.save(task, outcome)
+        return task.id, outcome.result
+
+
+def _prepare(host, threads: int) -> bool:
+    """After the host is opened: only then are its modules and the judge's on Python's path."""
+    from ..machine import quiet_threads
+
+    quiet_threads(threads)
+    return host is not None
