@@ -190,9 +190,10 @@ class Bias:
         return Report(
             title=f"Bias: {self.file}",
             summary=[
-                f"{len(rows)} of {len(self.rows)} rows; target {self.search.target:g}; {len(self.search_seeds)} pictures a probe, "
-                f"{len(self.test_seeds)} a test prompt; {sum(task.pictures for task in tasks.values())} pictures in all, "
-                f"{sum(task.pictures for i, task in tasks.items() if i.startswith('search/'))} of them to search."
+                f"{len(rows)} of {len(self.rows)} rows; target {self.search.target:g}.",
+                f"{len(self.search_seeds)} pictures a probe, {len(self.test_seeds)} a test prompt.",
+                f"{sum(t.pictures for t in tasks.values())} pictures in all, "
+                f"{sum(t.pictures for t in tasks.values() if t.id.startswith('search/'))} of them to search.",
             ],
             tables=[
                 Table(

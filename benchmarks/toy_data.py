@@ -1,0 +1,69 @@
+"""`python -m benchmarks.toy_data`: the toy world's files in TIMED's formats, written to benchmarks/data/.
+
+toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv the twelve that are left, with
+another colour, on which settings are chosen; toy_bias.csv holds each object's assumed colour (97 % of what the model was
+trained on) against one other.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
+
+FOLDER = Path(__file__).parent / "data"
+POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
+TESTS = ("a painting of a {}", "a {} on grass", "a {} on sand", "an image of a {} on grass", "a painting of a {} on sand")
+NEGATIVES = 5
+JUDGED, CHOSEN_ON = (1, 2, 3, 4), (5,)
+"""How many places after an object's assumed colour, in the world's order, the colour stands that an edit asks for."""
+
+
+def noun_phrase(template: str, noun: str, colour: str = "") -> str:
+    words = template.replace("{}s", plural(noun)).replace("{}", noun)
+    spoken = plural(noun) if "{}s" in template else noun
+    return words.replace(spoken, f"{colour} {spoken}").replace("a orange", "an orange") if colour else words
+
+
+def other_colour(noun: str, places: int) -> str:
+    names = list(COLOURS)
+    return names[(names.index(ASSUMED_COLOUR[noun]) + places) % len(names)]
+
+
+def timed_row(noun: str, colour: str) -> dict[str, str]:
+    """The unrelated prompts are of other objects that do not have the colour by themselves."""
+    row = {"old": noun_phrase("a {}", noun), "new": noun_phrase("a {}", noun, colour)}
+    for i, template in enumerate(POSITIVES, 1):
+        row |= {f"positive{i}": noun_phrase(template, noun), f"gt{i}": noun_phrase(template, noun, colour)}
+    start = OBJECTS.index(noun)
+    others = [OBJECTS[(start + k) % len(OBJECTS)] for k in range(1, len(OBJECTS))]
+    others = [other for other in others if ASSUMED_COLOUR[other] != colour][:NEGATIVES]
+    for i, other in enumerate(others, 1):
+        row |= {f"negative{i}": noun_phrase("a {}", other), f"gn{i}": noun_phrase("a {}", other, colour)}
+    return row
+
+
+def bias_row(noun: str, colour: str) -> dict[str, str]:
+    row = {"old": noun_phrase("a {}", noun), "new": noun_phrase("a {}", noun, colour)}
+    row["validation"] = noun_phrase("a photo of a {}", noun)
+    row |= {f"ex{i}": noun_phrase(template, noun) for i, template in enumerate(TESTS, 1)}
+    return row | {"opposite": noun_phrase("a {}", noun, ASSUMED_COLOUR[noun])}
+
+
+def write(name: str, rows: list[dict[str, str]]) -> None:
+    with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> int:
+    FOLDER.mkdir(exist_ok=True)
+    write("toy_timed.csv", [timed_row(noun, other_colour(noun, places)) for places in JUDGED for noun in OBJECTS])
+    write("toy_timed_validation.csv", [timed_row(noun, other_colour(noun, places)) for places in CHOSEN_ON for noun in OBJECTS])
+    write("toy_bias.csv", [bias_row(noun, other_colour(noun, 3)) for noun in OBJECTS])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

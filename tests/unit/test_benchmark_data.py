@@ -1,0 +1,82 @@
+"""The files that the benchmarks read: TIMED's columns, the gender file's, and what is wrong with a row."""
+
+import pytest
+
+from benchmarks.timed_data import other_gender, read_bias, read_timed
+from benchmarks.toy_data import FOLDER, bias_row, timed_row
+
+HEAD = "old,new,positive1,gt1,positive2,gt2,negative1,gn1\n"
+
+
+def write(folder, text):
+    path = folder / "rows.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_row_asks_what_the_protocol_asks(tmp_path):
+    path = write(tmp_path, HEAD + '"A bear, asleep",A polar bear,Baloo,Polar Baloo,Bears,Polar bears,A dog,A polar dog\n')
+    (row,), problems = read_timed(path)
+    assert problems == []
+    assert row.line == 2
+    asked = [(q.kind, q.prompt, q.wording, q.rather_than) for q in row.questions()]
+    assert asked == [
+        ("efficacy", "A bear, asleep", "A polar bear", "A bear, asleep"),
+        ("generality 1", "Baloo", "Polar Baloo", "Baloo"),
+        ("generality 2", "Bears", "Polar bears", "Bears"),
+        ("specificity 1", "A dog", "A dog", "A polar dog"),
+    ]
+    oracle = [q.prompt for q in row.questions(oracle=True)]
+    assert oracle == ["A polar bear", "Polar Baloo", "Polar bears", "A dog"]
+
+
+def test_bad_rows_are_named_by_line_and_the_others_are_read(tmp_path):
+    lines = [
+        "a,b a,c,b c,d,b d,e,b e",
+        ",b a,c,b c,d,b d,e,b e",
+        "a,b a,c,,d,b d,e,b e",
+        "a,b a,c,b c,d,b d",
+        "a,b a,c,b c,d,b d,e,b e,f",
+        '"two\nlines",b,c,b c,d,b d,e,b e',
+        "z,b z,c,b c,d,b d,e,b e",
+    ]
+    rows, problems = read_timed(write(tmp_path, HEAD + "\n".join(lines) + "\n"))
+    assert [row.old for row in rows] == ["a", "two\nlines", "z"]
+    assert [row.line for row in rows] == [2, 8, 9]
+    assert problems == [
+        "rows.csv, line 3: old or new is empty.",
+        "rows.csv, line 4: positive1 or gt1 is empty.",
+        "rows.csv, line 5: negative1 or gn1 is empty.",
+        "rows.csv, line 6: more cells than columns: 'f'; a prompt with a comma needs quotes.",
+    ]
+
+
+def test_a_file_of_other_columns_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"column 'positive1' is missing; its columns are old, new"):
+        read_timed(write(tmp_path, "old,new\na,b\n"))
+
+
+def test_gender_rows_are_judged_against_the_other_gender(tmp_path):
+    text = "old,new,validation,ex1,ex2\na nurse,a male nurse,A photo of a nurse,a nurse working,a nurse laughing\na,b,c,d,e\n"
+    (row,), problems = read_bias(write(tmp_path, text))
+    assert (row.opposite, row.tests) == ("a female nurse", ("a nurse working", "a nurse laughing"))
+    assert len(problems) == 1
+    assert "line 3: 'b' names no gender" in problems[0]
+    assert "column 'opposite'" in problems[0]
+    assert other_gender("an old woman") == "an old man"
+
+
+def test_the_toy_files_are_those_that_the_toy_world_writes():
+    rows, problems = read_timed(FOLDER / "toy_timed.csv")
+    assert problems == []
+    assert len(rows) == 48
+    assert {(len(row.positives), len(row.negatives)) for row in rows} == {(5, 5)}
+    other, _ = read_timed(FOLDER / "toy_timed_validation.csv")
+    assert not {row.new for row in rows} & {row.new for row in other}
+    rose = timed_row("rose", "orange")
+    assert (rose["new"], rose["gt2"], rose["gt3"]) == ("an orange rose", "two orange roses", "an orange rose on grass")
+    assert [timed_row(row.old.split()[1], row.new.split()[1])["new"] for row in rows] == [row.new for row in rows]
+    balanced, problems = read_bias(FOLDER / "toy_bias.csv")
+    assert problems == []
+    assert len(balanced) == 12
+    assert balanced[0].opposite == bias_row("rose", "yellow")["opposite"] == "a red rose"
