@@ -5,9 +5,10 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
 from ..time_core.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
-from ..time_core.edit import build_edit, steps
+from ..time_core.edit import Equations, equations, steps
 from ..time_core.projector import projector_of
 from ..time_core.prompts import parse_lines, parse_pairs, parse_preserve
+from ..time_core.solve import check_lambda
 from ..time_core.text import TextReader
 from ..time_core.time_edit import ALIGNMENTS, TOKENS, Settings, TimeEdit
 
@@ -147,13 +148,18 @@ def where() -> io.Combo.Input:
     )
 
 
-def compute(
+def compute(clip, model, where: str, lamb: float, **inputs) -> TimeEdit:
+    """The edit of the inputs, as `equations_of` reads them, at `lamb`; `model` may be None."""
+    check_lambda(lamb)
+    return equations_of(clip, model, where, **inputs).edit(lamb, with_curve=True)
+
+
+def equations_of(
     clip,
     model,
     where: str,
     source: str,
     destination: str,
-    lamb: float,
     edit_keys: bool,
     edit_values: bool,
     augmentations: str,
@@ -163,14 +169,13 @@ def compute(
     tokens: str = TOKENS[0],
     layers: str = "all",
     lambda_unit: str = ABSOLUTE,
-) -> TimeEdit:
-    """The edit of the inputs, with a progress bar over the prompts; `model` may be None.
+) -> Equations:
+    """The inputs' equations, with a progress bar over the prompts; `model` may be None.
 
     The defaults are for workflows that were saved before these inputs existed.
     """
     pairs, kept = parse_pairs(source, destination), parse_preserve(preserve)
     settings = Settings(
-        lamb=lamb,
         relative=lambda_unit == RELATIVE,
         alignment=alignment,
         tokens=tokens,
@@ -189,7 +194,7 @@ def compute(
     reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
     if model is not None:
         choose(model, read_text(model, where), settings, reader.empty.rows.shape[1])  # before the long part
-    return build_edit(reader, pairs, settings, kept, step, with_curve=True)
+    return equations(reader, pairs, settings, kept, step)
 
 
 def report(edit: TimeEdit, summary: str) -> dict:

@@ -1,11 +1,13 @@
 """From prompts to a finished edit, the value on the TIME_EDIT socket."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 
 from . import placing, solve
-from .alignment import Placement, last_word, restrict
+from .alignment import Alignment, Placement, last_word, restrict
+from .fingerprint import Fingerprint
 from .lambda_curve import curve
 from .prompts import augment, plain
 from .text import Text, TextReader
@@ -20,18 +22,89 @@ def build_edit(
     step: Callable[[], None] = lambda: None,
     with_curve: bool = False,
 ) -> TimeEdit:
-    """Solve all pairs in one system (equation 5 of arXiv 2303.08084).
+    """Solve all pairs in one system (equation 5 of arXiv 2303.08084): `equations`, then `Equations.edit`.
+
+    Arguments and errors are those of the two; `settings` holds the lambda.
+    """
+    solve.check_lambda(settings.lamb)
+    return equations(reader, pairs, settings, preserve, step).edit(settings.lamb, with_curve)
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Everything that an edit is solved from but its lambda, so that many can be tried on prompts that were encoded once.
+
+    Attributes:
+        system: of all rows; `kept` of the preserved ones alone, None if there are none.
+        bare: for each pair the rows (m, d) of its source and destination without augmentations; empty where they were
+            too many to be kept.
+        empty: (n, d) rows of the empty prompt.
+        pairs, preserve, settings, fingerprint, alignments: as in TimeEdit.
+    """
+
+    system: solve.System
+    kept: solve.System | None
+    bare: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    empty: torch.Tensor
+    pairs: tuple[Pair, ...]
+    preserve: tuple[Kept, ...]
+    settings: Settings
+    fingerprint: Fingerprint
+    alignments: tuple[tuple[Alignment, ...], ...]
+
+    def edit(self, lamb: float, with_curve: bool = False) -> TimeEdit:
+        """The edit at this lambda, which is in the units that `settings` says.
+
+        `with_curve`: also find what other values would give, where that adds little to the time. Raises ValueError as
+        solve.System.solve.
+        """
+        solve.check_lambda(lamb)
+        unit = self.system.mean_square if self.settings.relative else 1.0
+        ridge = lamb * unit
+        left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*self.system.solve(ridge)))
+        spectrum = self.system.spectrum(self.empty) if with_curve else None
+        p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
+        return TimeEdit(
+            left=left,
+            right=right,
+            pairs=self.pairs,
+            preserve=self.preserve,
+            settings=replace(self.settings, lamb=lamb),
+            fingerprint=self.fingerprint,
+            alignments=self.alignments,
+            diagnostics=Diagnostics(
+                rows=self.system.rows,
+                changed_rows=self.system.changed,
+                lamb=ridge,
+                rank=left.shape[1],
+                condition=self.system.condition(ridge) if spectrum is None else spectrum.condition(ridge),
+                fit_residual=self.system.fit_residual(*p),
+                edit_size=solve.edit_size(*p),
+                empty_leak=solve.leak(self.empty, *p),
+                preserve_leak=None if self.kept is None else self.kept.leak(*p),
+                fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in self.bare),
+            ),
+            lambda_curve=() if spectrum is None else curve(spectrum, lamb, unit),
+        )
+
+
+def equations(
+    reader: TextReader,
+    pairs: tuple[Pair, ...],
+    settings: Settings,
+    preserve: tuple[Kept, ...] = (),
+    step: Callable[[], None] = lambda: None,
+) -> Equations:
+    """Encode the prompts and set up the system.
 
     Args:
         reader: the text encoder, and the model's own projector where there is one.
         pairs: at least one. Beyond the encoding of their prompts, time and memory depend on the width alone.
         step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
-        with_curve: also find what other values of lambda would give, where that adds little to the time.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
-    the edit changes, or the reader, the alignment or solve.System object.
+    the edit changes, or the reader or the alignment object.
     """
-    solve.check_lambda(settings.lamb)
     _check_before_encoding(reader, pairs, settings, preserve)
 
     system = solve.System(_read(reader, "", step).rows.shape[1])
@@ -57,38 +130,21 @@ def build_edit(
         rows = _kept_rows(_read(reader, prompt, step), settings)
         system.add(rows, rows, weight)
         kept.add(rows, rows)
-
-    unit = system.mean_square if settings.relative else 1.0
-    lamb = settings.lamb * unit
-    left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*system.solve(lamb)))
-    spectrum = system.spectrum(reader.empty.rows) if with_curve else None
-    p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
-    return TimeEdit(
-        left=left,
-        right=right,
+    return Equations(
+        system=system,
+        kept=kept,
+        bare=tuple(bare),
+        empty=reader.empty.rows,
         pairs=tuple(pairs),
         preserve=tuple(preserve),
         settings=settings,
         fingerprint=reader.fingerprint,
         alignments=tuple(alignments),
-        diagnostics=Diagnostics(
-            rows=system.rows,
-            changed_rows=system.changed,
-            lamb=lamb,
-            rank=left.shape[1],
-            condition=system.condition(lamb) if spectrum is None else spectrum.condition(lamb),
-            fit_residual=system.fit_residual(*p),
-            edit_size=solve.edit_size(*p),
-            empty_leak=solve.leak(reader.empty.rows, *p),
-            preserve_leak=None if kept is None else kept.leak(*p),
-            fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in bare),
-        ),
-        lambda_curve=() if spectrum is None else curve(spectrum, settings.lamb, unit),
     )
 
 
 def steps(pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> int:
-    """How many prompts `build_edit` encodes one by one."""
+    """How many prompts `equations` encodes one by one."""
     return 1 + 2 * len(pairs) * (1 + len(settings.augmentations)) + len(preserve) + settings.preserve_empty
 
 
