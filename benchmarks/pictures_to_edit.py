@@ -1,0 +1,291 @@
+"""Pictures to edit, with their prompts and masks: read from a CSV, a folder, or PIE-Bench.
+
+    CSV:        picture,source,target[,mask[,kind]]; files are named relative to the CSV
+    folder:     rose.png beside rose.txt (source, then target, a line each) or rose.json; rose.mask.png where it is known
+    PIE-Bench:  mapping_file.json beside annotation_images/ (Ju et al., Direct Inversion, ICLR 2024)
+
+Places are paths or fsspec URLs. A mask is white where the picture may change. A bad row is reported by its line number, file or
+key and left out.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import fsspec
+import numpy as np
+from PIL import Image, ImageOps
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MAPPING = "mapping_file.json"
+PIE_SIZE = (512, 512)
+GRID = 8  # pixels; VAE Encode crops to whole latent cells
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A picture to edit.
+
+    Attributes:
+        name: unique, and can be a file name.
+        row: where it stands in the file or folder it was read from, in words.
+        picture: URL.
+        source, target: prompts for what it shows and for what it shall show.
+        mask: where it may change: URL of a picture of the same size, runs (see `runs_of`), or None if unknown.
+        kind: of edit, by which results are grouped; may be empty.
+        digest: of the contents of picture and mask.
+    """
+
+    name: str
+    row: str
+    picture: str
+    source: str
+    target: str
+    mask: str | tuple[int, ...] | None = None
+    kind: str = ""
+    digest: str = ""
+
+
+def read_edits(place: str, border: bool = True) -> tuple[list[Edit], list[str]]:
+    """The edits at `place`, and what is wrong with those left out.
+
+    `border`: the outermost pixels of PIE-Bench's masks may change, as in its own evaluation, which does not trust
+    annotations there. The other layouts' masks are taken as they are. Raises ValueError if `place` is none of the three.
+    """
+    fs, root = fsspec.core.url_to_fs(str(place))
+    if fs.isfile(root):
+        rows = _rows_of_csv(fs, root)
+    elif fs.isfile(posixpath.join(root, MAPPING)):
+        rows = _rows_of_pie_bench(fs, root, border)
+    elif fs.isdir(root):
+        rows = _rows_of_folder(fs, root)
+    else:
+        raise ValueError(f"{place} is no file and no folder.")
+    edits, problems, names = [], [], set()
+    for row, edit_of in rows:
+        try:
+            edit = edit_of()
+            if edit.name in names:
+                raise ValueError(f"there is another picture {edit.name!r}.")
+            names.add(edit.name)
+            edits.append(edit)
+        except ValueError as error:
+            problems.append(f"{posixpath.basename(root)}, {row}: {error}")
+    return edits, problems
+
+
+def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Picture uint8 (H, W, 3) and mask bool (H, W), or None; raises ValueError if a file cannot be read.
+
+    With `size` the largest square in the middle is resized to `size` x `size`; without it sides are cropped in the middle
+    to multiples of 8, as VAE Encode does.
+    """
+    picture = _picture(_content(edit.picture), edit.picture)
+    mask = None if edit.mask is None else _mask(edit.mask, picture.size)
+    if size is not None:
+        picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+        if mask is not None:
+            mask = np.asarray(ImageOps.fit(Image.fromarray(mask), (size, size), Image.Resampling.NEAREST))
+    rows, columns = (_middle(side) for side in (picture.height, picture.width))
+    pixels = np.array(picture)[rows, columns]
+    return pixels, None if mask is None else mask[rows, columns]
+
+
+def runs_of(mask: np.ndarray) -> tuple[int, ...]:
+    """PIE-Bench's encoding of a mask (H, W): start and length of each run of masked pixels, row by row."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(mask, np.int8).ravel(), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    return tuple(np.column_stack([starts, ends - starts]).ravel().tolist())
+
+
+def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
+    """The reverse of `runs_of`, bool (H, W). A run may reach over the end. Raises ValueError for what are no runs."""
+    pixels = shape[0] * shape[1]
+    if len(runs) % 2 or not all(isinstance(number, int) and number >= 0 for number in runs):
+        raise ValueError("the mask is no list of starts and lengths.")
+    mask = np.zeros(pixels, bool)
+    for start, length in zip(runs[::2], runs[1::2], strict=True):
+        if start >= pixels:
+            raise ValueError(f"the mask has a run that starts at pixel {start} of {pixels}.")
+        mask[start : start + length] = True
+    return mask.reshape(shape)
+
+
+Rows = Iterator[tuple[str, Callable[[], Edit]]]
+
+
+def _rows_of_csv(fs, path: str) -> Rows:
+    reader = csv.DictReader(io.StringIO(_text(fs, path), newline=""), restval="")
+    needed = ("picture", "source", "target")
+    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    if missing:
+        found = ", ".join(reader.fieldnames or ())
+        raise ValueError(f"{path}: the column {missing[0]!r} is missing; its columns are {found}.")
+    for cells in reader:
+        yield f"line {reader.line_num}", _later(_edit_of_cells, fs, posixpath.dirname(path), reader.line_num, cells)
+
+
+def _edit_of_cells(fs, folder: str, line: int, row: dict) -> Edit:
+    if None in row:
+        raise ValueError(f"more cells than columns: {' '.join(row[None])!r}; a prompt with a comma needs quotes.")
+    cells = {name: cell.strip() for name, cell in row.items()}
+    if not cells["picture"]:
+        raise ValueError("picture is empty.")
+    picture = posixpath.join(folder, cells["picture"])
+    mask = cells.get("mask") and posixpath.join(folder, cells["mask"])
+    name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', _stem(picture))}"
+    return _edit(fs, name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
+
+
+def _rows_of_folder(fs, folder: str) -> Rows:
+    files = sorted(path for path in fs.ls(folder, detail=False) if fs.isfile(path))
+    pictures = [path for path in files if path.lower().endswith(PICTURES) and not _stem(path).endswith(".mask")]
+    if not pictures:
+        raise ValueError(f"{folder} holds no pictures ({', '.join(PICTURES)}) and no {MAPPING}.")
+    described = {posixpath.splitext(path)[0] for path in pictures}
+    for path in pictures:
+        yield posixpath.basename(path), _later(_edit_of_file, fs, path)
+    for path in files:
+        if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] not in described:
+            yield posixpath.basename(path), _later(_refuse, f"there is no picture {_stem(path)}.")
+
+
+def _edit_of_file(fs, picture: str) -> Edit:
+    beside = posixpath.splitext(picture)[0]
+    kind = ""
+    if fs.isfile(f"{beside}.json"):
+        said = _json(fs, f"{beside}.json")
+        source, target = (_prompt_in(said, key) for key in ("source", "target"))
+        kind = str(said.get("kind", ""))
+    elif fs.isfile(f"{beside}.txt"):
+        lines = [line.strip() for line in _text(fs, f"{beside}.txt").strip().splitlines()]
+        if len(lines) != 2:
+            raise ValueError(f"{_stem(picture)}.txt has {len(lines)} lines, not two: the source prompt and the target prompt.")
+        source, target = lines
+    else:
+        raise ValueError(f"there is neither {_stem(picture)}.txt nor {_stem(picture)}.json with its prompts.")
+    mask = f"{beside}.mask.png"
+    name = posixpath.basename(picture)
+    return _edit(fs, _stem(picture), name, picture, source, target, mask if fs.isfile(mask) else None, kind)
+
+
+def _rows_of_pie_bench(fs, folder: str, border: bool) -> Rows:
+    entries = _json(fs, posixpath.join(folder, MAPPING))
+    for key, entry in entries.items():
+        yield f"key {key}", _later(_edit_of_entry, fs, folder, key, entry, border)
+
+
+def _edit_of_entry(fs, folder: str, key: str, entry: dict, border: bool) -> Edit:
+    if not isinstance(entry, dict):
+        raise ValueError("it is no entry with prompts and a picture.")
+    source, target = (re.sub(r"[\[\]]", "", _prompt_in(entry, name)).strip() for name in ("original_prompt", "editing_prompt"))
+    picture = posixpath.join(folder, "annotation_images", _prompt_in(entry, "image_path"))
+    runs = entry.get("mask")
+    if not isinstance(runs, list):
+        raise ValueError("it has no mask.")
+    mask = mask_of_runs(runs, PIE_SIZE)
+    if border:
+        mask[[0, -1]] = mask[:, [0, -1]] = True
+    return _edit(fs, key, f"key {key}", picture, source, target, runs_of(mask), str(entry.get("editing_type_id", "")), PIE_SIZE)
+
+
+def _edit(
+    fs,
+    name: str,
+    row: str,
+    picture: str,
+    source: str,
+    target: str,
+    mask: str | tuple[int, ...] | None,
+    kind: str,
+    size: tuple[int, int] | None = None,
+) -> Edit:
+    """The edit, after looking at all that it needs. Raises ValueError with what is wrong."""
+    for which, prompt in (("source", source), ("target", target)):
+        if not prompt:
+            raise ValueError(f"the {which} prompt is empty.")
+    if source == target:
+        raise ValueError("source and target are the same prompt, so there is nothing to change.")
+    contents = [_content(fs.unstrip_protocol(picture))]
+    shown = _picture(contents[0], picture)
+    if size is not None and shown.size != size:
+        raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {size[0]} x {size[1]}.")
+    if isinstance(mask, str):
+        mask = fs.unstrip_protocol(mask)
+        contents.append(_content(mask))
+        _mask(mask, shown.size)
+    elif mask is not None:
+        contents.append(repr(mask).encode())
+    digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:16]
+    return Edit(name, row, fs.unstrip_protocol(picture), source, target, mask, kind, digest)
+
+
+def _content(url: str) -> bytes:
+    fs, path = fsspec.core.url_to_fs(url)
+    if not fs.isfile(path):
+        raise ValueError(f"there is no file {path}.")
+    return fs.cat_file(path)
+
+
+def _picture(content: bytes, name: str) -> Image.Image:
+    try:
+        # As Load Image reads it.
+        return ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{posixpath.basename(name)} is no readable picture ({error}).") from None
+
+
+def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
+    """bool (H, W) for a picture of `size` (W, H)."""
+    if not isinstance(mask, str):
+        return mask_of_runs(mask, size[::-1])
+    picture = _picture(_content(mask), mask).convert("L")
+    if picture.size != size:
+        raise ValueError(f"the mask is {picture.width} x {picture.height}, but the picture is {size[0]} x {size[1]}.")
+    return np.asarray(picture) >= 128
+
+
+def _middle(side: int) -> slice:
+    kept = side // GRID * GRID
+    return slice((side - kept) // 2, (side - kept) // 2 + kept)
+
+
+def _prompt_in(entry: dict, key: str) -> str:
+    text = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(text, str):
+        raise ValueError(f"it has no {key!r}.")
+    return text.strip()
+
+
+def _text(fs, path: str) -> str:
+    try:
+        return fs.cat_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no UTF-8 text.") from None
+
+
+def _json(fs, path: str) -> dict:
+    try:
+        found = json.loads(_text(fs, path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no JSON ({error}).") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no object of names and values.")
+    return found
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
+def _later(function: Callable[..., Edit], *arguments) -> Callable[[], Edit]:
+    return lambda: function(*arguments)
+
+
+def _refuse(problem: str) -> Edit:
+    raise ValueError(problem)
