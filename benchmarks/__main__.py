@@ -19,7 +19,7 @@ from .hosts.sampling import Sampling
 from .hosts.server import ServerHost
 from .judges.clip import ClipJudge
 from .judges.toy import ToyJudge
-from .measurements import bias, timed
+from .measurements import bias, diffedit, timed
 from .run.conduct import conduct
 from .run.files import show, write_files
 from .run.manifest import ManifestError, agree, fingerprint, versions
@@ -28,7 +28,7 @@ from .run.pools import InProcess, LostWorker, Processes, Threads
 from .run.store import Store
 from .run.worker import Setup, Worker
 
-MEASUREMENTS = {"timed": timed, "bias": bias}
+MEASUREMENTS = {"timed": timed, "bias": bias, "diffedit": diffedit}
 TOY_SAMPLING = {"width": 128, "height": 128, "steps": 10, "cfg": 3.0}
 
 
@@ -98,7 +98,8 @@ def _measure(args: argparse.Namespace, command: str) -> int:
     manifest = {
         "measurement": measurement.name,
         "settings": measurement.settings(),
-        "sampling": sampling.as_dict(),
+        # DiffEdit's nodes sample by their own inputs, which are among the settings.
+        "sampling": None if args.command == "diffedit" else sampling.as_dict(),
         "checkpoint": "toy world, narrow" if args.checkpoint == TOY else args.checkpoint,
         "judge": judge,
         "threads": args.threads,

@@ -13,6 +13,8 @@ BATCH = 8
 class ClipJudge:
     """`clip` in the host's models/text_encoders and `vision` in models/clip_vision, or paths; halves of the same CLIP."""
 
+    cosines = True  # how well a wording fits; else only whether it does
+
     def __init__(self, clip: str, vision: str):
         import comfy.clip_vision
         import comfy.sd

@@ -1,0 +1,212 @@
+"""DiffEdit on one picture, by the pack's nodes: in this process, or on a running server."""
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import singledispatch
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tools.workflow import Graph
+
+from .library import LibraryHost, to_bytes
+from .server import ServerHost
+
+FOUND, GIVEN, EVERYWHERE, NOWHERE = "found", "given", "everywhere", "nowhere"
+NODES = {"mask": "DiffEditMask", "invert": "DDIMInvert", "sample": "MaskedLatentSample"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are edited.
+
+    Attributes:
+        name: of these settings.
+        mask, invert, sample: changed inputs of DiffEdit Mask, DDIM Invert and Masked Latent Sample.
+        masked_by: FOUND by DiffEdit Mask, GIVEN with the picture, EVERYWHERE (no mask), or NOWHERE: encoded and decoded only.
+        inverted_under: the prompt of the inversion, "" (as published), "source" or "target".
+        negative: the negative prompt of the sampling.
+        composite: lay the original's own pixels over what is outside the mask, by Composite Edited Picture.
+    """
+
+    name: str
+    mask: dict = field(default_factory=dict)
+    invert: dict = field(default_factory=dict)
+    sample: dict = field(default_factory=dict)
+    masked_by: str = FOUND
+    inverted_under: str = ""
+    negative: str = ""
+    composite: bool = False
+
+    def inversion_prompt(self, source: str, target: str) -> str:
+        return {"": "", "source": source, "target": target}[self.inverted_under]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """`pictures` uint8 (strengths, H, W, 3); `mask` bool (H, W), where the original may have changed, or None: everywhere."""
+
+    pictures: np.ndarray
+    mask: np.ndarray | None
+
+
+@singledispatch
+def edit_picture(
+    host, pixels: np.ndarray, source: str, target: str, given: np.ndarray | None, settings: Settings, strengths: Sequence[float]
+) -> Edited:
+    """`pixels` uint8 (H, W, 3) edited at each strength; the mask is found once.
+
+    Args:
+        host: LibraryHost or ServerHost.
+        source, target: prompts for what the picture shows and for what it shall show.
+        given: mask bool (H, W), read if `settings` say so.
+
+    Raises ValueError for an input that a node lacks or refuses, or if the given mask is missing.
+    """
+    raise TypeError(f"{type(host).__name__} cannot edit pictures.")
+
+
+@edit_picture.register
+def _(host: LibraryHost, pixels, source, target, given, settings, strengths) -> Edited:
+    _keep_previews_apart()
+    inputs = _inputs(host.nodes, settings)
+    original = torch.tensor(pixels)[None].float() / 255
+    latent = {"samples": host.vae.encode(original)}
+    if settings.masked_by == NOWHERE:
+        return Edited(to_bytes(host.vae.decode(latent["samples"])), None)
+    mask = _given_mask(given, settings)
+    if settings.masked_by == FOUND:
+        mask = _run(
+            host.nodes["DiffEditMask"],
+            inputs["mask"],
+            model=host.model,
+            latent=latent,
+            source=host.conditioning(source),
+            target=host.conditioning(target),
+            clip=host.clip,
+        )[0]
+    found = []
+    for strength in strengths:
+        trajectory = _run(
+            host.nodes["DDIMInvert"],
+            inputs["invert"] | {"strength": strength},
+            model=host.model,
+            latent=latent,
+            positive=host.conditioning(settings.inversion_prompt(source, target)),
+            clip=host.clip,
+        )[1]
+        samples = _run(
+            host.nodes["MaskedLatentSample"],
+            inputs["sample"],
+            model=host.model,
+            positive=host.conditioning(target),
+            negative=host.conditioning(settings.negative),
+            trajectory=trajectory,
+            mask=mask,
+        )[0]["samples"]
+        picture = host.vae.decode(samples)
+        if settings.composite and mask is not None:
+            inputs_of_paste = {"original": original, "edited": picture, "mask": mask, "feather": 0}
+            picture = _run(host.nodes["CompositeEditedPicture"], inputs_of_paste)[0]
+        found.append(to_bytes(picture))
+    return Edited(np.concatenate(found), None if mask is None else mask[0].numpy() >= 0.5)
+
+
+@edit_picture.register
+def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> Edited:
+    inputs = _inputs(host.nodes, settings)
+    graph, shown = Graph(), []
+    loader = graph.add("CheckpointLoaderSimple", ckpt_name=host.checkpoint)
+    original = graph.add("LoadImage", image=_upload(host, pixels))
+    latent = graph.add("VAEEncode", pixels=original[0], vae=loader[2])
+    texts = {
+        text: graph.add("CLIPTextEncode", clip=loader[1], text=text)[0]
+        for text in dict.fromkeys([source, target, settings.inversion_prompt(source, target), settings.negative])
+    }
+    mask, masked = _given_mask(given, settings), {}
+    if mask is not None:
+        masked = {"mask": graph.add("LoadImageMask", image=_upload(host, np.uint8(255) * given), channel="red")[0]}
+    if settings.masked_by == FOUND:
+        sides = {"source": texts[source], "target": texts[target], "clip": loader[1]}
+        node = graph.add("DiffEditMask", model=loader[0], latent=latent[0], **sides, **inputs["mask"])
+        masked = {"mask": node[0]}
+        picture = graph.add("MaskToImage", mask=node[0])
+        shown.append(graph.add("PreviewImage", images=picture[0]).id)
+    for strength in strengths:
+        samples = latent[0]
+        if settings.masked_by != NOWHERE:
+            inverted = graph.add(
+                "DDIMInvert",
+                model=loader[0],
+                latent=latent[0],
+                positive=texts[settings.inversion_prompt(source, target)],
+                clip=loader[1],
+                **inputs["invert"] | {"strength": strength},
+            )
+            sides = {"positive": texts[target], "negative": texts[settings.negative], "trajectory": inverted[1]}
+            samples = graph.add("MaskedLatentSample", model=loader[0], **sides, **masked, **inputs["sample"])[0]
+        picture = graph.add("VAEDecode", samples=samples, vae=loader[2])[0]
+        if settings.composite and masked:
+            pair = {"original": original[0], "edited": picture}
+            picture = graph.add("CompositeEditedPicture", **pair, **masked, feather=0)[0]
+        shown.append(graph.add("PreviewImage", images=picture).id)
+    outputs = host.client.run(graph.nodes, "", quiet=True).outputs
+    pictures = [(host.client.picture(outputs[node]["images"][0]) * 255).round().astype(np.uint8) for node in shown]
+    if settings.masked_by == FOUND:
+        return Edited(np.stack(pictures[1:]), pictures[0][..., 0] >= 128)
+    return Edited(np.stack(pictures), given if masked else None)
+
+
+def _inputs(nodes: dict, settings: Settings) -> dict[str, dict]:
+    """Of each of the three nodes all inputs that have a default, with the changes of `settings`.
+
+    Raises ValueError for an input that is none, or that is connected.
+    """
+    found = {}
+    for part, node in NODES.items():
+        defaults = {entry.id: entry.default for entry in nodes[node].GET_SCHEMA().inputs if hasattr(entry, "default")}
+        defaults = {name: value for name, value in defaults.items() if value is not None}
+        changes = getattr(settings, part)
+        unknown = changes.keys() - defaults.keys()
+        if unknown:
+            raise ValueError(f"settings {settings.name!r}: {node} has no value {min(unknown)!r}; it has {', '.join(defaults)}.")
+        found[part] = defaults | changes
+    return found
+
+
+def _run(node, inputs: dict, **connected) -> tuple:
+    return node.execute(**connected, **inputs).result
+
+
+def _given_mask(given: np.ndarray | None, settings: Settings) -> torch.Tensor | None:
+    if settings.masked_by != GIVEN:
+        return None
+    if given is None:
+        raise ValueError(f"settings {settings.name!r} take the mask that is given, but the picture has none.")
+    return torch.tensor(given)[None].float()
+
+
+def _upload(host: ServerHost, pixels: np.ndarray) -> str:
+    content = io.BytesIO()
+    Image.fromarray(pixels).convert("RGB").save(content, "PNG")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"benchmark_{hashlib.sha256(content.getvalue()).hexdigest()[:16]}.png")
+        path.write_bytes(content.getvalue())
+        return host.client.upload_image(path)
+
+
+_PREVIEWS: list[tempfile.TemporaryDirectory] = []
+
+
+def _keep_previews_apart() -> None:
+    """The nodes' previews go to a folder that is gone when this process ends."""
+    import folder_paths
+
+    if not _PREVIEWS:
+        _PREVIEWS.append(tempfile.TemporaryDirectory())
+        folder_paths.set_temp_directory(_PREVIEWS[0].name)

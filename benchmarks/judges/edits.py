@@ -1,0 +1,80 @@
+"""All that is measured of an edited picture, by its judge and from its pixels."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..hosts.editing import Edited
+from ..picture_measures import mse, pie_bench, psnr, ssim, structure_distance
+from ..pictures_to_edit import Edit
+
+SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
+REGION_SCORE = "CLIP score of the edited region"
+FACTS = ("pixels", "score of the target", "score of the source")
+MEASURES = (
+    SUCCESS,
+    PSNR,
+    "background SSIM",
+    "background MSE",
+    "background LPIPS",
+    STRUCTURE,
+    CLIP_SCORE,
+    REGION_SCORE,
+    "mask area",
+    "mask IoU",
+    "PSNR as PIE-Bench",
+    "SSIM as PIE-Bench",
+    "MSE as PIE-Bench",
+)
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What measures edited pictures: the judge, and models for structure and LPIPS where there are any."""
+
+    judge: object
+    vision: object | None
+    lpips: Callable | None
+
+    def measure(self, pixels: np.ndarray, edited: Edited, given: np.ndarray | None, edit: Edit) -> list[dict]:
+        """One dict a picture, with its FACTS and the MEASURES that can be taken; all compared with the original's pixels."""
+        mask = edited.mask if given is None else given
+        original = np.float32(pixels) / 255
+        scores = self.judge.scores(edited.pictures, [edit.target, edit.source])
+        rows = []
+        for picture, (target, source) in zip(edited.pictures, scores, strict=True):
+            shown = np.float32(picture) / 255
+            row = {
+                "pixels": hashlib.sha256(picture.tobytes()).hexdigest()[:16],
+                "score of the target": float(target),
+                "score of the source": float(source),
+                SUCCESS: int(target > source),
+            }
+            if mask is not None and not mask.all():
+                row |= self._background(original, shown, ~mask)
+            if self.vision is not None:
+                row[STRUCTURE] = structure_distance(self.vision, original, shown)
+            if self.judge.cosines:
+                row[CLIP_SCORE] = 100 * float(target)
+                if mask is not None and mask.any():
+                    region = (picture * mask[..., None])[None]
+                    row[REGION_SCORE] = 100 * float(self.judge.scores(region, [edit.target])[0, 0])
+            if edited.mask is not None:
+                row["mask area"] = float(edited.mask.mean())
+                if given is not None:
+                    row["mask IoU"] = float((edited.mask & given).sum() / max(1, (edited.mask | given).sum()))
+            rows.append(row)
+        return rows
+
+    def _background(self, original: np.ndarray, shown: np.ndarray, background: np.ndarray) -> dict[str, float]:
+        row = {
+            PSNR: psnr(original, shown, background),
+            "background SSIM": ssim(original, shown, background),
+            "background MSE": mse(original, shown, background),
+        }
+        if self.lpips is not None:
+            row["background LPIPS"] = self.lpips(original, shown, background)
+        as_published = pie_bench(original, shown, background)
+        return row | {f"{name} as PIE-Bench": value for name, value in as_published.items()}
