@@ -13,22 +13,23 @@ from ..time_core.text import TextReader
 from ..time_core.time_edit import ALIGNMENTS, TOKENS, Settings, TimeEdit
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
+AUGMENTATIONS = "A photo of \nAn image of \nA picture of "
 
 
-def source() -> io.String.Input:
+def source(default: str = "A pack of roses") -> io.String.Input:
     return io.String.Input(
         "source",
         multiline=True,
-        default="A pack of roses",
+        default=default,
         tooltip="The prompt whose assumption is wrong. One prompt a line; all lines are edited together.",
     )
 
 
-def destination() -> io.String.Input:
+def destination(default: str = "A pack of blue roses") -> io.String.Input:
     return io.String.Input(
         "destination",
         multiline=True,
-        default="A pack of blue roses",
+        default=default,
         tooltip="What the source should mean: the same words in the same order, with others inserted. Line i belongs to "
         "line i of source. '| 2' at a line's end gives the pair the weight 2; [brackets] mark inserted words where they "
         "could stand in several places.",
@@ -51,35 +52,43 @@ def lamb() -> io.Float.Input:
     )
 
 
-def edit_keys() -> io.Boolean.Input:
+def edit_keys(**options) -> io.Boolean.Input:
     return io.Boolean.Input(
-        "edit_keys", default=True, tooltip="Edit the key projections, by which the picture finds the words it attends to."
+        "edit_keys",
+        default=True,
+        tooltip="Edit the key projections, by which the picture finds the words it attends to.",
+        **options,
     )
 
 
-def edit_values() -> io.Boolean.Input:
+def edit_values(**options) -> io.Boolean.Input:
     return io.Boolean.Input(
-        "edit_values", default=True, tooltip="Edit the value projections, which are what words contribute to the picture."
+        "edit_values",
+        default=True,
+        tooltip="Edit the value projections, which are what words contribute to the picture.",
+        **options,
     )
 
 
-def augmentations() -> io.String.Input:
+def augmentations(**options) -> io.String.Input:
     return io.String.Input(
         "augmentations",
         multiline=True,
-        default="A photo of \nAn image of \nA picture of ",
+        default=AUGMENTATIONS,
         tooltip="Beginnings, one a line, that are put before source and destination, so that the edit "
         "holds in other sentences too. Empty: only the prompts themselves.",
+        **options,
     )
 
 
-def preserve() -> io.String.Input:
+def preserve(**options) -> io.String.Input:
     return io.String.Input(
         "preserve",
         multiline=True,
         default="",
         tooltip="Prompts, one a line, whose meaning must stay; '| 2' at a line's end gives it the weight 2. "
         "They stay; with a small lambda others may then move more. Do not list what the edit is meant to change.",
+        **options,
     )
 
 
@@ -160,10 +169,10 @@ def equations_of(
     where: str,
     source: str,
     destination: str,
-    edit_keys: bool,
-    edit_values: bool,
-    augmentations: str,
-    preserve: str,
+    edit_keys: bool = True,
+    edit_values: bool = True,
+    augmentations: str = AUGMENTATIONS,
+    preserve: str = "",
     preserve_empty: bool = False,
     alignment: str = ALIGNMENTS[0],
     tokens: str = TOKENS[0],

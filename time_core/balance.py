@@ -5,7 +5,7 @@ gender assumptions in this way, with a lambda of its own for each profession; th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -25,7 +25,7 @@ class Search:
         target: the wanted share, 0..1.
         lowest, highest: bounds of lambda, above 0; the search is over its logarithm.
         probes: how many measurements there may be.
-        tolerance: a share this near to the target ends the search.
+        tolerance: a share this near to the target ends the search; None: all measurements are made.
 
     Raises:
         ValueError: a setting out of its range.
@@ -35,21 +35,22 @@ class Search:
     lowest: float = 0.1
     highest: float = 1e6
     probes: int = 10
-    tolerance: float = 0.0
+    tolerance: float | None = 0.0
 
     def __post_init__(self):
         if not 0 <= self.target <= 1:
             raise ValueError(f"target is {self.target:g}; it is a share of pictures, from 0 to 1.")
         if not 0 < self.lowest < self.highest:
             raise ValueError(
-                f"lambda is searched from {self.lowest:g} to {self.highest:g}; the first must be above 0 and below the second."
+                f"lowest is {self.lowest:g} and highest is {self.highest:g}; lambda is searched between them, so lowest must "
+                "be above 0 and below highest."
             )
         if self.probes < 1:
             raise ValueError(f"probes is {self.probes}; at least one measurement is needed.")
 
     def next_lambda(self, done: Sequence[Probe]) -> float | None:
         """Where to measure next, or None at the end. A function of the measurements alone, in the order they were made."""
-        if len(done) >= self.probes or any(abs(probe.share - self.target) <= self.tolerance for probe in done):
+        if len(done) >= self.probes or (self.tolerance is not None and any(map(self._is_near, done))):
             return None
         low, high = math.log(self.lowest), math.log(self.highest)
         for probe in done:
@@ -65,4 +66,40 @@ class Search:
 
     def is_met(self, probe: Probe) -> bool:
         """Whether the share is within the tolerance, or as near as floating point lets equal shares be."""
-        return abs(probe.share - self.target) <= max(self.tolerance, 1e-9)
+        return abs(probe.share - self.target) <= max(self.tolerance or 0.0, 1e-9)
+
+    def _is_near(self, probe: Probe) -> bool:
+        return abs(probe.share - self.target) <= self.tolerance
+
+
+def balance(
+    measure: Callable[[float], float], search: Search, on_probe: Callable[[tuple[Probe, ...]], None] = lambda done: None
+) -> tuple[Probe, ...]:
+    """All probes of a search, in the order they were made; `search.best` finds the one to keep.
+
+    Args:
+        measure: lambda to share.
+        on_probe: called with the probes so far after each of them.
+    """
+    done: tuple[Probe, ...] = ()
+    while (lamb := search.next_lambda(done)) is not None:
+        done += (Probe(lamb, measure(lamb)),)
+        on_probe(done)
+    return done
+
+
+def out_of_reach(search: Search, done: Sequence[Probe]) -> str | None:
+    """On which side of the target all probes lie, "below" or "above"; None if it was met or lies between two of them.
+
+    From "below" only a lambda under `lowest` could help, from "above" only one over `highest`, if any does.
+    """
+    if any(search.is_met(probe) for probe in done):
+        return None
+    above = {probe.share > search.target for probe in done}
+    return None if len(above) > 1 else ("above" if above == {True} else "below")
+
+
+def largest_rise(done: Sequence[Probe]) -> float:
+    """By how much the share grows, at most, from a probe to one of a larger lambda; 0 if it only falls, as it should."""
+    shares = [probe.share for probe in sorted(done, key=lambda probe: probe.lamb)]
+    return max([0.0, *(later - share for i, share in enumerate(shares) for later in shares[i + 1 :])])

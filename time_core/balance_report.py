@@ -1,0 +1,75 @@
+"""What a search for balance found, in words and as JSON for the browser."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .balance import Probe, Search, largest_rise, out_of_reach
+
+
+@dataclass(frozen=True)
+class BalanceReport:
+    """`probes`, at least one, in the order they were made; each is of `pictures` pictures, judged for `label`."""
+
+    search: Search
+    probes: tuple[Probe, ...]
+    pictures: int
+    label: str
+
+    @property
+    def best(self) -> Probe:
+        return self.search.best(self.probes)
+
+    @property
+    def rise(self) -> float:
+        """By how much the share rises where it should fall; 0 while that is no more than one picture."""
+        rise = largest_rise(self.probes)
+        return rise if rise * self.pictures > 1.5 else 0.0
+
+    def warnings(self) -> list[str]:
+        found, side = [], out_of_reach(self.search, self.probes)
+        nearest = f"the nearest share is {self.best.share:.3g}, at lambda {self.best.lamb:.4g}"
+        if side == "below":
+            found.append(
+                f"Out of reach: all shares are below the target {self.search.target:g} down to the lower bound of lambda "
+                f"({self.search.lowest:g}); {nearest}. Decrease lowest, or let destination say it more strongly."
+            )
+        elif side == "above":
+            found.append(
+                f"Out of reach: all shares are above the target {self.search.target:g} up to the upper bound of lambda "
+                f"({self.search.highest:g}); {nearest}. Increase highest; if the model shows label so often without any edit, "
+                "exchange label with opposite and edit towards that."
+            )
+        if self.rise:
+            found.append(
+                f"The share rises by {self.rise:.3g} somewhere between a lambda and a larger one, where it should fall, so the "
+                "result is uncertain: judge more pictures, or choose a label and an opposite that are easier to tell apart."
+            )
+        return found
+
+    def summary(self) -> str:
+        """The result, the warnings and all probes, a line each."""
+        best = self.best
+        lines = [
+            f"lambda {best.lamb:.4g}: {self._shown(best)} of {self.pictures} pictures show {self.label!r} "
+            f"(share {best.share:.3g}, wanted {self.search.target:g})"
+        ]
+        lines += [f"Warning: {warning}" for warning in self.warnings()]
+        lines += [
+            f"probe {number}: lambda {probe.lamb:.4g}, share {probe.share:.3g}"
+            for number, probe in enumerate(self.probes, start=1)
+        ]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **asdict(self.search),
+            "label": self.label,
+            "pictures": self.pictures,
+            "measured": [{**asdict(probe), "shown": self._shown(probe)} for probe in self.probes],
+            "best": asdict(self.best),
+            "out_of_reach": out_of_reach(self.search, self.probes),
+            "rise": self.rise,
+        }
+
+    def _shown(self, probe: Probe) -> int:
+        return round(probe.share * self.pictures)

@@ -1,0 +1,122 @@
+"""One measurement of `balance`: pictures of a prompt by the host's own sampling, judged by CLIP zero-shot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import comfy.sample
+import torch
+
+from .zero_shot import picture_embeddings, text_embeddings
+
+MOST_AT_ONCE = 8  # more gain little anywhere, and an interrupt and the progress wait longer for them
+SHARE_OF_MEMORY = 0.8  # that one model call may take
+SEEDS = 2**64
+LATENT_CELL = 8  # of an empty latent, until the host fits it to the model
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the pictures are made: as by Empty Latent Image and KSampler, picture i from the noise of seed + i alone.
+
+    `width` and `height` in pixels; `sampler_name` and `scheduler` are the host's.
+    """
+
+    pictures: int
+    seed: int
+    steps: int
+    cfg: float
+    sampler_name: str
+    scheduler: str
+    width: int
+    height: int
+
+
+def sample_pictures(
+    model: Any,
+    vae: Any,
+    positive: list,
+    negative: list,
+    sampling: Sampling,
+    on_step: Callable[[int], None] = lambda done: None,
+    at_once: int | None = None,
+) -> torch.Tensor:
+    """IMAGE (pictures, H, W, 3) in 0..1, float32 on the CPU.
+
+    Equal noises in every call make two models comparable picture by picture; the process-wide generator is not touched.
+    How many share a model call decides rounding only, unless the sampler draws noise on its way.
+
+    Args:
+        positive, negative: CONDITIONING.
+        on_step: called after each step with pictures x steps done so far, of `pictures * steps` in all.
+        at_once: pictures that share a model call; None: as memory allows.
+
+    Raises InterruptProcessingException if the user interrupted.
+    """
+    blank = torch.zeros(1, 4, sampling.height // LATENT_CELL, sampling.width // LATENT_CELL)
+    blank = comfy.sample.fix_empty_latent_channels(model, blank, LATENT_CELL)
+    at_once = at_once or pictures_at_once(model, blank)
+    seeds = [(sampling.seed + i) % SEEDS for i in range(sampling.pictures)]
+    parts = []
+    for first in range(0, len(seeds), at_once):
+        here = seeds[first : first + at_once]
+
+        def report(step: int, _denoised, _x, steps: int, first: int = first, count: int = len(here)) -> None:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            on_step(first * sampling.steps + count * (step + 1) * sampling.steps // steps)
+
+        latents = comfy.sample.sample(
+            model,
+            torch.cat([noise(blank, seed) for seed in here]),
+            sampling.steps,
+            sampling.cfg,
+            sampling.sampler_name,
+            sampling.scheduler,
+            positive,
+            negative,
+            blank.repeat(len(here), *[1] * (blank.ndim - 1)),
+            callback=report,
+            disable_pbar=True,
+            seed=here[0],
+        )
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        decoded = vae.decode(latents)
+        parts.append(decoded.reshape(-1, *decoded.shape[-3:])[..., :3].float().cpu())
+    return torch.cat(parts)
+
+
+def noise(blank: torch.Tensor, seed: int) -> torch.Tensor:
+    """The noise that the host gives a single picture with this seed, in the shape of `blank`, which is float32."""
+    # comfy.sample.prepare_noise would set the process-wide generator.
+    return torch.randn(blank.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures_at_once(model: Any, blank: torch.Tensor) -> int:
+    """How many latents like `blank` (1, C, [frames,] h, w) fit into one model call beside the weights, with both prompts.
+
+    By the whole memory and not by what is free, so that all probes are sampled in equal batches.
+    """
+    one = model.model.memory_required([2, *blank.shape[1:]])
+    room = SHARE_OF_MEMORY * comfy.model_management.get_total_memory(model.load_device) - model.model_size()
+    return min(max(int(room / max(one, 1)), 1), MOST_AT_ONCE)
+
+
+class Judge:
+    """Which of two texts describes a picture better, by CLIP zero-shot."""
+
+    def __init__(self, clip: Any, clip_vision: Any, label: str, opposite: str):
+        """
+        Raises:
+            ValueError: `clip` and `clip_vision` cannot judge, see `zero_shot`, or the texts are the same to `clip`.
+        """
+        self._vision = clip_vision
+        width = picture_embeddings(clip_vision, torch.zeros(1, 64, 64, 3)).shape[1]
+        self._texts = text_embeddings(clip, (label, opposite), width)
+        if torch.equal(*self._texts):
+            raise ValueError(f"label and opposite ({label!r}, {opposite!r}) are the same to CLIP; write two that differ.")
+
+    def shows_label(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(n,) bool: the pictures (n, H, W, 3) that `label` describes better than `opposite`."""
+        cosines = picture_embeddings(self._vision, pictures) @ self._texts.T
+        return cosines[:, 0] > cosines[:, 1]
