@@ -1,0 +1,60 @@
+"""The editing benchmark on a running server makes the pictures that it makes with the host as a library."""
+
+import sys
+from pathlib import Path
+
+import folder_paths
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Settings, edit_picture
+from benchmarks.hosts.library import TOY, LibraryHost
+from benchmarks.hosts.sampling import Sampling
+from benchmarks.hosts.server import ServerHost
+from benchmarks.toy_pictures import toy_edits
+from tools.environment import HOST, TOY_CHECKPOINT, link_pack
+from tools.host import comfyui_path
+from tools.server import ComfyServer
+
+QUICK = {"mask": {"maps": 2}, "invert": {"steps": 3}}
+SETTINGS = [
+    Settings("found", **QUICK),
+    Settings("given", masked_by=GIVEN, composite=True, inverted_under="source", negative="a house", **QUICK),
+    Settings("everywhere", masked_by=EVERYWHERE, **QUICK),
+    Settings("VAE", masked_by=NOWHERE),
+]
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    sampling = Sampling(128, 128)
+    before = folder_paths.get_temp_directory()
+    link_pack(comfyui_path())
+    checkpoints = HOST / "ComfyUI" / "models" / "checkpoints"
+    server = ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[checkpoints])
+    server.start()
+    try:
+        with torch.no_grad():
+            yield ServerHost(server.url, TOY_CHECKPOINT, sampling), LibraryHost(TOY, sampling)
+    finally:
+        server.stop()
+        folder_paths.set_temp_directory(before)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.name)
+def test_both_hosts_edit_alike(hosts, settings):
+    (_, task) = toy_edits(1, seed=3)["000"]
+    pixels = (task.pixels * 255).round().astype(np.uint8)
+    strengths = (0.0,) if settings.masked_by == NOWHERE else (0.4, 0.8)
+    ours, theirs = (edit_picture(host, pixels, task.source, task.target, task.truth, settings, strengths) for host in hosts)
+    assert ours.pictures.shape == (len(strengths), *pixels.shape)
+    # A server's files round down, and its network is the toy's wide one.
+    assert np.abs(ours.pictures.astype(int) - theirs.pictures).max() <= 2
+    if settings.masked_by in (FOUND, GIVEN):
+        assert np.array_equal(ours.mask, theirs.mask)
+        assert 0 < ours.mask.mean() < 1
+    else:
+        assert ours.mask is None and theirs.mask is None
+    if settings.composite:
+        assert np.array_equal(theirs.pictures[0][~task.truth], pixels[~task.truth])
