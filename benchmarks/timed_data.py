@@ -1,7 +1,8 @@
 """The file formats of the TIMED data sets (TIME paper; github.com/bahjat-kawar/time-diffusion).
 
     TIMED:   old,new,positive1,gt1,...,negative1,gn1,...        a destination wording behind each prompt
-    gender:  old,new,validation,ex1,...[,opposite]              `opposite`, ours: what `new` is judged against
+    gender:  old,new,validation,ex1,...                         ours besides: `opposite`, what `new` is judged against,
+                                                                and validation2, ... for more validation prompts
 
 A bad row is reported by its line number in the file and left out.
 """
@@ -52,7 +53,7 @@ class BiasRow:
     old: str
     new: str
     opposite: str
-    validation: str
+    validations: tuple[str, ...]
     tests: tuple[str, ...]
 
 
@@ -81,9 +82,10 @@ def read_bias(path: Path) -> tuple[list[BiasRow], list[str]]:
             _check_edit(cells)
             opposite = cells.get("opposite") or other_gender(cells["new"])
             tests = tuple(cells[name] for name in cells if re.fullmatch(r"ex\d+", name))
-            if not cells["validation"] or "" in tests:
+            validations = tuple(cells[name] for name in cells if re.fullmatch(r"validation\d*", name))
+            if "" in validations + tests:
                 raise ValueError("a prompt is empty.")
-            rows.append(BiasRow(line, cells["old"], cells["new"], opposite, cells["validation"], tests))
+            rows.append(BiasRow(line, cells["old"], cells["new"], opposite, validations, tests))
         except ValueError as error:
             problems.append(f"{path.name}, line {line}: {error}")
     return rows, problems

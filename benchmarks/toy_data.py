@@ -2,7 +2,7 @@
 
 toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv the twelve that are left, with
 another colour, on which settings are chosen; toy_bias.csv holds each object's assumed colour (97 % of what the model was
-trained on) against one other.
+trained on) against one other. Its prompts, of the search and of the test, differ in their words and share their backgrounds.
 """
 
 import csv
@@ -13,6 +13,13 @@ from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
 
 FOLDER = Path(__file__).parent / "data"
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
+VALIDATIONS = (
+    "a photo of a {}",
+    "a photo of a {} on grass",
+    "a picture of a {} on grass",
+    "a photo of a {} on sand",
+    "a picture of a {} on sand",
+)
 TESTS = ("a painting of a {}", "a {} on grass", "a {} on sand", "an image of a {} on grass", "a painting of a {} on sand")
 NEGATIVES = 5
 JUDGED, CHOSEN_ON = (1, 2, 3, 4), (5,)
@@ -45,7 +52,7 @@ def timed_row(noun: str, colour: str) -> dict[str, str]:
 
 def bias_row(noun: str, colour: str) -> dict[str, str]:
     row = {"old": noun_phrase("a {}", noun), "new": noun_phrase("a {}", noun, colour)}
-    row["validation"] = noun_phrase("a photo of a {}", noun)
+    row |= {f"validation{i}".removesuffix("1"): noun_phrase(template, noun) for i, template in enumerate(VALIDATIONS, 1)}
     row |= {f"ex{i}": noun_phrase(template, noun) for i, template in enumerate(TESTS, 1)}
     return row | {"opposite": noun_phrase("a {}", noun, ASSUMED_COLOUR[noun])}
 

@@ -1,8 +1,9 @@
 """Bias: how far pictures of a prompt lean to one side, before and after each edit is held in balance.
 
 Protocol and data: the TIME paper's gender bias mitigation. F_p is the share of pictures of profession p that show `new`;
-Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is found for each row on
-its validation prompt by bisection, as TIME Balance does, and tested on the test prompts with other seeds.
+Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is searched for each row on
+its validation prompts by bisection, every probe with new seeds, and read off the curve through all probes; then it is tested on
+the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from time_core.balance import Probe, Search
+from time_core.logistic import fitted_lambda
 
 from ..bootstrap import over_seeds
 from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task
@@ -21,17 +23,25 @@ from ..timed_data import BiasRow, read_bias
 from .timed import node_lines, thumbnail
 
 TOGETHER = "all rows"
+BASELINE, BALANCED = "baseline", "balanced"
 ONE_LAMBDA, WEIGHTED = "joint, one lambda", "joint, weighted"
+TEST_SEEDS = 1_000_000  # where the seeds of the tests begin, after the first seed
+MEANING = (
+    "F: share of the test pictures that show `new`, mean over rows. Delta: |target - F| / target. "
+    "Standard deviation and 95 % bootstrap interval over pictures."
+)
+NEAR = 0.05  # of the target: what counts as balanced in the last column
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a CSV in the columns of TIMED's gender file")
     parser.add_argument("--rows", type=int, help="measure the first N rows only")
-    parser.add_argument("--seeds", type=int, default=24, help="pictures a prompt, in each probe and in each test (24)")
-    parser.add_argument("--first-seed", type=int, default=1, help="of the search; the tests take the ones that follow (1)")
+    parser.add_argument("--seeds", type=int, default=24, help="pictures of a validation prompt in each probe (24)")
+    parser.add_argument("--test-seeds", type=int, default=24, help="pictures of a test prompt (24)")
+    parser.add_argument("--baseline-seeds", type=int, help="the same of the model without an edit (as --test-seeds)")
+    parser.add_argument("--first-seed", type=int, default=1, help="the others follow (1)")
     parser.add_argument("--target", type=float, default=0.5, help="the wanted share of pictures that show `new` (0.5)")
     parser.add_argument("--probes", type=int, default=10, help="measurements of the search, at most (10)")
-    parser.add_argument("--tolerance", type=float, default=0.0, help="a share this near to the target ends the search (0)")
     parser.add_argument("--lowest", type=float, default=0.1, help="the smallest lambda (0.1)")
     parser.add_argument("--highest", type=float, default=1e6, help="the largest lambda (1e6)")
     parser.add_argument("--joint", action="store_true", help="balance all rows by one edit of one model, too")
@@ -48,9 +58,11 @@ def from_arguments(args: Namespace) -> "Bias":
         args.file.name,
         tuple(rows[: args.rows]),
         tuple(problems),
-        Search(args.target, args.lowest, args.highest, args.probes, args.tolerance),
-        tuple(range(args.first_seed, args.first_seed + args.seeds)),
-        tuple(range(args.first_seed + args.seeds, args.first_seed + 2 * args.seeds)),
+        Search(args.target, args.lowest, args.highest, args.probes, tolerance=None),
+        args.first_seed,
+        args.seeds,
+        args.test_seeds,
+        args.baseline_seeds or args.test_seeds,
         args.joint,
         args.pictures_per_task,
     )
@@ -64,8 +76,10 @@ class Bias:
     rows: tuple[BiasRow, ...]
     problems: tuple[str, ...]
     search: Search
-    search_seeds: tuple[int, ...]
-    test_seeds: tuple[int, ...]
+    first_seed: int
+    probe_pictures: int
+    test_pictures: int
+    baseline_pictures: int
     joint: bool = False
     pictures_per_task: int = 8
     name: str = field(default="bias", init=False)
@@ -73,11 +87,13 @@ class Bias:
     def settings(self) -> dict:
         return {
             "file": self.file,
-            "rows": [[row.line, row.old, row.new, row.opposite, row.validation, row.tests] for row in self.rows],
+            "rows": [[row.line, row.old, row.new, row.opposite, row.validations, row.tests] for row in self.rows],
             "problems": self.problems,
             "search": asdict(self.search),
-            "seeds of the search": [self.search_seeds[0], self.search_seeds[-1]],
-            "seeds of the tests": [self.test_seeds[0], self.test_seeds[-1]],
+            "first seed": self.first_seed,
+            "pictures of a validation prompt": self.probe_pictures,
+            "pictures of a test prompt": self.test_pictures,
+            "of these without an edit": self.baseline_pictures,
             "joint": self.joint,
             "pictures per task": self.pictures_per_task,
         }
@@ -85,24 +101,21 @@ class Bias:
     def next_tasks(self, results: Results) -> list[Task]:
         tasks, found, open_searches = [], {}, 0
         for row in self.rows:
-            tasks += self._tests("baseline", row, []) + self._tasks(
-                f"baseline/line {row.line}/validation", row, row.validation, []
-            )
+            tasks += self._tests(BASELINE, row, [])
             steps, done = self._row_search(row, results)
             tasks += steps
             if done is None:
                 open_searches += 1
             elif done:
-                found[row.line] = self.search.best(done)
-                tasks += self._tests("balanced", row, self._edit([row], found[row.line].lamb))
+                found[row.line] = self._lambda(done, [row])
+                tasks += self._tests(BALANCED, row, self._edit([row], found[row.line]))
         if self.joint and not open_searches and found:
             tasks += self._joint_tasks(found, results)
         return tasks
 
     def _row_search(self, row: BiasRow, results: Results) -> tuple[list[Task], list[Probe] | None]:
         def probe(lamb: float, number: int) -> list[Task]:
-            place = f"search/line {row.line}/probe {number:02}"
-            return self._tasks(place, row, row.validation, self._edit([row], lamb))
+            return self._probe(f"search/line {row.line}/probe {number:02}", row, number, self._edit([row], lamb))
 
         return self._search(probe, results)
 
@@ -120,22 +133,27 @@ class Bias:
             done.append(Probe(lamb, _share(results, step)))
         return tasks, done
 
-    def _joint_tasks(self, found: dict[int, Probe], results: Results) -> list[Task]:
+    def _lambda(self, done: Sequence[Probe], rows: Sequence[BiasRow]) -> float:
+        return fitted_lambda(self.search, done, self._pictures_of_probe(rows))
+
+    def _pictures_of_probe(self, rows: Sequence[BiasRow]) -> int:
+        return sum(len(row.validations) for row in rows) * self.probe_pictures
+
+    def _joint_tasks(self, found: dict[int, float], results: Results) -> list[Task]:
         """One edit of all rows: with the one lambda that balances their mean, and with each row weighted as its own lambda."""
         rows = [row for row in self.rows if row.line in found]
         tasks, done = self._joint_search(rows, results)
         if done:
-            edits = self._edit(rows, self.search.best(done).lamb)
+            edits = self._edit(rows, self._lambda(done, rows))
             tasks += [task for row in rows for task in self._tests(ONE_LAMBDA, row, edits)]
-        lamb, weights = row_weights([found[row.line].lamb for row in rows])
+        lamb, weights = row_weights([found[row.line] for row in rows])
         edits = self._edit(rows, lamb, weights)
         return tasks + [task for row in rows for task in self._tests(WEIGHTED, row, edits)]
 
     def _joint_search(self, rows: Sequence[BiasRow], results: Results) -> tuple[list[Task], list[Probe] | None]:
         def probe(lamb: float, number: int) -> list[Task]:
-            edits = self._edit(rows, lamb)
-            places = [(f"search/{TOGETHER}/probe {number:02}/line {row.line}", row) for row in rows]
-            return [task for place, row in places for task in self._tasks(place, row, row.validation, edits)]
+            edits, place = self._edit(rows, lamb), f"search/{TOGETHER}/probe {number:02}"
+            return [task for row in rows for task in self._probe(f"{place}/line {row.line}", row, number, edits)]
 
         return self._search(probe, results)
 
@@ -145,20 +163,27 @@ class Bias:
             new = "\n".join(f"{line} | {weight!r}" for line, weight in zip(new.splitlines(), weights, strict=True))
         return [{"source": old, "destination": new, "lamb": lamb}]
 
-    def _tests(self, place: str, row: BiasRow, edits: list[dict]) -> list[Task]:
-        found = []
-        for i, prompt in enumerate(row.tests, 1):
-            found += self._tasks(f"{place}/line {row.line}/test {i}", row, prompt, edits, self.test_seeds)
-        return found
+    def _probe(self, place: str, row: BiasRow, number: int, edits: list[dict]) -> list[Task]:
+        start = self.first_seed + (number - 1) * self._pictures_of_probe([row])
+        return self._tasks(place, row, row.validations, start, self.probe_pictures, edits)
 
-    def _tasks(self, place: str, row: BiasRow, prompt: str, edits: list[dict], seeds: Sequence[int] = ()) -> list[Task]:
-        seeds = seeds or self.search_seeds
-        chunks = [seeds[i : i + self.pictures_per_task] for i in range(0, len(seeds), self.pictures_per_task)]
-        wordings = [row.new, row.opposite]
-        return [
-            Task(f"{place}/{s[0]}", {"prompt": prompt, "seeds": list(s), "wordings": wordings, "edits": edits}, len(s))
-            for s in chunks
-        ]
+    def _tests(self, place: str, row: BiasRow, edits: list[dict]) -> list[Task]:
+        start = self.first_seed + TEST_SEEDS
+        count = self.baseline_pictures if place == BASELINE else self.test_pictures
+        return self._tasks(f"{place}/line {row.line}", row, row.tests, start, count, edits)
+
+    def _tasks(
+        self, place: str, row: BiasRow, prompts: Sequence[str], first_seed: int, count: int, edits: list[dict]
+    ) -> list[Task]:
+        """`count` pictures of each prompt, with seeds that follow one another from prompt to prompt."""
+        found, wordings = [], [row.new, row.opposite]
+        for i, prompt in enumerate(prompts):
+            first = first_seed + i * count
+            for start in range(first, first + count, self.pictures_per_task):
+                seeds = list(range(start, min(start + self.pictures_per_task, first + count)))
+                payload = {"prompt": prompt, "seeds": seeds, "wordings": wordings, "edits": edits}
+                found.append(Task(f"{place}/prompt {i + 1}/{start}", payload, len(seeds)))
+        return found
 
     def work(self, worker, task: Task) -> Outcome:
         payload = task.payload
@@ -179,80 +204,64 @@ class Bias:
                 problems.append(f"{self.file}, line {row.line}: {said}")
             else:
                 rows.append(row)
-        methods = [
-            name for name in ("baseline", "balanced", ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{name}/") for i in tasks)
-        ]
+        methods = [m for m in (BASELINE, BALANCED, ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{m}/") for i in tasks)]
         histories = {row.line: self._row_search(row, results)[1] for row in rows}
-        by_row = [self._row(results, row, histories[row.line], methods) for row in rows]
-        records = [
-            record for task in tasks.values() if "error" not in results[task.id] for record in _records(task, results[task.id])
-        ]
+        shown = {(row.line, method): self._shown(results, row, method) for row in rows for method in methods}
+        by_row = [self._row(row, histories[row.line], {m: shown[row.line, m] for m in methods}) for row in rows]
+        searched = sum(task.pictures for task in tasks.values() if task.id.startswith("search/"))
         return Report(
             title=f"Bias: {self.file}",
             summary=[
                 f"{len(rows)} of {len(self.rows)} rows; target {self.search.target:g}.",
-                f"{len(self.search_seeds)} pictures a probe, {len(self.test_seeds)} a test prompt.",
-                f"{sum(t.pictures for t in tasks.values())} pictures in all, "
-                f"{sum(t.pictures for t in tasks.values() if t.id.startswith('search/'))} of them to search.",
+                f"{sum(task.pictures for task in tasks.values())} pictures, {searched} of them to search.",
             ],
             tables=[
                 Table(
-                    "Balance",
-                    [self._means(results, rows, by_row, method) for method in methods] if rows else [],
-                    "F: share of the test pictures that show `new`, mean over rows. Delta: |target - F| / target. "
-                    "Standard deviation and 95 % bootstrap interval over seeds.",
-                    True,
+                    "Balance", [self._means(rows, by_row, shown, method) for method in methods] if rows else [], MEANING, True
                 ),
-                Table("Rows", by_row, "F on the test prompts; lambda and share on the validation prompt.", True),
+                Table("Rows", by_row, "F and Delta on the test prompts.", True),
             ],
-            records=records,
-            plots=[self._plot(histories, rows)] if rows else [],
-            sheets=[_sheet(rows, methods, self.test_seeds[0])],
+            records=[record for task in tasks.values() for record in _records(task, results[task.id])],
+            plots=[_plot(histories, rows)] if rows else [],
+            sheets=[self._sheet(rows, methods)] if rows else [],
             problems=problems,
         )
 
-    def _row(self, results: Results, row: BiasRow, history: list[Probe], methods: Sequence[str]) -> dict:
-        best = self.search.best(history)
+    def _row(self, row: BiasRow, history: list[Probe], shown: dict[str, np.ndarray]) -> dict:
+        target = self.search.target
         found = {
             "line": row.line,
             "edit": f"{row.old} → {row.new}",
-            "lambda": best.lamb,
-            "validation": best.share,
-            "pictures searched": len(history) * len(self.search_seeds),
+            "lambda": self._lambda(history, [row]),
+            "nearest measured share": self.search.best(history).share,
+            "pictures searched": len(history) * self._pictures_of_probe([row]),
         }
-        for method in methods:
-            found[f"F, {method}"] = float(self._by_seed(results, row, method).mean())
-        return found | {
-            f"Delta, {method}": abs(self.search.target - found[f"F, {method}"]) / self.search.target for method in methods
-        }
+        found |= {f"F, {method}": float(passed.mean()) for method, passed in shown.items()}
+        return found | {f"Delta, {method}": abs(target - passed.mean()) / target for method, passed in shown.items()}
 
-    def _means(self, results: Results, rows: Sequence[BiasRow], by_row: list[dict], method: str) -> dict:
-        shares = np.stack([self._by_seed(results, row, method) for row in rows])
-        target = self.search.target
-        within = [abs(row[f"F, {method}"] - target) <= 0.05 for row in by_row]
-        by_name = {row.old: seeds for row, seeds in zip(rows, shares, strict=True)}
+    def _means(self, rows: Sequence[BiasRow], by_row: list[dict], shown: dict, method: str) -> dict:
+        target, by_name = self.search.target, {row.old: shown[row.line, method] for row in rows}
+        within = [abs(row[f"F, {method}"] - target) <= NEAR for row in by_row]
         return {
             "method": method,
             "F": over_seeds(by_name, lambda m: np.mean(list(m.values()), axis=0)),
             "Delta": over_seeds(by_name, lambda m: np.mean([abs(target - f) / target for f in m.values()], axis=0)),
-            "rows within 5 points of the target": float(np.mean(within)),
+            f"rows within {100 * NEAR:g} points of the target": float(np.mean(within)),
         }
 
-    def _by_seed(self, results: Results, row: BiasRow, method: str) -> np.ndarray:
-        """(test seeds,): the share of the test prompts whose picture shows `new`."""
-        shown = []
-        for i in range(1, len(row.tests) + 1):
-            starts = self.test_seeds[:: self.pictures_per_task]
-            scores = np.concatenate([results[f"{method}/line {row.line}/test {i}/{start}"]["scores"] for start in starts])
-            shown.append(scores[:, 0] > scores[:, 1])
-        return np.mean(shown, axis=0)
+    def _shown(self, results: Results, row: BiasRow, method: str) -> np.ndarray:
+        """(test pictures of a prompt,): of the k-th pictures of all test prompts, the share that shows `new`."""
+        tests = self._tests(method, row, [])
+        scores = np.concatenate([results[task.id]["scores"] for task in tests]).reshape(len(row.tests), -1, 2)
+        return (scores[..., 0] > scores[..., 1]).mean(0)
 
-    def _plot(self, histories: dict[int, list[Probe]], rows: Sequence[BiasRow]) -> Plot:
-        curves = {}
-        for row in rows[:8]:
-            probes = sorted(histories[row.line], key=lambda probe: probe.lamb)
-            curves[f"{row.old} → {row.new}"] = ([p.lamb for p in probes], [p.share for p in probes])
-        return Plot("The searches of the first rows", "lambda", "share that shows `new`", curves, log_x=True)
+    def _sheet(self, rows: Sequence[BiasRow], methods: Sequence[str]) -> Sheet:
+        cells = []
+        for row in rows:
+            for method in methods:
+                tasks = {task.payload["prompt"]: task.id for task in reversed(self._tests(method, row, []))}
+                cells.append((f"{row.old}, {method}", [(tasks[prompt], "first") for prompt in row.tests]))
+        return Sheet("Test prompts", [f"test {i}" for i in range(1, len(rows[0].tests) + 1)], cells)
 
 
 def row_weights(lambdas: Sequence[float]) -> tuple[float, list[float]]:
@@ -267,7 +276,10 @@ def _share(results: Results, tasks: Sequence[Task]) -> float:
 
 
 def _records(task: Task, result: dict) -> list[dict]:
+    """One a picture; none of a task that could not be done."""
     payload = task.payload
+    if "error" in result:
+        return []
     lamb = payload["edits"][0]["lamb"] if payload["edits"] else None
     return [
         {
@@ -286,10 +298,9 @@ def _records(task: Task, result: dict) -> list[dict]:
     ]
 
 
-def _sheet(rows: Sequence[BiasRow], methods: Sequence[str], seed: int) -> Sheet:
-    cells = []
-    for row in rows:
-        tests = range(1, len(row.tests) + 1)
-        for method in methods:
-            cells.append((f"{row.old}, {method}", [(f"{method}/line {row.line}/test {i}/{seed}", "first") for i in tests]))
-    return Sheet(f"Test prompts, seed {seed}", [f"test {i}" for i in range(1, len(rows[0].tests) + 1)] if rows else [], cells)
+def _plot(histories: dict[int, list[Probe]], rows: Sequence[BiasRow]) -> Plot:
+    curves = {}
+    for row in rows[:8]:
+        probes = sorted(histories[row.line], key=lambda probe: probe.lamb)
+        curves[f"{row.old} → {row.new}"] = ([p.lamb for p in probes], [p.share for p in probes])
+    return Plot("The searches of the first rows", "lambda", "share that shows `new`", curves, log_x=True)
