@@ -15,7 +15,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import fsspec
 import numpy as np
@@ -39,6 +39,7 @@ class Edit:
         mask: where it may change: URL of a picture of the same size, runs (see `runs_of`), or None if unknown.
         kind: of edit, by which results are grouped; may be empty.
         digest: of the contents of picture and mask.
+        border: do the outermost pixels count as masked when the background is measured?
     """
 
     name: str
@@ -49,13 +50,21 @@ class Edit:
     mask: str | tuple[int, ...] | None = None
     kind: str = ""
     digest: str = ""
+    border: bool = False
+
+    def measured_mask(self, mask: np.ndarray) -> np.ndarray:
+        """`mask` (H, W) as it is when the background is measured."""
+        mask = mask.copy()
+        if self.border:
+            mask[[0, -1]] = mask[:, [0, -1]] = True
+        return mask
 
 
 def read_edits(place: str, border: bool = True) -> tuple[list[Edit], list[str]]:
     """The edits at `place`, and what is wrong with those left out.
 
-    `border`: the outermost pixels of PIE-Bench's masks may change, as in its own evaluation, which does not trust
-    annotations there. The other layouts' masks are taken as they are. Raises ValueError if `place` is none of the three.
+    `border`: as in PIE-Bench's own evaluation, which does not trust annotations at the border, its pictures' outermost pixels
+    are no background. The other layouts' masks are taken as they are. Raises ValueError if `place` is none of the three.
     """
     fs, root = fsspec.core.url_to_fs(str(place))
     if fs.isfile(root):
@@ -188,10 +197,10 @@ def _edit_of_entry(fs, folder: str, key: str, entry: dict, border: bool) -> Edit
     runs = entry.get("mask")
     if not isinstance(runs, list):
         raise ValueError("it has no mask.")
-    mask = mask_of_runs(runs, PIE_SIZE)
-    if border:
-        mask[[0, -1]] = mask[:, [0, -1]] = True
-    return _edit(fs, key, f"key {key}", picture, source, target, runs_of(mask), str(entry.get("editing_type_id", "")), PIE_SIZE)
+    mask_of_runs(runs, PIE_SIZE)
+    kind = str(entry.get("editing_type_id", ""))
+    edit = _edit(fs, key, f"key {key}", picture, source, target, tuple(runs), kind, PIE_SIZE)
+    return replace(edit, border=border)
 
 
 def _edit(
@@ -213,7 +222,7 @@ def _edit(
         raise ValueError("source and target are the same prompt, so there is nothing to change.")
     contents = [_content(fs.unstrip_protocol(picture))]
     shown = _picture(contents[0], picture)
-    if size is not None and shown.size != size:
+    if size not in (None, shown.size):
         raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {size[0]} x {size[1]}.")
     if isinstance(mask, str):
         mask = fs.unstrip_protocol(mask)

@@ -40,7 +40,7 @@ class Instruments:
 
     def measure(self, pixels: np.ndarray, edited: Edited, given: np.ndarray | None, edit: Edit) -> list[dict]:
         """One dict a picture, with its FACTS and the MEASURES that can be taken; all compared with the original's pixels."""
-        mask = edited.mask if given is None else given
+        mask = edited.mask if given is None else edit.measured_mask(given)
         original = np.float32(pixels) / 255
         scores = self.judge.scores(edited.pictures, [edit.target, edit.source])
         rows = []

@@ -24,6 +24,7 @@ from ..run.manifest import fingerprint
 from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task
 
 TOY_SIZE = 128
+HOST_SAMPLING = ("euler", "normal")  # the options' defaults
 BASELINE = Settings("VAE alone", masked_by=NOWHERE)
 PUBLISHED = [
     {"method": "DDIM inversion", STRUCTURE: 0.06943, "PSNR": 17.87, "LPIPS": 0.2088, "MSE": 0.021988, "SSIM": 0.7114}
@@ -57,7 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--masks-as-annotated",
         action="store_true",
-        help="PIE-Bench: trust its masks at the border, too, where its own evaluation lets everything change",
+        help="PIE-Bench: the border is background where its masks say so; in its own evaluation it never is",
     )
     parser.add_argument(
         "--structure", metavar="MODEL", help="for the structure distance, if not the judge's: CLIP or DINOv2 Vision"
@@ -77,6 +78,11 @@ def from_arguments(args: Namespace) -> "DiffEdit":
         raise ValueError(f"--strengths {args.strengths}: a strength is above 0 and at most 1.")
     if args.lpips and not args.lpips.is_file():
         raise ValueError(f"--lpips {args.lpips} is no file.")
+    if (args.sampler, args.scheduler) != HOST_SAMPLING:
+        raise ValueError(
+            f"--sampler {args.sampler} and --scheduler {args.scheduler} are of sampling from noise. Choose them for DiffEdit's "
+            "nodes: --setting 'NAME: sample.sampler_name=..., invert.scheduler=...'."
+        )
     common = Settings(
         "DiffEdit",
         invert={} if args.steps is None else {"steps": args.steps},
@@ -160,7 +166,7 @@ class DiffEdit:
     def settings(self) -> dict:
         return {
             "place": self.place,
-            "edits": [[edit.name, edit.row, edit.source, edit.target, edit.kind, edit.digest] for edit in self.edits],
+            "edits": [[e.name, e.row, e.source, e.target, e.kind, e.digest, e.border] for e in self.edits],
             "problems": self.problems,
             "settings": {variant.name: asdict(variant) for variant in self.variants},
             "strengths": self.strengths,
@@ -341,7 +347,7 @@ def _plots(table: Sequence[dict]) -> list[Plot]:
                 xs.append(row[x].mean if isinstance(row[x], Estimate) else row[x])
                 ys.append(row[y].mean)
         if curves:
-            plots.append(Plot(title, x, y, curves))
+            plots.append(Plot(title, x, f"{y}, dB" if y == PSNR else y, curves))
     return plots
 
 

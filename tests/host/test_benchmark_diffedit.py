@@ -186,6 +186,12 @@ def test_settings_build_on_the_common_options(tmp_path):
     assert (other.invert, other.sample, other.mask, other.negative) == ({"steps": 20}, {"cfg": 3}, {"rule": "otsu"}, "grey")
 
 
+def test_options_that_the_nodes_do_not_read_are_refused(tmp_path):
+    place = write_csv(tmp_path, EDITS)
+    with pytest.raises(ValueError, match="--sampler heun .* Choose them for DiffEdit's nodes"):
+        diffedit.from_arguments(parser().parse_args(["diffedit", str(place), "--output", "x", "--sampler", "heun"]))
+
+
 def test_the_toy_judge_reads_the_object_where_the_wordings_differ_in_it():
     (kind, task) = EDITS["001"]
     assert kind == "object"
