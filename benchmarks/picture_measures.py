@@ -72,6 +72,8 @@ def self_similarity(vision: Any, picture: np.ndarray) -> torch.Tensor:
     pixels = torch.from_numpy(np.asarray(picture, np.float32))[None]
     tokens = vision.encode_image(pixels, crop=False)["penultimate_hidden_states"][0].float()
     patches = (vision.image_size // vision.config["patch_size"]) ** 2
+    if tokens.ndim != 2 or len(tokens) < patches:
+        raise ValueError(f"the vision model gives {tuple(tokens.shape)} for a picture of {patches} patches.")
     features = torch.nn.functional.normalize(tokens[-patches:], dim=-1)  # before them: class and register tokens
     return features @ features.T
 
