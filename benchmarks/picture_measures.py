@@ -27,11 +27,7 @@ def mse(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
 
 def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
     """Peak signal-to-noise ratio in dB of the pixels that count, at most 120."""
-    return psnr_of_mse(mse(a, b, where))
-
-
-def psnr_of_mse(error: float) -> float:
-    return float(-10 * np.log10(max(error, 10 ** (-HIGHEST_PSNR / 10))))
+    return float(-10 * np.log10(max(mse(a, b, where), 10 ** (-HIGHEST_PSNR / 10))))
 
 
 def ssim(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:

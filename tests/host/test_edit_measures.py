@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from comfy.clip_vision import ClipVisionModel
+from host import tiny
+from time_diffedit.time_core.zero_shot import scores
 from toyworld.world import Place, Scene, draw
 
 from benchmarks.hosts.editing import Edited
-from benchmarks.judges.edits import MEASURES, PSNR, SUCCESS, Instruments
+from benchmarks.judges.clip import ClipJudge
+from benchmarks.judges.edits import CLIP_SCORE, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
 from benchmarks.judges.toy import ToyJudge
 from benchmarks.pictures_to_edit import Edit
 
@@ -79,3 +83,40 @@ def test_without_background_none_is_measured(mask):
     assert row[SUCCESS] == 1
     assert not any("background" in column or "PIE-Bench" in column for column in row)
     assert set(row) - set(MEASURES) == {"pixels", "score of the target", "score of the source"}
+
+
+class SmallClip(ClipJudge):
+    """The judge with a small random pair of halves, of the host's classes."""
+
+    def __init__(self):
+        self.clip = tiny.new_clip(1)
+        self.vision = ClipVisionModel(
+            {
+                "hidden_act": "quick_gelu",
+                "hidden_size": 32,
+                "image_size": 28,
+                "intermediate_size": 64,
+                "model_type": "clip_vision_model",
+                "num_attention_heads": 2,
+                "num_channels": 3,
+                "num_hidden_layers": 2,
+                "patch_size": 14,
+                "projection_dim": 768,
+            }
+        )
+        tiny.initialise(self.vision.model, seed=3)
+
+
+def test_clip_scores_the_whole_picture_and_the_edited_region():
+    judge = SmallClip()
+    edited = Edited(drawn("blue")[None], middle())
+    (row,) = Instruments(judge, judge.vision, None).measure(drawn("red"), edited, None, EDIT)
+    whole, region = (torch.tensor(x)[None] / 255 for x in (drawn("blue"), drawn("blue") * middle()[..., None]))
+    target, source = scores(judge.clip, judge.vision, whole, [EDIT.target, EDIT.source])[0].tolist()
+    assert row[CLIP_SCORE] == pytest.approx(100 * target, abs=1e-3)
+    assert row["score of the source"] == pytest.approx(source, abs=1e-5)
+    assert row[SUCCESS] == int(target > source)
+    expected = float(scores(judge.clip, judge.vision, region, [EDIT.target]))
+    assert row[REGION_SCORE] == pytest.approx(100 * expected, abs=1e-3)
+    assert row[REGION_SCORE] != pytest.approx(row[CLIP_SCORE], abs=1e-3)
+    assert row[STRUCTURE] > 0
