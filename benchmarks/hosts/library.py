@@ -107,8 +107,8 @@ def with_defaults(nodes: dict, inputs: dict) -> dict:
 
 
 def to_bytes(pixels: torch.Tensor) -> np.ndarray:
-    """IMAGE in 0..1 as a PNG would hold it."""
-    return (pixels[..., :3].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    """IMAGE in 0..1 as the host writes it into a PNG: cut, not rounded."""
+    return (pixels[..., :3].clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
 
 
 def model_file(kind: str, name: str) -> Path:
