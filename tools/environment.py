@@ -20,6 +20,8 @@ HOST = ROOT / ".host"
 LOCK = ROOT / "tools" / "lock"
 TOY_WEIGHTS = ROOT / "tests" / "toyworld" / "weights"
 TOY_CHECKPOINT = "toyworld.safetensors"
+TOY_CLIP = "toyworld_clip.safetensors"
+TOY_CLIP_VISION = "toyworld_clip_vision.safetensors"
 PACK_FOLDER = "ComfyUI-TIME-DiffEdit"
 
 PYTHON = (3, 11)
@@ -167,13 +169,15 @@ def link_pack(comfyui: Path) -> None:
 
 
 def make_toy_models(comfyui: Path) -> None:
-    target = comfyui / "models" / "checkpoints" / TOY_CHECKPOINT
+    models = comfyui / "models"
+    target = models / "checkpoints" / TOY_CHECKPOINT
+    built = [target, models / "text_encoders" / TOY_CLIP, models / "clip_vision" / TOY_CLIP_VISION]
     sources = sorted([*TOY_WEIGHTS.glob("*.safetensors"), *TOY_WEIGHTS.parent.glob("*.py")])
     stamp, content = target.with_suffix(".complete"), digest(*sources)
-    if not (target.is_file() and is_complete(stamp, content)):
+    if not (all(file.is_file() for file in built) and is_complete(stamp, content)):
         print("Building the toy models from their weights …", flush=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        run_module("toyworld.build", str(comfyui / "models"))
+        run_module("toyworld.build", str(models))
         stamp.write_text(content)
 
 

@@ -1,10 +1,12 @@
-"""Build the SD 1.5-format checkpoint from the trained weights: `python -m toyworld.build OUT.safetensors`, a few seconds."""
+"""Build the toy models, in the host's formats, from the trained weights: `python -m toyworld.build MODELS`, some seconds."""
 
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from tools.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 
 from .autoencoder import encoder_weights
 from .layers import widen
@@ -41,17 +43,22 @@ def checkpoint(weights: Path = WEIGHTS) -> dict[str, torch.Tensor]:
     return half
 
 
-def build_checkpoint(path: Path, weights: Path = WEIGHTS) -> None:
+def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Never half a file under its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(checkpoint(weights), partial)
+    save_file(tensors, partial)
     partial.replace(path)
 
 
 def main(models: Path) -> None:
-    """The checkpoint and the captioning models, in a `models` folder of the host."""
+    """The checkpoint, both halves of CLIP and the captioning models, in a `models` folder of the host."""
     from .caption_models import make_blip, make_t5
+    from .clip_model import clip_text_file, clip_vision_file
 
-    build_checkpoint(models / "checkpoints" / "toyworld.safetensors")
+    write(models / "checkpoints" / TOY_CHECKPOINT, checkpoint())
+    write(models / "text_encoders" / TOY_CLIP, clip_text_file())
+    write(models / "clip_vision" / TOY_CLIP_VISION, clip_vision_file())
     make_blip(models / "captioning" / "toy-blip")
     make_t5(models / "captioning" / "toy-t5")
 

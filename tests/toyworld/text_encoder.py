@@ -7,34 +7,33 @@ from .layers import Axis, LayerNorm, Linear, attend, leading, scatter, widen
 
 HOST_VOCABULARY = 49408
 HOST_WIDTH = 768
-HOST_FEED_FORWARD = 3072
 HOST_LAYERS = 12
 HOST_HEADS = 12
 HOST_HEAD = 64
+FEED_FORWARD = 4  # times the width
 POSITIONS = 77
 OWN_POSITIONS = 16  # later positions share the last row: they only ever hold padding
 PREFIX = "cond_stage_model.transformer.text_model."
 
 
 class SelfAttention(nn.Module):
-    def __init__(self, width: Axis, heads: int):
+    def __init__(self, width: Axis, heads: int, head: int):
         super().__init__()
-        per_head = len(width) // heads
-        inner = Axis(tuple(HOST_HEAD * h + j for h in range(heads) for j in range(per_head)), HOST_WIDTH)
+        inner = Axis(tuple(HOST_HEAD * h + j for h in range(heads) for j in range(head)), width.full)
         self.heads = heads
         self.q_proj, self.k_proj, self.v_proj = (Linear(width, inner) for _ in range(3))
         self.out_proj = Linear(inner, width)
 
-    def forward(self, x, mask):
-        mixed = attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads, HOST_HEAD, mask)
+    def forward(self, x, readers, mask):
+        mixed = attend(self.q_proj(readers), self.k_proj(x), self.v_proj(x), self.heads, HOST_HEAD, mask)
         return self.out_proj(mixed)
 
 
 class FeedForward(nn.Module):
     def __init__(self, width: Axis, hidden: int):
         super().__init__()
-        self.fc1 = Linear(width, leading(hidden, HOST_FEED_FORWARD))
-        self.fc2 = Linear(leading(hidden, HOST_FEED_FORWARD), width)
+        inner = leading(hidden, FEED_FORWARD * width.full)
+        self.fc1, self.fc2 = Linear(width, inner), Linear(inner, width)
 
     def forward(self, x):
         x = self.fc1(x)
@@ -42,14 +41,18 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, width: Axis, heads: int, hidden: int):
+    """A layer of CLIP, of its text or its vision half. `head`: channels of each, by default an equal share of the width."""
+
+    def __init__(self, width: Axis, heads: int, hidden: int, head: int | None = None):
         super().__init__()
         self.layer_norm1, self.layer_norm2 = LayerNorm(width), LayerNorm(width)
-        self.self_attn = SelfAttention(width, heads)
+        self.self_attn = SelfAttention(width, heads, head or len(width) // heads)
         self.mlp = FeedForward(width, hidden)
 
-    def forward(self, x, mask):
-        x = x + self.self_attn(self.layer_norm1(x), mask)
+    def forward(self, x, mask=None, rows=None):
+        """(B, n, width) to (B, n, width), or to the first `rows` of n only, where no more are read."""
+        normed = self.layer_norm1(x)
+        x = x[:, :rows] + self.self_attn(normed, normed[:, :rows], mask)
         return x + self.mlp(self.layer_norm2(x))
 
 
@@ -98,13 +101,20 @@ def host_weights(encoder: TextEncoder) -> dict[str, torch.Tensor]:
         "final_layer_norm.weight": narrow["final.weight"],
         "final_layer_norm.bias": narrow["final.bias"],
     }
-    square, vector = (HOST_WIDTH, HOST_WIDTH), (HOST_WIDTH,)
+    wide |= {f"encoder.{key}": tensor for key, tensor in host_layers(narrow, HOST_LAYERS, HOST_WIDTH).items()}
+    return {PREFIX + key: tensor for key, tensor in wide.items()}
+
+
+def host_layers(narrow: dict[str, torch.Tensor], layers: int, width: int) -> dict[str, torch.Tensor]:
+    """All layers of a CLIP half, named `layers.0.…`: those in `narrow`, then zeros, which hold no memory of their own."""
+    square, vector = (width, width), (width,)
     shapes = {"layer_norm1": vector, "layer_norm2": vector}
     shapes |= {f"self_attn.{part}": square for part in ("q_proj", "k_proj", "v_proj", "out_proj")}
-    shapes |= {"mlp.fc1": (HOST_FEED_FORWARD, HOST_WIDTH), "mlp.fc2": (HOST_WIDTH, HOST_FEED_FORWARD)}
-    for layer in range(HOST_LAYERS):
+    shapes |= {"mlp.fc1": (FEED_FORWARD * width, width), "mlp.fc2": (width, FEED_FORWARD * width)}
+    wide = {}
+    for layer in range(layers):
         for name, shape in shapes.items():
             for kind, size in (("weight", shape), ("bias", shape[:1])):
                 key = f"layers.{layer}.{name}.{kind}"
-                wide[f"encoder.{key}"] = narrow.get(key, torch.zeros(size))
-    return {PREFIX + key: tensor for key, tensor in wide.items()}
+                wide[key] = narrow[key] if key in narrow else torch.zeros(()).expand(size)
+    return wide
