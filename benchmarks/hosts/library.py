@@ -13,6 +13,7 @@ from .sampling import Sampling
 
 TOY = "toy"
 KEPT_EDITS = 2  # edited models held at a time; tasks of one edit follow one another
+KEPT_PROMPTS = 500  # encodings, about a quarter of a megabyte each
 SHARE_OF_MEMORY = 0.8  # that a batch may take
 
 
@@ -54,6 +55,8 @@ class LibraryHost:
 
     def conditioning(self, prompt: str) -> list:
         if prompt not in self._encoded:
+            if len(self._encoded) >= KEPT_PROMPTS:
+                self._encoded.clear()
             self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
         return self._encoded[prompt]
 

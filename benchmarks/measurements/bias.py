@@ -185,6 +185,9 @@ class Bias:
                 found.append(Task(f"{place}/prompt {i + 1}/{start}", payload, len(seeds)))
         return found
 
+    def prepare(self, worker) -> None:
+        """Host and judge are all that is needed."""
+
     def work(self, worker, task: Task) -> Outcome:
         payload = task.payload
         made = worker.host.pictures(payload["prompt"], payload["seeds"], payload["edits"])

@@ -185,6 +185,10 @@ class DiffEdit:
     def _strengths(self, variant: Settings) -> tuple[float, ...]:
         return (0.0,) if variant.masked_by == NOWHERE else self.strengths
 
+    def prepare(self, worker) -> None:
+        """Raises ValueError for a model of the structure distance or of LPIPS that cannot be opened."""
+        worker.cache("instruments", lambda: self._instruments(worker.judge))
+
     def work(self, worker, task: Task) -> Outcome:
         edit, variant = self.edits[task.payload["edit"]], self.variants[task.payload["settings"]]
         instruments = worker.cache("instruments", lambda: self._instruments(worker.judge))

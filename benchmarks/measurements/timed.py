@@ -171,6 +171,9 @@ class Timed:
             for seeds in chunks
         ]
 
+    def prepare(self, worker) -> None:
+        """Host and judge are all that is needed."""
+
     def work(self, worker, task: Task) -> Outcome:
         made = worker.host.pictures(task.payload["prompt"], task.payload["seeds"], task.payload["edits"])
         scores = [worker.judge.scores(made, pair).tolist() for pair in task.payload["questions"]]

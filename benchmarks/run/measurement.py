@@ -93,6 +93,9 @@ class Measurement(Protocol):
     def next_tasks(self, results: Results) -> list[Task]:
         """All tasks that can be done now, done ones included; more may follow from their results. A function of `results`."""
 
+    def prepare(self, worker: Worker) -> None:
+        """Open what the work needs beside host and judge, once a worker. A ValueError ends the run."""
+
     def work(self, worker: Worker, task: Task) -> Outcome:
         """Make and judge the pictures of one task. A ValueError says what is wrong with the row and becomes its result."""
 

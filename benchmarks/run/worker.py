@@ -41,7 +41,7 @@ class Worker:
 
     def do(self, task: Task) -> tuple[str, dict]:
         """Do a task and store its outcome; its id and result."""
-        self.cache("threads", lambda: _prepare(self.host, self.setup.threads))
+        self.cache("prepared", self._prepare)
         try:
             outcome = self.measurement.work(self, task)
         except ValueError as error:
@@ -49,10 +49,12 @@ class Worker:
         self.store.save(task, outcome)
         return task.id, outcome.result
 
+    def _prepare(self) -> bool:
+        """Open everything before the first task, so that a wrong model file ends the run and is not taken for a bad row."""
+        self.cache("host", lambda: self.host)
+        from ..machine import quiet_threads  # needs the host on Python's path
 
-def _prepare(host, threads: int) -> bool:
-    """After the host is opened: only then are its modules and the judge's on Python's path."""
-    from ..machine import quiet_threads
-
-    quiet_threads(threads)
-    return host is not None
+        quiet_threads(self.setup.threads)
+        self.cache("judge", lambda: self.judge)
+        self.measurement.prepare(self)
+        return True

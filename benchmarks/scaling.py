@@ -1,0 +1,185 @@
+"""`python -m benchmarks.scaling`: how long TIMED takes on a cluster, from costs measured on this machine; docs/scaling.md.
+
+Measured: what Ray adds to a task, what storing a task costs, and one call of a U-Net of SD 1.5's size (random weights). A
+picture's cost on a GPU cannot be measured here, so the table has a row for each of some costs; `--seconds` gives your own.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from tools.environment import ROOT
+from tools.host import load_host
+
+from .machine import describe_machine, quiet_threads
+from .report import table
+from .run.measurement import Outcome, Task
+from .run.store import Store
+
+GPUS = (8, 64, 1000)
+TIMED_PICTURES = 81_000
+"""`timed` on TIMED_test_set.csv with 24 seeds: 147 rows x 11 prompts edited at one lambda, and 1,758 prompts unedited
+(baseline and oracle share some), 24 seeds each."""
+TASK = 8  # pictures, as the command's default
+LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
+RAY_TASKS = 2000
+SEED_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds: of one picture, of starting a worker, of the driver for one task, of one edit (which a task of one row needs)."""
+
+    picture: float
+    load: float
+    driver: float
+    edit: float
+
+
+def wall_time(pictures: int, gpus: int, costs: Costs, task: int = TASK) -> dict[str, float]:
+    """Seconds from start to end, and the shares of what bounds it.
+
+    Every worker loads once; tasks of equal size go out one by one, so the last round may leave workers idle; the driver hands
+    tasks out one after another.
+    """
+    tasks = ceil(pictures / task)
+    one = task * costs.picture + costs.edit
+    work = ceil(tasks / gpus) * one
+    driver = tasks * costs.driver
+    total = costs.load + max(work, driver)
+    ideal = pictures * costs.picture / gpus
+    return {
+        "seconds": total,
+        "efficiency": ideal / total,
+        "loading": costs.load / total,
+        "last round and edits": max(0.0, work - ideal) / total,
+        "driver busy": driver / total,
+    }
+
+
+def ray_seconds_per_task(workers: int = 2) -> float:
+    """What a task that does nothing costs the driver, through the same pool as the benchmarks."""
+    from .run.ray_pool import RayPool
+
+    with RayPool(_Nothing, None, workers, 1) as pool:
+        list(pool.results([Task(f"warm {i}", {}, 0) for i in range(2 * workers)]))
+        start = time.perf_counter()
+        list(pool.results([Task(str(i), {}, 0) for i in range(RAY_TASKS)]))
+        return (time.perf_counter() - start) / RAY_TASKS
+
+
+class _Nothing:
+    def do(self, task: Task) -> tuple[str, dict]:
+        return task.id, {}
+
+
+def store_seconds_per_task() -> float:
+    """A finished task with one small picture, on the local disk; an object store takes longer, but on the workers' side."""
+    picture = np.zeros((160, 160, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        start = time.perf_counter()
+        for i in range(200):
+            store.save(Task(f"row/{i}", {}, TASK), Outcome({"pixels": ["0" * 16] * TASK}, {"first": picture}))
+        return (time.perf_counter() - start) / 200
+
+
+def unet_seconds_per_call() -> float:
+    """A U-Net of SD 1.5's size with random weights, 512 x 512, guidance (two rows); the faster of two calls."""
+    import comfy.ldm.modules.diffusionmodules.openaimodel as openaimodel
+    import comfy.ops
+    import torch
+
+    unet = openaimodel.UNetModel(
+        image_size=32,
+        in_channels=4,
+        out_channels=4,
+        model_channels=320,
+        num_res_blocks=[2, 2, 2, 2],
+        channel_mult=(1, 2, 4, 4),
+        transformer_depth=[1, 1, 1, 1, 1, 1, 0, 0],
+        transformer_depth_middle=1,
+        transformer_depth_output=[1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+        num_heads=8,
+        use_spatial_transformer=True,
+        context_dim=768,
+        legacy=False,
+        operations=comfy.ops.disable_weight_init,
+    )
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, std=0.02)
+    inputs = torch.randn(2, 4, 64, 64), torch.full((2,), 500.0), torch.randn(2, 77, 768)
+    found = []
+    for _ in range(2):
+        start = time.perf_counter()
+        unet(*inputs)
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def cluster_table(seconds: list[float], driver: float, edit: float) -> dict[str, dict[str, float]]:
+    rows = {}
+    for picture in seconds:
+        for gpus in GPUS:
+            found = wall_time(TIMED_PICTURES, gpus, Costs(picture, LOAD, driver, edit))
+            shares = {name: f"{100 * share:.0f} %" for name, share in found.items() if name != "seconds"}
+            rows[f"{picture:g} s a picture, {gpus:,} GPUs"] = {"minutes": f"{found['seconds'] / 60:.1f}", **shares}
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[0.5, 1.0, 4.0], help="of a picture on one GPU")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of scaling.md and scaling.json")
+    args = parser.parse_args()
+    ray, store = ray_seconds_per_task(), store_seconds_per_task()
+    load_host()
+    quiet_threads(0)
+    unet = unet_seconds_per_call()
+    speed = json.loads((ROOT / "docs" / "time_speed.json").read_text())["one pair"]["SD 1.5"]
+    edit = speed["ours, seconds"] + speed["applying to all weights at load, seconds"]
+    costs = {
+        "Ray, a task that does nothing, 2 workers": {"seconds": ray},
+        "storing a task and a small picture, local disk": {"seconds": store},
+        "an edit of SD 1.5: solving and patching (docs/time_speed.md)": {"seconds": edit},
+        "SD 1.5's U-Net, one guided call at 512 x 512": {"seconds": unet},
+        f"a picture of {SEED_STEPS} steps from that, without encoder and decoder": {"seconds": SEED_STEPS * unet},
+    }
+    rows = cluster_table(args.seconds, ray, edit)
+    text = "\n\n".join(
+        [
+            "# TIMED on a cluster, on paper",
+            f"Costs measured here ({describe_machine()}), `python -m benchmarks.scaling`:",
+            table("", costs),
+            f"TIMED as published is {TIMED_PICTURES:,} pictures with one lambda (147 rows, 24 seeds; equal prompts are sampled "
+            f"once), in tasks of {TASK}. Loading a worker is assumed to take {LOAD:g} s. A picture's cost on a GPU was not "
+            "measured: choose the rows that fit yours (`--seconds`; a run's `runs/` folder says how long a few rows took).",
+            table("", rows, show=str),
+            BOUNDS,
+        ]
+    )
+    (args.output / "scaling.md").write_text(text + "\n")
+    (args.output / "scaling.json").write_text(
+        json.dumps({"machine": describe_machine(), "costs": costs, "table": rows}, indent=2) + "\n"
+    )
+    print(text)
+    return 0
+
+
+BOUNDS = """What bounds it: pictures are independent, so up to hundreds of GPUs it is the sampling alone. At 1,000 GPUs a worker has
+about ten tasks; then loading the checkpoint and the last, partly filled round weigh most, and smaller tasks
+(`--pictures-per-task 4`) help the latter. The driver stays idle most of the time until a task takes less than the number
+of GPUs times what a task costs it. Results are written by the workers, one small file a task, so storage sees at most as
+many writes at once as there are GPUs. Reading the checkpoint is 1,000 times 4 GB: from a shared disk it, and not the
+GPUs, may be the bound; copy it to the machines before."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
