@@ -25,8 +25,8 @@ from .run.store import Store
 
 GPUS = (8, 64, 1000)
 TIMED_PICTURES = 81_000
-"""`timed` on TIMED_test_set.csv with 24 seeds: 147 rows x 11 prompts edited at one lambda, and 1,758 prompts unedited
-(baseline and oracle share some), 24 seeds each."""
+"""`timed` on TIMED_test_set.csv with 24 seeds: 147 rows x 11 prompts edited at one lambda, and 1,758 prompts unedited (some
+are asked by both baseline and oracle)."""
 TASK = 8  # pictures, as the command's default
 LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
 RAY_TASKS = 2000
@@ -35,7 +35,7 @@ SEED_STEPS = 50
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds: of one picture, of starting a worker, of the driver for one task, of one edit (which a task of one row needs)."""
+    """Seconds: of one picture, of starting a worker, of the driver for one task, of one edit (which each task may need)."""
 
     picture: float
     load: float
@@ -173,8 +173,8 @@ def main() -> int:
     return 0
 
 
-BOUNDS = """What bounds it: pictures are independent, so up to hundreds of GPUs it is the sampling alone. At 1,000 GPUs a worker has
-about ten tasks; then loading the checkpoint and the last, partly filled round weigh most, and smaller tasks
+BOUNDS = """What bounds it: pictures are independent, so up to hundreds of GPUs it is the sampling alone. At 1,000 GPUs a worker
+has about ten tasks; then loading the checkpoint and the last, partly filled round weigh most, and smaller tasks
 (`--pictures-per-task 4`) help the latter. The driver stays idle most of the time until a task takes less than the number
 of GPUs times what a task costs it. Results are written by the workers, one small file a task, so storage sees at most as
 many writes at once as there are GPUs. Reading the checkpoint is 1,000 times 4 GB: from a shared disk it, and not the
