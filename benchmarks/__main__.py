@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from tools.client import WorkflowError
+from tools.environment import TOY_CHECKPOINT, TOY_WEIGHTS
 from tools.host import comfyui_path
 
 from . import speed
 from .hosts.library import TOY, LibraryHost, model_file
 from .hosts.sampling import Sampling
 from .hosts.server import ServerHost
-from .judges.clip import ClipJudge
+from .judges.clip import load_clip_judge, load_toy_clip_judge
 from .judges.toy import ToyJudge
 from .measurements import bias, diffedit, timed
 from .run.conduct import conduct
@@ -29,6 +30,8 @@ from .run.store import Store
 from .run.worker import Setup, Worker
 
 MEASUREMENTS = {"timed": timed, "bias": bias, "diffedit": diffedit}
+CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
+JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge}
 TOY_SAMPLING = {"width": 128, "height": 128, "steps": 10, "cfg": 3.0}
 
 
@@ -57,7 +60,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     what.add_argument("--scheduler", default="normal", help="a scheduler of the host (normal)")
     what.add_argument("--negative", default="", help="the negative prompt (empty)")
     judge = command.add_argument_group("who judges them")
-    judge.add_argument("--judge", choices=["clip", "toy"], help="CLIP zero-shot, or the toy world's pixels (toy checkpoint)")
+    judge.add_argument(
+        "--judge", choices=list(JUDGES), help="CLIP zero-shot, the toy world's pixels (its default), or the toy world's CLIP"
+    )
     judge.add_argument("--judge-clip", help="CLIP's text half: a file or a name in models/text_encoders")
     judge.add_argument("--judge-vision", help="CLIP's vision half: a file or a name in models/clip_vision")
     how = command.add_argument_group("where it runs")
@@ -91,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace, command: str) -> int:
     sampling = _sampling(args)
-    judge = args.judge or ("toy" if args.checkpoint == TOY and not args.judge_clip else "clip")
+    judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
     files = _model_files(args, judge)
     measurement = MEASUREMENTS[args.command].from_arguments(args)
     store = Store(args.output)
@@ -107,7 +112,7 @@ def _measure(args: argparse.Namespace, command: str) -> int:
         "versions": versions(comfyui_path()),
     }
     agree(store, manifest)
-    open_judge = ToyJudge if judge == "toy" else partial(ClipJudge, args.judge_clip, args.judge_vision)
+    open_judge = partial(load_clip_judge, args.judge_clip, args.judge_vision) if judge == CLIP else JUDGES[judge]
     report = conduct(measurement, store, partial(_pool, args, measurement, sampling, open_judge), command)
     names = write_files(store, report, manifest)
     _print(report)
@@ -124,10 +129,10 @@ def _sampling(args: argparse.Namespace) -> Sampling:
 
 def _model_files(args: argparse.Namespace, judge: str) -> dict[str, Path]:
     """The files that decide the results. Raises ValueError for one that is missing, before any work begins."""
-    from tools.environment import TOY_CHECKPOINT
-
     files = {"checkpoint": model_file("checkpoints", TOY_CHECKPOINT if args.checkpoint == TOY else args.checkpoint)}
-    if judge == "clip":
+    if judge == TOY_CLIP_JUDGE:
+        files["judge"] = TOY_WEIGHTS / "clip.safetensors"
+    if judge == CLIP:
         for option, kind, name in (
             ("--judge-clip", "text_encoders", args.judge_clip),
             ("--judge-vision", "clip_vision", args.judge_vision),
@@ -162,7 +167,7 @@ def _workers(args: argparse.Namespace) -> int:
 
     if torch.accelerator.is_available():
         return 1
-    size = model_file("checkpoints", "toyworld.safetensors" if args.checkpoint == TOY else args.checkpoint).stat().st_size
+    size = model_file("checkpoints", TOY_CHECKPOINT if args.checkpoint == TOY else args.checkpoint).stat().st_size
     by_memory = psutil.virtual_memory().available // (3 * size + 2**30)
     return int(max(1, min(os.cpu_count() // max(1, args.threads), by_memory)))
 

@@ -5,25 +5,24 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from tools.host import comfyui_path
+
 from ..hosts.library import model_file
 
 BATCH = 8
 
 
 class ClipJudge:
-    """`clip` in the host's models/text_encoders and `vision` in models/clip_vision, or paths; halves of the same CLIP."""
+    """`clip` and `vision` are halves of one CLIP, as Load CLIP and Load CLIP Vision give them.
+
+    Raises ValueError if they do not fit one another or lack a projection, before there is a picture to judge.
+    """
 
     cosines = True  # how well a wording fits; else only whether it does
 
-    def __init__(self, clip: str, vision: str):
-        import comfy.clip_vision
-        import comfy.sd
-
-        self.name = f"CLIP {clip}, {vision}"
-        self.clip = comfy.sd.load_clip([str(model_file("text_encoders", clip))])
-        self.vision = comfy.clip_vision.load(str(model_file("clip_vision", vision)))
-        if self.vision is None:
-            raise ValueError(f"--judge-vision {vision!r} is no CLIP vision model that the host knows.")
+    def __init__(self, clip, vision):
+        self.clip, self.vision = clip, vision
+        self.scores(np.zeros((1, 64, 64, 3), np.uint8), ["a picture"])
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
         """(pictures, wordings): cosines of uint8 (n, H, W, 3) and texts."""
@@ -32,3 +31,22 @@ class ClipJudge:
         pixels = torch.from_numpy(pictures).float() / 255
         parts = [scores(self.clip, self.vision, pixels[i : i + BATCH], list(wordings)) for i in range(0, len(pixels), BATCH)]
         return torch.cat(parts).double().numpy()
+
+
+def load_clip_judge(clip: str, vision: str) -> ClipJudge:
+    """From names in the host's models/text_encoders and models/clip_vision, or paths. Raises ValueError as ClipJudge does."""
+    import comfy.clip_vision
+    import comfy.sd
+
+    text_half = comfy.sd.load_clip([str(model_file("text_encoders", clip))])
+    vision_half = comfy.clip_vision.load(str(model_file("clip_vision", vision)))
+    if vision_half is None:
+        raise ValueError(f"--judge-vision {vision!r} is no CLIP vision model that the host knows.")
+    return ClipJudge(text_half, vision_half)
+
+
+def load_toy_clip_judge() -> ClipJudge:
+    """The toy world's CLIP in its narrow form, a hundred times as fast."""
+    from toyworld.clip_host import narrow_text_half, narrow_vision_half
+
+    return ClipJudge(narrow_text_half(comfyui_path() / "models"), narrow_vision_half())
