@@ -11,6 +11,7 @@ from .masked_latent_sample import MaskedLatentSample
 from .masked_latent_sample_advanced import MaskedLatentSampleAdvanced
 from .masked_latent_sampler import MaskedLatentSampler
 from .time_apply_edit import TIMEApplyEdit
+from .time_balance import TIMEBalance
 from .time_compute_edit import TIMEComputeEdit
 from .time_edit_conditioning import TIMEEditConditioning
 from .time_edit_hook import TIMEEditHook
@@ -40,4 +41,5 @@ NODES = (
     AveragePromptEmbeddings,
     CaptionImage,
     CaptionConcept,
+    TIMEBalance,
 )

@@ -27,17 +27,19 @@ class BalanceReport:
 
     def warnings(self) -> list[str]:
         found, side = [], out_of_reach(self.search, self.probes)
-        nearest = f"the nearest share is {self.best.share:.3g}, at lambda {self.best.lamb:.4g}"
+        lambdas, target = [probe.lamb for probe in self.probes], f"{self.search.target:g}"
+        nearest = f"the nearest is {self.best.share:.3g}, at lambda {self.best.lamb:.4g}"
         if side == "below":
             found.append(
-                f"Out of reach: all shares are below the target {self.search.target:g} down to the lower bound of lambda "
-                f"({self.search.lowest:g}); {nearest}. Decrease lowest, or let destination say it more strongly."
+                f"Not reached: all shares are below the target {target} down to lambda {min(lambdas):.4g} (lowest is "
+                f"{self.search.lowest:g}); {nearest}. Decrease lowest, allow more probes, or let destination say it more "
+                "strongly."
             )
         elif side == "above":
             found.append(
-                f"Out of reach: all shares are above the target {self.search.target:g} up to the upper bound of lambda "
-                f"({self.search.highest:g}); {nearest}. Increase highest; if the model shows label so often without any edit, "
-                "exchange label with opposite and edit towards that."
+                f"Not reached: all shares are above the target {target} up to lambda {max(lambdas):.4g} (highest is "
+                f"{self.search.highest:g}); {nearest}. Increase highest or allow more probes; if the model shows label so "
+                "often without any edit, exchange label with opposite and edit towards that."
             )
         if self.rise:
             found.append(

@@ -11,8 +11,10 @@ import torch
 from safetensors import safe_open
 
 CLIP_NAMES = ("g", "h", "l")
+# The clip_l.safetensors that is usual for SD3 and Flux comes without the projection, which they do not read.
 LOAD_WHOLE_CLIP = (
-    "Load the text half of a whole CLIP model with Load CLIP, for example clip_l.safetensors with a ViT-L CLIP Vision model."
+    "Load the text half of a whole CLIP model with Load CLIP, for example the model.safetensors of "
+    "openai/clip-vit-large-patch14, which is its ViT-L CLIP Vision model too; the usual clip_l.safetensors will not do."
 )
 PICTURES_AT_ONCE = 16
 # Real embeddings are 1 to 100 long before they are normalised; memory that was never written is 0, not finite or tiny.

@@ -7,17 +7,22 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from toyworld.world import Scene, draw
 
+from time_core.balance import Probe, Search
+from time_core.balance_plot import plot
+
 from .client import ComfyClient, Result
 from .demo import node_titled, saved
 from .environment import ROOT, comfyui_python, prepare
 from .examples import (
     EXAMPLE_PICTURE,
+    balance,
     captioned_diffedit,
     diffedit,
     diffedit_advanced,
@@ -37,6 +42,7 @@ TEXT = 13
 COLOURS = 160  # of a sheet's palette, so that it stays small
 GIVEN = Scene("rose", "red")
 DIFFERENCE_GAIN = 10
+BALANCE_PLOT = 220  # pixels high
 
 BEFORE, AFTER = "Pictures before the edit", "Pictures after the edit"
 
@@ -168,6 +174,24 @@ def time_hook(toy: Toy) -> Image.Image:
     return tiles("The edit acts from the start until …", [("a rose on sand", pictures)], columns)
 
 
+def time_balance(toy: Toy) -> Image.Image:
+    count, judged = 6, "The pictures that were judged"
+    api = only(balance(pictures=count, probes=5, lowest=1e3, highest=1e6).api(), [judged])
+    result = toy.client.run(api, judged)
+    (report,) = result.outputs[node_titled(api, "Hold the edit in balance")]["balance"]
+    search = Search(**{item.name: report[item.name] for item in fields(Search)})
+    probes = [Probe(one["lamb"], one["share"]) for one in report["measured"]]
+    pictures = saved(toy.client, api, result, judged)
+    below = tiles(
+        f"The pictures at lambda {report['best']['lamb']:.3g}", [("", pictures)], [f"seed {i + 1}" for i in range(count)]
+    )
+    above = plot(search, probes, below.width, BALANCE_PLOT)
+    sheet = Image.new("RGB", (below.width, above.height + below.height), PAPER)
+    sheet.paste(above, (0, 0))
+    sheet.paste(below, (0, above.height))
+    return sheet
+
+
 def diffedit_rules(toy: Toy) -> Image.Image:
     rules = ("mean ratio", "paper", "level", "otsu", "area")
     step = "1. Where to edit"
@@ -246,6 +270,7 @@ SHEETS = {
     "time_several": time_several,
     "time_conditioning": time_conditioning,
     "time_hook": time_hook,
+    "time_balance": time_balance,
     "diffedit_rules": diffedit_rules,
     "heatmap_to_mask": heatmap_to_mask,
     "trajectory": trajectory,

@@ -17,6 +17,7 @@ import yaml
 from .environment import PACK_FOLDER, SetupError
 
 ADDRESS = "127.0.0.1"
+KINDS_BESIDE = ("captioning", "text_encoders", "clip_vision")  # of models, in folders beside those of checkpoints
 START_DEADLINE = 180
 STOP_DEADLINE = 10
 
@@ -39,8 +40,8 @@ class ComfyServer:
     """`with ComfyServer(comfyui, python) as server:` gives a running server at `server.url`.
 
     Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
-    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, the `captioning` folders beside
-    them for captioning models, LoRAs that a workflow saves to the output folder can be loaded, and packs that lie in
+    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, the folders of KINDS_BESIDE
+    beside them for other models, LoRAs that a workflow saves to the output folder can be loaded, and packs that lie in
     `node_folder` before the start are loaded besides the installation's.
     """
 
@@ -90,7 +91,8 @@ class ComfyServer:
             folders["custom_nodes"] = str(self.node_folder)
         if self.checkpoint_folders:
             folders["checkpoints"] = "\n".join(self.checkpoint_folders)
-            folders["captioning"] = "\n".join(str(Path(folder).parent / "captioning") for folder in self.checkpoint_folders)
+            for kind in KINDS_BESIDE:
+                folders[kind] = "\n".join(str(Path(folder).parent / kind) for folder in self.checkpoint_folders)
         return folders
 
     def _wait_until_ready(self) -> None:

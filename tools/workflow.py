@@ -20,6 +20,7 @@ VIEW_HEIGHTS = {
     "TIMEEditModel": 290,
     "TIMEComputeEdit": 290,
     "DDIMInvert": 240,
+    "TIMEBalance": 250,
     "PreviewAny": 140,
 }
 NOTE_SIZE = (400, 420)

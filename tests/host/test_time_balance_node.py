@@ -152,7 +152,7 @@ def test_the_process_wide_generator_stays(toy):
 def test_a_target_out_of_reach_is_a_warning(toy, bias, message):
     output = run(toy, clip_vision=colour_judge(bias), pictures=1, steps=1)
     assert output.args[3] == (0 if bias < 0 else 1)
-    assert f"Warning: Out of reach: {message}" in output.ui["text"][0]
+    assert f"Warning: Not reached: {message}" in output.ui["text"][0]
     assert output.ui["balance"][0]["out_of_reach"] == message.split()[-1]
 
 

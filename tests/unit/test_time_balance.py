@@ -131,8 +131,14 @@ def test_the_result_in_words_and_as_json():
 @pytest.mark.parametrize(
     ("probes", "message"),
     [
-        ([(10.0, 0.1), (1.0, 0.3)], "below the target 0.5 down to the lower bound.*share is 0.3, at lambda 1"),
-        ([(10.0, 0.9), (1e3, 0.8)], "above the target 0.5 up to the upper bound.*share is 0.8, at lambda 1000"),
+        (
+            [(10.0, 0.1), (1.0, 0.3)],
+            "below the target 0.5 down to lambda 1 .lowest is 0.1.; the nearest is 0.3, at lambda 1\\.",
+        ),
+        (
+            [(10.0, 0.9), (1e3, 0.8)],
+            "above the target 0.5 up to lambda 1000 .highest is 1e.06.; the nearest is 0.8, at lambda 1000\\.",
+        ),
         ([(10.0, 0.3), (1e3, 0.6)], "rises by 0.3"),
     ],
 )

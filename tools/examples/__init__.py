@@ -2,6 +2,7 @@
 
 from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
 from .pictures_from_prompts import (
+    balance,
     edit_and_lora,
     edited_conditioning,
     save_and_reuse,
@@ -9,7 +10,7 @@ from .pictures_from_prompts import (
     several_edits,
     time_edit,
 )
-from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, TOY_CHECKPOINT, Example
+from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, TOY_CHECKPOINT, WHOLE_CLIP, Example
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
@@ -111,6 +112,41 @@ agree on which token becomes which. The pooled vector, SDXL's second way to read
         ("Pictures before the edit", "Pictures after the edit"),
         toy={"source": "a car", "destination": "a green car", "prompt": "a car on grass"},
     ),
+    "time_balance": Example(
+        balance,
+        {
+            "checkpoint": SD15,
+            "judge": WHOLE_CLIP,
+            "judge_vision": WHOLE_CLIP,
+            "source": "A nurse",
+            "destination": "A male nurse",
+            "label": "a male nurse",
+            "opposite": "a female nurse",
+            "prompt": "A photo of a nurse",
+            "test": "a painting of a nurse at work",
+            "pictures": 24,
+            "probes": 8,
+            "steps": 20,
+            "lowest": 0.1,
+            "highest": 1e6,
+            "size": 512,
+            "batch": 4,
+            "cfg": 7.5,
+        },
+        """## As many of the one as of the other (TIME)
+
+A model draws nurses as women. This finds the edit with which half of them are men: **TIME Balance** makes pictures with several
+values of `lambda`, and CLIP judges each of them by **label** and **opposite**.
+
+1. The judge is a whole CLIP model. Save
+[model.safetensors](https://huggingface.co/openai/clip-vit-large-patch14) as `clip-vit-large-patch14.safetensors` in
+`models/text_encoders` and in `models/clip_vision`. The `clip_l.safetensors` that most people have cannot judge.
+2. Run: 8 × 24 pictures at most. Try with few **pictures** first.
+3. Look at the pictures that were judged. If you would have counted otherwise, choose other words for label and opposite.
+
+The edit is kept as a file, so that the search need not be made again.""",
+        ("Pictures before", "Share over lambda"),
+    ),
     "diffedit": Example(
         diffedit,
         {**GIRL, "target": "a drawing of a girl in a blue dress"},
@@ -177,6 +213,7 @@ __all__ = [
     "EXAMPLE_PICTURE",
     "TOY_CHECKPOINT",
     "Example",
+    "balance",
     "captioned_diffedit",
     "diffedit",
     "diffedit_advanced",

@@ -1,7 +1,7 @@
 """Workflows that make pictures with and without a TIME edit."""
 
 from ..workflow import Graph
-from .shared import EDIT_DEFAULTS, TIME_DEFAULTS, TOY_CHECKPOINT
+from .shared import EDIT_DEFAULTS, TIME_DEFAULTS, TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 
 LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
 
@@ -256,6 +256,66 @@ def save_and_reuse(
     graph.add("TIMELoadEdit", "Next time: load it", muted=True, file=f"{folder}/{name}.safetensors", clip=second[1])
     ways = {"before": (second[0], None), "after": (edited[0], None)}
     _before_and_after(graph, second, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def balance(
+    checkpoint: str = TOY_CHECKPOINT,
+    judge: str = TOY_CLIP,
+    judge_vision: str = TOY_CLIP_VISION,
+    source: str = "a rose",
+    destination: str = "a yellow rose",
+    label: str = "a yellow rose",
+    opposite: str = "a red rose",
+    prompt: str = "a photo of a rose",
+    test: str = "a painting of a rose",
+    pictures: int = 4,
+    probes: int = 2,
+    steps: int = 10,
+    lowest: float = 4e4,
+    highest: float = 8e4,
+    size: int = 128,
+    batch: int = 1,
+    cfg: float = 3.0,
+) -> Graph:
+    """The lambda with which half of the pictures show the destination, found by pictures that CLIP judges."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    words = graph.add("CLIPLoader", "The judge's text half", clip_name=judge, type="stable_diffusion", device="default")
+    eyes = graph.add("CLIPVisionLoader", "The judge's vision half", clip_name=judge_vision)
+    graph.group("2. Search")
+    found = graph.add(
+        "TIMEBalance",
+        "Hold the edit in balance",
+        model=loader[0],
+        clip=loader[1],
+        vae=loader[2],
+        clip_vision=eyes[0],
+        judge_clip=words[0],
+        source=source,
+        destination=destination,
+        prompt=prompt,
+        label=label,
+        opposite=opposite,
+        target=0.5,
+        pictures=pictures,
+        probes=probes,
+        seed=1,
+        steps=steps,
+        cfg=cfg,
+        sampler_name="euler",
+        scheduler="normal",
+        width=size,
+        height=size,
+        lowest=lowest,
+        highest=highest,
+    )
+    graph.add("PreviewImage", "Share over lambda", images=found[4])
+    graph.add("PreviewImage", "The pictures that were judged", images=found[5])
+    graph.add("TIMESaveEdit", "Keep the edit", time_edit=found[1], filename="balanced", folder="output")
+    ways = {"before": (loader[0], None), "in balance": (found[0], None)}
+    _before_and_after(graph, loader, test, size, batch, cfg, ways)
     return graph
 
 

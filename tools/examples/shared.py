@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from ..workflow import Graph
 
 TOY_CHECKPOINT = "toyworld.safetensors"
+TOY_CLIP = "toyworld_clip.safetensors"
+TOY_CLIP_VISION = "toyworld_clip_vision.safetensors"
 EXAMPLE_PICTURE = "time_diffedit_example.png"
 HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pink dress
 
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
+WHOLE_CLIP = "clip-vit-large-patch14.safetensors"  # under which the template's note says to save it
 CHECKPOINTS = (
     {
         "name": SD15,

@@ -4,13 +4,13 @@
  * A scale from values to positions.
  *
  * @param {number[]} values that are to be shown; on a logarithmic axis those not above 0 are left out.
- * @param {{log?: boolean, decades?: number, zero?: boolean}} options `decades`: at most so many below the largest value of
- *   a logarithmic axis; `zero`: a linear axis that begins at 0.
+ * @param {{log?: boolean, decades?: number, zero?: boolean, also?: number[]}} options `decades`: at most so many below the
+ *   largest value of a logarithmic axis; `zero`: a linear axis that begins at 0; `also`: values that it reaches anyway.
  * @param {[number, number]} range positions of the axis's begin and end.
  * @returns {{low: number, high: number, place: (value: number) => number, ticks: number[]}} `place` keeps within the range.
  */
-export function scale(values, { log = false, decades = Infinity, zero = false } = {}, [begin, end]) {
-  const usable = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
+export function scale(values, { log = false, decades = Infinity, zero = false, also = [] } = {}, [begin, end]) {
+  const usable = [...values, ...also].filter((value) => Number.isFinite(value) && (!log || value > 0));
   let low = usable.length ? Math.min(...usable) : log ? 0.1 : 0;
   let high = usable.length ? Math.max(...usable) : 1;
   if (log) low = Math.max(low, high / 10 ** decades);

@@ -29,7 +29,7 @@ const lookOf = (line, i) => LOOKS[line.look ?? i];
 /**
  * @typedef {object} Series one line: `name` for the legend, `points` as [x, y]; a y of null leaves a gap; `look`, 0 to 3,
  *   where it is not to be that of its place.
- * @typedef {object} Axis `label`, `log`, `decades` and `zero` as for `scale`, `format` of a tick.
+ * @typedef {object} Axis `label`, `log`, `decades`, `zero` and `also` as for `scale`, `format` of a tick.
  * @typedef {object} PlotOptions
  * @property {Series[]} series at most four.
  * @property {Axis} x

@@ -13,6 +13,7 @@ const VIEWS = {
   TIMEEditModel: () => import("./alignment_view.mjs"),
   TIMEComputeEdit: () => import("./alignment_view.mjs"),
   DDIMInvert: () => import("./inversion_view.mjs"),
+  TIMEBalance: () => import("./balance_view.mjs"),
 };
 const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask"]);
 const WIDGET = "time_diffedit_view";

@@ -1,0 +1,50 @@
+"""TIME Balance shows the share of pictures over lambda, what was taken, and what is doubtful."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tools.examples import balance
+
+NODE = "TIMEBalance"
+SEARCH = balance(pictures=2, probes=2, steps=2)
+
+
+@pytest.fixture
+def searching(comfy):
+    api = {i: node for i, node in SEARCH.api().items() if node["class_type"] in (*LOADERS, NODE, "PreviewImage")}
+    comfy.load(api)
+    return comfy
+
+
+LOADERS = ("CheckpointLoaderSimple", "CLIPLoader", "CLIPVisionLoader")
+
+
+def test_before_a_run_it_says_so(searching):
+    expect(searching.view(NODE).get_by_text("Run to see the share of pictures over lambda.")).to_be_visible()
+
+
+def test_shares_over_lambda(searching):
+    (report,) = searching.run()[str(searching.node_id(NODE))]["balance"]
+    view = searching.view(NODE)
+    best = next(one for one in report["measured"] if one["lamb"] == report["best"]["lamb"])
+    expect(view.get_by_role("status")).to_contain_text(f"{best['shown']} of 2 pictures show “a yellow rose”")
+    plot = view.get_by_role("slider")
+    expect(plot).to_have_attribute("aria-label", re.compile(r"by lambda; \d measured, target 0.5$"))
+    plot.focus()
+    probes = sorted(report["measured"], key=lambda one: one["lamb"])
+    for key, probe in zip(("Home", "ArrowRight"), probes, strict=False):
+        plot.press(key)
+        said = plot.get_attribute("aria-valuetext")
+        shown = re.fullmatch(r"lambda ([\d.e]+): share ([\d.]+), (\d) of 2 pictures", said)
+        assert [float(value) for value in shown.groups()] == pytest.approx(
+            [probe["lamb"], probe["share"], probe["shown"]], rel=0.01
+        )
+    rows = view.locator("table tr").evaluate_all("(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")
+    assert rows[0] == ["lambda", "share", "wanted share"] and len(rows) == 1 + len(probes)
+    warned = view.locator(".warning").count()
+    assert warned == bool(report["out_of_reach"]) + bool(report["rise"])
+    searching.show(NODE)
+    plot.hover()
+    searching.picture("balance")
