@@ -17,6 +17,7 @@ LOAD_WHOLE_CLIP = (
     "openai/clip-vit-large-patch14, which is its ViT-L CLIP Vision model too; the usual clip_l.safetensors will not do."
 )
 PICTURES_AT_ONCE = 16
+TEXTS_AT_ONCE = 32
 # Real embeddings are 1 to 100 long before they are normalised; memory that was never written is 0, not finite or tiny.
 SHORTEST, LONGEST = 1e-4, 1e6
 
@@ -58,7 +59,8 @@ def text_embeddings(clip: Any, texts: Sequence[str], width: int | None = None) -
     problem = f"The text encoder {name!r} on clip has no text projection, which checkpoints leave out. {LOAD_WHOLE_CLIP}"
     if not _projection_is_stored(clip, name):
         raise ValueError(problem)
-    return _unit(torch.cat([_pooled(clip, name, text) for text in texts]), problem)
+    parts = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
+    return _unit(torch.cat([_pooled(clip, name, part) for part in parts]), problem)
 
 
 def _encoder_of_width(clip: Any, width: int | None) -> str:
@@ -86,16 +88,16 @@ def _projection_widths(clip: Any) -> dict[str, int]:
     return {name: projection.out_features for name, projection in projections.items()}
 
 
-def _pooled(clip: Any, name: str, text: str) -> torch.Tensor:
+def _pooled(clip: Any, name: str, texts: Sequence[str]) -> torch.Tensor:
     # CLIP.encode_from_tokens cannot be asked for it: SD 1.x models give their pooled output unprojected
     # (SD1CheckpointClipModel), and models with several encoders give that of one only.
-    tokens = clip.tokenize(text, disable_weights=True)
+    tokens = [clip.tokenize(text, disable_weights=True) for text in texts]
     encoder = getattr(clip.cond_stage_model, f"clip_{name}")
-    clip.load_model(tokens)
+    clip.load_model(tokens[0])
     encoder.reset_clip_options()
     encoder.set_clip_options({"projected_pooled": True, "execution_device": clip.patcher.load_device})
     try:
-        return encoder.encode_token_weights(tokens[name])[1]
+        return encoder.encode([[token for token, _ in chunks[name][0]] for chunks in tokens])[1]
     finally:
         encoder.reset_clip_options()
 

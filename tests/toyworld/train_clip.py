@@ -68,7 +68,7 @@ class Captions:
         ]
         ids = torch.tensor([token_ids(scene.caption) for scene in scenes])
         end = (ids != END).sum(1)
-        rows = encoder(ids)[torch.arange(len(ids)), end]
+        rows = encoder(ids[:, : end.max() + 1])[torch.arange(len(ids)), end]
         self.rows = rows.unflatten(0, (-1, len(TEMPLATES)))
         self.number = {meaning(scene): i for i, scene in enumerate(scenes[:: len(TEMPLATES)])}
 
