@@ -1,4 +1,4 @@
-"""Measure TIME and DiffEdit on a checkpoint: `python -m benchmarks timed|bias|diffedit|speed`.
+"""Measure TIME and DiffEdit on a checkpoint: `python -m benchmarks timed|bias|diffedit|captions|speed`.
 
 Every run can be stopped at any moment and goes on with the same command; finished pictures are kept.
 """
@@ -20,7 +20,7 @@ from .hosts.sampling import Sampling
 from .hosts.server import ServerHost
 from .judges.clip import load_clip_judge, load_toy_clip_judge
 from .judges.toy import ToyJudge
-from .measurements import bias, diffedit, timed
+from .measurements import bias, captions, diffedit, timed
 from .run.conduct import conduct
 from .run.files import show, write_files
 from .run.manifest import ManifestError, agree, fingerprint, versions
@@ -29,7 +29,7 @@ from .run.pools import InProcess, LostWorker, Processes, Threads
 from .run.store import Store
 from .run.worker import Setup, Worker
 
-MEASUREMENTS = {"timed": timed, "bias": bias, "diffedit": diffedit}
+MEASUREMENTS = {"timed": timed, "bias": bias, "diffedit": diffedit, "captions": captions}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
 JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge}
 TOY_SAMPLING = {"width": 128, "height": 128, "steps": 10, "cfg": 3.0}

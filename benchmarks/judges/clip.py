@@ -32,6 +32,12 @@ class ClipJudge:
         parts = [scores(self.clip, self.vision, pixels[i : i + BATCH], list(wordings)) for i in range(0, len(pixels), BATCH)]
         return torch.cat(parts).double().numpy()
 
+    def embeddings(self, pictures: np.ndarray) -> np.ndarray:
+        """(pictures, d), of unit length, of uint8 (n, H, W, 3)."""
+        from time_core.zero_shot import picture_embeddings
+
+        return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).numpy()
+
 
 def load_clip_judge(clip: str, vision: str) -> ClipJudge:
     """From names in the host's models/text_encoders and models/clip_vision, or paths. Raises ValueError as ClipJudge does."""
