@@ -28,7 +28,7 @@ PYTHON = (3, 11)
 OLDEST_COMFYUI = (0, 30, 0)
 GIB = 2**30
 ROOM_FOR_PACKAGES = 9 * GIB
-ROOM_FOR_HOST = 1 * GIB
+ROOM_FOR_HOST = 2 * GIB  # with the toy models
 
 
 class SetupError(Exception):
