@@ -10,7 +10,7 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env demo ui test quality evaluation bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -18,12 +18,15 @@ help:
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
+	@echo "make evaluation  TIMED and bias on the toy world, an hour and a half; results in bench-output/evaluation/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
 	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
+	@echo "make toyworld-clip  train the toy world's CLIP again, some minutes"
+	@echo "make toyworld-clip-card  measure it and write its part of the card"
 	@echo "make templates   write example_workflows/ and subgraphs/ anew"
 	@echo "make thumbnails  draw the templates' small pictures anew, on the toy world"
 	@echo "make words       write locales/ and the help pages in other languages anew"
@@ -53,6 +56,15 @@ test: env
 quality: env
 	@$(RUN) benchmarks.quality
 
+TOY_RUN := $(RUN) benchmarks
+TOY_OUTPUT := bench-output/evaluation
+evaluation: env
+	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
+		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
+	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 20 --test-seeds 80 --baseline-seeds 16 --probes 6 \
+		--lowest 1e4 --highest 1e6 --pictures-per-task 20 --output $(TOY_OUTPUT)/bias
+
 bench-time: env
 	@$(RUN) benchmarks.time_speed
 
@@ -70,6 +82,12 @@ toyworld: env
 
 toyworld-card: env
 	@$(RUN) toyworld.evaluate
+
+toyworld-clip: env
+	@$(RUN) toyworld.train_clip
+
+toyworld-clip-card: env
+	@$(RUN) toyworld.evaluate_clip
 
 templates: env
 	@$(RUN) tools.templates
