@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from .balance import Probe, Search
+from .balance_report import four_digits
 
 PAPER, INK, MUTED, GRID = "white", "#222222", "#767676", "#dddddd"
 SHARES, TARGET = "#1f6fc4", "#b85f10"
@@ -38,8 +39,7 @@ def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int 
         pen.line((x, top, x, bottom), GRID)
         pen.text((x, bottom + 6), f"{10.0**power:g}", MUTED, font, "mt")
     pen.rectangle((left, top, right, bottom), outline=MUTED)
-    pen.text((right, height - 6), "lambda", INK, font, "rb")
-    pen.text((left, TOP - 10), "share of the pictures", SHARES, font, "lb")
+    pen.text((left, TOP - 10), "share, by lambda", SHARES, font, "lb")
 
     _, y = place(search.lowest, search.target)
     for x in range(left, right, 2 * DASH):
@@ -54,7 +54,7 @@ def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int 
         best = search.best(probes)
         x, y = place(best.lamb, best.share)
         pen.ellipse((x - 2 * DOT, y - 2 * DOT, x + 2 * DOT, y + 2 * DOT), outline=INK, width=2)
-        pen.text((left, height - 6), f"best: lambda {best.lamb:.4g}, share {best.share:.3g}", INK, font, "lb")
+        pen.text((left, height - 6), f"best: lambda {four_digits(best.lamb)}, share {best.share:.3g}", INK, font, "lb")
     return picture
 
 

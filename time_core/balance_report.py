@@ -28,16 +28,16 @@ class BalanceReport:
     def warnings(self) -> list[str]:
         found, side = [], out_of_reach(self.search, self.probes)
         lambdas, target = [probe.lamb for probe in self.probes], f"{self.search.target:g}"
-        nearest = f"the nearest is {self.best.share:.3g}, at lambda {self.best.lamb:.4g}"
+        nearest = f"the nearest is {self.best.share:.3g}, at lambda {four_digits(self.best.lamb)}"
         if side == "below":
             found.append(
-                f"Not reached: all shares are below the target {target} down to lambda {min(lambdas):.4g} (lowest is "
+                f"Not reached: all shares are below the target {target} down to lambda {four_digits(min(lambdas))} (lowest is "
                 f"{self.search.lowest:g}); {nearest}. Decrease lowest, allow more probes, or let destination say it more "
                 "strongly."
             )
         elif side == "above":
             found.append(
-                f"Not reached: all shares are above the target {target} up to lambda {max(lambdas):.4g} (highest is "
+                f"Not reached: all shares are above the target {target} up to lambda {four_digits(max(lambdas))} (highest is "
                 f"{self.search.highest:g}); {nearest}. Increase highest or allow more probes; if the model shows label so "
                 "often without any edit, exchange label with opposite and edit towards that."
             )
@@ -52,12 +52,12 @@ class BalanceReport:
         """The result, the warnings and all probes, a line each."""
         best = self.best
         lines = [
-            f"lambda {best.lamb:.4g}: {self._shown(best)} of {self.pictures} pictures show {self.label!r} "
+            f"lambda {four_digits(best.lamb)}: {self._shown(best)} of {self.pictures} pictures show {self.label!r} "
             f"(share {best.share:.3g}, wanted {self.search.target:g})"
         ]
         lines += [f"Warning: {warning}" for warning in self.warnings()]
         lines += [
-            f"probe {number}: lambda {probe.lamb:.4g}, share {probe.share:.3g}"
+            f"probe {number}: lambda {four_digits(probe.lamb)}, share {probe.share:.3g}"
             for number, probe in enumerate(self.probes, start=1)
         ]
         return "\n".join(lines)
@@ -75,3 +75,8 @@ class BalanceReport:
 
     def _shown(self, probe: Probe) -> int:
         return round(probe.share * self.pictures)
+
+
+def four_digits(value: float) -> str:
+    """A lambda as people write it: 60430 and not 6.043e+04."""
+    return f"{float(f'{value:.4g}'):g}"

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from comfy_page import NODES_2
 from playwright.sync_api import expect
 
 from tools.examples import balance
@@ -26,8 +27,12 @@ def test_before_a_run_it_says_so(searching):
 
 
 def test_shares_over_lambda(searching):
-    (report,) = searching.run()[str(searching.node_id(NODE))]["balance"]
     view = searching.view(NODE)
+    # Of each plot that comes while it runs.
+    view.locator("img").evaluate("(img) => { window.plots = []; img.onload = () => plots.push(img.hidden) }")
+    (report,) = searching.run()[str(searching.node_id(NODE))]["balance"]
+    expect(view.locator("img")).to_be_hidden()
+    assert searching.renderer == NODES_2 or searching.page.evaluate("() => plots.length") >= 1
     best = next(one for one in report["measured"] if one["lamb"] == report["best"]["lamb"])
     expect(view.get_by_role("status")).to_contain_text(f"{best['shown']} of 2 pictures show “a yellow rose”")
     plot = view.get_by_role("slider")

@@ -15,6 +15,7 @@ from PIL import Image
 from time_diffedit.nodes.time_balance import TIMEBalance
 from time_diffedit.nodes.time_edit_model import TIMEEditModel
 from time_diffedit.time_core import probe
+from time_diffedit.time_core.balance_report import four_digits
 from time_diffedit.time_core.probe import Sampling, sample_pictures
 from time_diffedit.time_core.zero_shot import text_embeddings
 from toyworld.host_model import load_narrow
@@ -122,7 +123,7 @@ def test_what_it_says(balanced):
     assert report["best"] == {"lamb": lamb, "share": share}
     assert 2 <= len(report["measured"]) <= 7 and report["pictures"] == 8 and report["label"] == LABEL
     text = balanced.ui["text"][0]
-    assert text.startswith(f"lambda {lamb:.4g}: {round(8 * share)} of 8 pictures show 'a blue rose'")
+    assert text.startswith(f"lambda {four_digits(lamb)}: {round(8 * share)} of 8 pictures show 'a blue rose'")
     assert edit.summary() in text and "Warning" not in text
     assert plot.shape == (1, 400, 640, 3) and plot.min() < 0.2 and plot.max() == 1
 

@@ -4,16 +4,22 @@ import { linePlot, PLOT_STYLE } from "./plot.mjs";
 
 const MIN_HEIGHT = 250;
 const PLOT_HEIGHT = 130;
+const STYLE = "img { width: 100%; }";
 
 export function create(face) {
   const words = (key, values) => face.text(`balance.${key}`, values);
   const element = html("div", { style: "height: 100%" });
   const plot = linePlot(PLOT_HEIGHT);
   const above = html("div", { role: "status" });
-  const root = html("section", { class: "root", "aria-label": words("title") }, above, plot.element);
-  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE), root);
+  const live = html("img", { alt: words("live"), hidden: true });
+  const root = html("section", { class: "root", "aria-label": words("title") }, live, above, plot.element);
+  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE + STYLE), root);
 
   face.onResult((output) => output.balance?.[0] && show(output.balance[0]));
+  face.onPreview((picture) => {
+    live.hidden = !picture;
+    if (picture) live.src = picture;
+  });
   plot.element.hidden = true;
   above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
 

@@ -15,7 +15,7 @@ const VIEWS = {
   DDIMInvert: () => import("./inversion_view.mjs"),
   TIMEBalance: () => import("./balance_view.mjs"),
 };
-const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask"]);
+const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask", "TIMEBalance"]);
 const WIDGET = "time_diffedit_view";
 const PROPERTY_PREFIX = "time_diffedit_";
 const SETTING_PREFIX = "TimeDiffEdit.";
