@@ -14,6 +14,7 @@ from tools.host import load_host
 load_host()
 
 from .build import load_text_encoder, load_unet  # noqa: E402
+from .evaluate_clip import stored_section  # noqa: E402
 from .host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 from .judge import judge  # noqa: E402
 from .train import Settings  # noqa: E402
@@ -113,7 +114,8 @@ training (dropping text rows, see `drop_rows`) favours methods that edit what si
 Generation: the host's euler, `normal` schedule, 20 steps, CFG 3, all single-object captions, one seed each, run on the
 narrow network inside the host's model class. The last row is the largest difference of a pixel (0..1) between that and
 the checkpoint as the host loads it, over {checked} whole pictures.
-"""
+
+{clip}"""
 
 
 def main() -> None:
@@ -125,7 +127,7 @@ def main() -> None:
     measured["encode-decode PSNR, dB"] = encode_decode_psnr(narrow)
     measured |= generation_accuracy(narrow, scenes)
     measured["narrow against checkpoint, largest pixel difference"] = narrow_equals_checkpoint(narrow, full, scenes)
-    weights = list((FOLDER / "weights").glob("*.safetensors"))
+    weights = [FOLDER / "weights" / f"{part}.safetensors" for part in ("unet", "text_encoder", "decoder")]
     settings = Settings()
     card = CARD.format(
         parameters=f"{sum(p.numel() for p in [*load_unet().parameters(), *load_text_encoder().parameters()]):,}",
@@ -136,6 +138,7 @@ def main() -> None:
         date=date.today().isoformat(),
         table="\n".join(f"| {name} | {value:.4g} |" for name, value in measured.items()),
         checked=CHECKED_AGAINST_CHECKPOINT,
+        clip=stored_section(),
     )
     (FOLDER / "CARD.md").write_text(card)
     (FOLDER / "card.json").write_text(json.dumps(measured, indent=2) + "\n")
