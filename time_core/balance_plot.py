@@ -34,10 +34,10 @@ def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int 
         _, y = place(search.lowest, share)
         pen.line((left, y, right, y), GRID)
         pen.text((left - 8, y), f"{share:g}", MUTED, font, "rm")
-    for power in _powers(low, high):
-        x, _ = place(10.0**power, 0)
+    for lamb in _ticks(search):
+        x, _ = place(lamb, 0)
         pen.line((x, top, x, bottom), GRID)
-        pen.text((x, bottom + 6), f"{10.0**power:g}", MUTED, font, "mt")
+        pen.text((x, bottom + 6), four_digits(lamb), MUTED, font, "mt")
     pen.rectangle((left, top, right, bottom), outline=MUTED)
     pen.text((left, TOP - 10), "share, by lambda", SHARES, font, "lb")
 
@@ -58,7 +58,10 @@ def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int 
     return picture
 
 
-def _powers(low: float, high: float) -> range:
-    """The powers of ten between two logarithms, at most MOST_TICKS of them."""
-    first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
-    return range(first, last + 1, max(1, -(-(last - first + 1) // MOST_TICKS)))
+def _ticks(search: Search) -> list[float]:
+    """The powers of ten between the bounds, at most MOST_TICKS; where there are fewer than two, the bounds."""
+    first = math.ceil(math.log10(search.lowest) - 1e-9)
+    last = math.floor(math.log10(search.highest) + 1e-9)
+    if last <= first:
+        return [search.lowest, search.highest]
+    return [10.0**power for power in range(first, last + 1, -(-(last - first + 1) // MOST_TICKS))]

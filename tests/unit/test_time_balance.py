@@ -164,3 +164,9 @@ def test_the_plot_shows_each_probe_where_it_lies():
     assert (min(xs) + max(xs)) / 2 == pytest.approx((56 + 610) / 2, abs=1)
     assert (min(ys) + max(ys)) / 2 == pytest.approx(34, abs=1)
     assert max(xs) - min(xs) < 20
+
+
+def test_a_range_within_a_decade_has_its_bounds_on_the_axis():
+    narrow, shifted = (plot(Search(0.5, 4e4, highest), []) for highest in (8e4, 7e4))
+    differs = [x for x in range(640) if any(narrow.getpixel((x, y)) != shifted.getpixel((x, y)) for y in range(350, 370))]
+    assert differs and min(differs) > 500
