@@ -10,7 +10,7 @@ from ..time_core.balance import Probe, Search, balance
 from ..time_core.balance_plot import plot
 from ..time_core.balance_report import BalanceReport
 from ..time_core.probe import Judge, Sampling, sample_pictures
-from ..time_core.prompts import parse_pairs, plain
+from ..time_core.prompts import parse_lines, parse_pairs, plain
 from . import time_inputs
 from .sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -56,7 +56,8 @@ class TIMEBalance(io.ComfyNode):
                     "prompt",
                     multiline=True,
                     default="A photo of a nurse",
-                    tooltip="Of this prompt the pictures are made. It should not name what is to be balanced.",
+                    tooltip="Of these prompts, one a line, the pictures are made in turn. They should not name what is to be "
+                    "balanced. Several, such as you will use: a balance that holds in more than one setting.",
                 ),
                 io.String.Input(
                     "label",
@@ -223,19 +224,20 @@ class TIMEBalance(io.ComfyNode):
     ) -> io.NodeOutput:
         search = Search(target, lowest, highest, probes, tolerance)
         sampling = Sampling(pictures, seed, steps, cfg, sampler_name, scheduler, width, height)
-        if not prompt.strip():
+        prompts = parse_lines(prompt)
+        if not prompts:
             raise ValueError("prompt is empty; write what the pictures shall show, such as 'A photo of a nurse'.")
         label, opposite = labels(source, destination, label, opposite)
         judge = Judge(clip if judge_clip is None else judge_clip, clip_vision, label, opposite)
         equations = time_inputs.equations_of(clip, model, where, source, destination, **settings)
-        positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (prompt, negative))
+        *positives, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (*prompts, negative))
 
         progress = Progress(search, pictures * steps)
         made: dict[float, torch.Tensor] = {}
 
         def measure(lamb: float) -> float:
             edited = apply_edit(model, equations.edit(lamb), where=where)
-            made[lamb] = sample_pictures(edited, vae, positive, negative, sampling, progress.on_step)
+            made[lamb] = sample_pictures(edited, vae, positives, negative, sampling, progress.on_step)
             return judge.shows_label(made[lamb]).double().mean().item()
 
         def on_probe(done: tuple[Probe, ...]) -> None:

@@ -1,6 +1,6 @@
 """One measurement of `balance`: pictures of a prompt by the host's own sampling, judged by CLIP zero-shot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ class Sampling:
 def sample_pictures(
     model: Any,
     vae: Any,
-    positive: list,
+    positives: Sequence[list],
     negative: list,
     sampling: Sampling,
     on_step: Callable[[int], None] = lambda done: None,
@@ -48,7 +48,8 @@ def sample_pictures(
     How many share a model call decides rounding only, unless the sampler draws noise on its way.
 
     Args:
-        positive, negative: CONDITIONING.
+        positives: CONDITIONINGs; picture i is of the i-th, in turn.
+        negative: CONDITIONING.
         on_step: called after each step with pictures x steps done so far, of `pictures * steps` in all.
         at_once: pictures that share a model call; None: as memory allows.
 
@@ -57,33 +58,35 @@ def sample_pictures(
     blank = torch.zeros(1, 4, sampling.height // LATENT_CELL, sampling.width // LATENT_CELL)
     blank = comfy.sample.fix_empty_latent_channels(model, blank, LATENT_CELL)
     at_once = at_once or pictures_at_once(model, blank)
-    seeds = [(sampling.seed + i) % SEEDS for i in range(sampling.pictures)]
-    parts = []
-    for first in range(0, len(seeds), at_once):
-        here = seeds[first : first + at_once]
+    parts: dict[int, torch.Tensor] = {}
+    for of, positive in enumerate(positives):
+        for here in torch.arange(of, sampling.pictures, len(positives)).split(at_once):
+            numbers, before = here.tolist(), len(parts)
+            seeds = [(sampling.seed + i) % SEEDS for i in numbers]
 
-        def report(step: int, _denoised, _x, steps: int, first: int = first, count: int = len(here)) -> None:
+            def report(step: int, _denoised, _x, steps: int, before: int = before, count: int = len(seeds)) -> None:
+                comfy.model_management.throw_exception_if_processing_interrupted()
+                on_step(before * sampling.steps + count * (step + 1) * sampling.steps // steps)
+
+            latents = comfy.sample.sample(
+                model,
+                torch.cat([noise(blank, seed) for seed in seeds]),
+                sampling.steps,
+                sampling.cfg,
+                sampling.sampler_name,
+                sampling.scheduler,
+                positive,
+                negative,
+                blank.repeat(len(seeds), *[1] * (blank.ndim - 1)),
+                callback=report,
+                disable_pbar=True,
+                seed=seeds[0],
+            )
             comfy.model_management.throw_exception_if_processing_interrupted()
-            on_step(first * sampling.steps + count * (step + 1) * sampling.steps // steps)
-
-        latents = comfy.sample.sample(
-            model,
-            torch.cat([noise(blank, seed) for seed in here]),
-            sampling.steps,
-            sampling.cfg,
-            sampling.sampler_name,
-            sampling.scheduler,
-            positive,
-            negative,
-            blank.repeat(len(here), *[1] * (blank.ndim - 1)),
-            callback=report,
-            disable_pbar=True,
-            seed=here[0],
-        )
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        decoded = vae.decode(latents)
-        parts.append(decoded.reshape(-1, *decoded.shape[-3:])[..., :3].float().cpu())
-    return torch.cat(parts)
+            decoded = vae.decode(latents)
+            decoded = decoded.reshape(-1, *decoded.shape[-3:])[..., :3].float().cpu()
+            parts |= dict(zip(numbers, decoded.split(len(decoded) // len(numbers)), strict=True))
+    return torch.cat([parts[i] for i in range(sampling.pictures)])
 
 
 def noise(blank: torch.Tensor, seed: int) -> torch.Tensor:

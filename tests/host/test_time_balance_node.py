@@ -104,8 +104,8 @@ def test_the_share_is_reached(toy, balanced):
     red, _, blue = pictures.unbind(-1)
     shown = (blue - red - 0.25).relu().mean((1, 2)) > (red - blue - 0.25).relu().mean((1, 2))
     assert shown.double().mean() == pytest.approx(share, abs=1 / 8)
-    prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a photo of a rose", "")]
-    again = sample_pictures(model, toy.vae, *prompts, Sampling(8, 0, 6, 3.0, "euler", "normal", 128, 128))
+    prompt, empty = (toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a photo of a rose", ""))
+    again = sample_pictures(model, toy.vae, [prompt], empty, Sampling(8, 0, 6, 3.0, "euler", "normal", 128, 128))
     assert torch.equal(again, pictures)
 
 
@@ -180,7 +180,7 @@ def test_pictures_are_those_of_the_hosts_ksampler(toy):
     prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "")]
     sampling = Sampling(5, 2**64 - 2, 4, 3.0, "euler", "normal", 128, 96)
     done = []
-    pictures = sample_pictures(toy.model, toy.vae, *prompts, sampling, done.append, at_once=2)
+    pictures = sample_pictures(toy.model, toy.vae, prompts[:1], prompts[1], sampling, done.append, at_once=2)
     assert done == [2, 4, 6, 8, 10, 12, 14, 16, 17, 18, 19, 20]
     latent = torch.zeros(1, 4, 12, 16)
     for picture, seed in zip(pictures, (2**64 - 2, 2**64 - 1, 0, 1, 2), strict=True):
@@ -188,6 +188,21 @@ def test_pictures_are_those_of_the_hosts_ksampler(toy):
         sampled = comfy.sample.sample(toy.model, noise, 4, 3.0, "euler", "normal", *prompts, latent, seed=seed)
         torch.testing.assert_close(picture, toy.vae.decode(sampled)[0], atol=2e-3, rtol=0)
     assert picture.shape == (96, 128, 3)
+
+
+def test_several_prompts_take_turns(toy):
+    prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "a star on sand", "")]
+    of_two, of_one = (
+        sample_pictures(
+            toy.model, toy.vae, positives, prompts[2], Sampling(3, 5, 2, 3.0, "euler", "normal", 128, 128), at_once=1
+        )
+        for positives in (prompts[:2], prompts[:1])
+    )
+    assert torch.equal(of_two[0], of_one[0]) and torch.equal(of_two[2], of_one[2])
+    assert not torch.equal(of_two[1], of_one[1])
+    few = {"probes": 1, "pictures": 2, "steps": 2}
+    both = run(toy, prompt="a rose\n\n a star on sand ", **few).args[5]
+    assert torch.equal(both[1], run(toy, prompt="a star on sand", **{**few, "pictures": 1}, seed=1).args[5][0])
 
 
 def test_memory_decides_how_many_share_a_model_call(toy, monkeypatch):
