@@ -22,7 +22,7 @@ from .judges.clip import load_clip_judge, load_toy_clip_judge
 from .judges.toy import ToyJudge
 from .measurements import bias, captions, diffedit, timed
 from .run.conduct import conduct
-from .run.files import show, write_files
+from .run.files import write_files
 from .run.manifest import ManifestError, agree, fingerprint, versions
 from .run.measurement import Report
 from .run.pools import InProcess, LostWorker, Processes, Threads
@@ -180,7 +180,7 @@ def _print(report: Report) -> None:
         columns = list(dict.fromkeys(key for row in table.rows for key in row))
         print("\n| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
         for row in table.rows:
-            print("| " + " | ".join(show(row.get(column), table.percent) for column in columns) + " |")
+            print("| " + " | ".join(table.cell(row, column) for column in columns) + " |")
 
 
 if __name__ == "__main__":

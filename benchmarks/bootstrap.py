@@ -11,12 +11,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """`mean`, standard deviation over the seeds, and the ends of the interval."""
+    """`mean`, standard deviation over the seeds, and the ends of the interval; the last three are None for a single seed."""
 
     mean: float
-    deviation: float
-    low: float
-    high: float
+    deviation: float | None
+    low: float | None
+    high: float | None
 
 
 def over_seeds(
@@ -30,11 +30,11 @@ def over_seeds(
 
     Percentile bootstrap: seeds are drawn with replacement, the same draw for all names, as a picture's seed is shared by all.
     """
+    mean = float(combine({name: seeds.mean(keepdims=True) for name, seeds in values.items()})[0])
     count = len(next(iter(values.values())))
+    if count == 1:
+        return Estimate(mean, None, None, None)
     draws = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     resampled = combine({name: seeds[draws].mean(1) for name, seeds in values.items()})
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    by_seed = combine(values)
-    mean = combine({name: seeds.mean(keepdims=True) for name, seeds in values.items()})
-    deviation = by_seed.std(ddof=1) if count > 1 else 0.0
-    return Estimate(float(mean[0]), float(deviation), float(low), float(high))
+    return Estimate(mean, float(combine(values).std(ddof=1)), float(low), float(high))

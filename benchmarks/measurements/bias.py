@@ -222,7 +222,7 @@ class Bias:
                 Table(
                     "Balance", [self._means(rows, by_row, shown, method) for method in methods] if rows else [], MEANING, True
                 ),
-                Table("Rows", by_row, "F and Delta on the test prompts.", True),
+                Table("Rows", by_row, "F and Delta on the test prompts.", True, plain=("lambda",)),
             ],
             records=[record for task in tasks.values() for record in _records(task, results[task.id])],
             plots=[_plot(histories, rows)] if rows else [],

@@ -198,7 +198,8 @@ class Timed:
         return Report(
             title=f"TIMED: {self.file}",
             summary=[
-                f"{len(rows)} of {len(self.rows)} rows, {len(self.seeds)} seeds, {len(records)} judgements of {count} pictures."
+                f"{len(rows)} of {len(self.rows)} rows, seeds {self.seeds[0]} to {self.seeds[-1]}.",
+                f"{len(records)} judgements of {count} pictures.",
             ],
             tables=[
                 Table(

@@ -5,7 +5,6 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from datetime import date
 
 import jinja2
@@ -70,7 +69,6 @@ def _csv(rows: Sequence[Mapping]) -> bytes:
 
 def _html(store: Store, report: Report, manifest: dict) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["cell"] = show
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return page.render(
         report=report,
@@ -80,19 +78,6 @@ def _html(store: Store, report: Report, manifest: dict) -> str:
         manifest=canonical(manifest).decode(),
         today=date.today().isoformat(),
     )
-
-
-def show(value, percent: bool = False) -> str:
-    """A cell in words: numbers short, shares in percent where the table says so, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, Estimate):
-        scale, unit = (100, " %") if percent else (1, "")
-        mean, deviation, low, high = (f"{scale * x:.1f}" if percent else f"{x:.4g}" for x in astuple(value))
-        return f"{mean} ± {deviation} [{low}, {high}]{unit}"
-    if isinstance(value, float):
-        return f"{100 * value:.1f} %" if percent and abs(value) <= 1 else f"{value:.4g}"
-    return str(value)
 
 
 def _plot(plot: Plot) -> str:

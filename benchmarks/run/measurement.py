@@ -7,10 +7,12 @@ that one process, several, and a cluster give the same bytes, and a run that was
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from ..bootstrap import Estimate
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -39,14 +41,40 @@ class Outcome:
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+def show(value, percent: bool = False) -> str:
+    """A cell in words: numbers short, shares in percent, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Estimate):
+        numbers = [_number(x, percent) for x in astuple(value) if x is not None]
+        mean, *spread = numbers
+        around = " ± {} [{}, {}]".format(*spread) if spread else ""
+        return mean + around + (" %" if percent else "")
+    if isinstance(value, float):
+        return _number(value, percent) + " %" if percent else _number(value)
+    return str(value)
+
+
+def _number(value: float, percent: bool = False) -> str:
+    return f"{100 * value:.2f}" if percent else f"{value:.4g}"
+
+
 @dataclass(frozen=True)
 class Table:
-    """`rows` of a `title`; every row is a dict of cells by column. A share is shown in percent where `percent` says so."""
+    """`rows` of a `title`; every row is a dict of cells by column.
+
+    With `percent` fractional numbers are shares and shown in percent, but for the columns in `plain`.
+    """
 
     title: str
     rows: Sequence[Mapping[str, object]]
     note: str = ""
     percent: bool = False
+    plain: Sequence[str] = ()
+
+    def cell(self, row: Mapping[str, object], column: str) -> str:
+        """A cell in words, for a reader."""
+        return show(row.get(column), self.percent and column not in self.plain)
 
 
 @dataclass(frozen=True)
