@@ -9,7 +9,7 @@ from tools.host import comfyui_path
 
 from ..hosts.library import model_file
 
-BATCH = 8
+KEPT_TEXTS = 10_000
 
 
 class ClipJudge:
@@ -22,21 +22,28 @@ class ClipJudge:
 
     def __init__(self, clip, vision):
         self.clip, self.vision = clip, vision
+        self._texts: dict[str, np.ndarray] = {}
         self.scores(np.zeros((1, 64, 64, 3), np.uint8), ["a picture"])
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
         """(pictures, wordings): cosines of uint8 (n, H, W, 3) and texts."""
-        from time_core.zero_shot import scores
+        seen = self.embeddings(pictures)
+        return seen @ np.stack([self._text(wording, seen.shape[1]) for wording in wordings]).T
 
-        pixels = torch.from_numpy(pictures).float() / 255
-        parts = [scores(self.clip, self.vision, pixels[i : i + BATCH], list(wordings)) for i in range(0, len(pixels), BATCH)]
-        return torch.cat(parts).double().numpy()
+    def _text(self, wording: str, width: int) -> np.ndarray:
+        from time_core.zero_shot import text_embeddings
+
+        if len(self._texts) >= KEPT_TEXTS:
+            self._texts.clear()
+        if wording not in self._texts:
+            self._texts[wording] = text_embeddings(self.clip, [wording], width)[0].double().numpy()
+        return self._texts[wording]
 
     def embeddings(self, pictures: np.ndarray) -> np.ndarray:
         """(pictures, d), of unit length, of uint8 (n, H, W, 3)."""
         from time_core.zero_shot import picture_embeddings
 
-        return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).numpy()
+        return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).double().numpy()
 
 
 def load_clip_judge(clip: str, vision: str) -> ClipJudge:

@@ -176,7 +176,9 @@ class Timed:
 
     def work(self, worker, task: Task) -> Outcome:
         made = worker.host.pictures(task.payload["prompt"], task.payload["seeds"], task.payload["edits"])
-        scores = [worker.judge.scores(made, pair).tolist() for pair in task.payload["questions"]]
+        questions = task.payload["questions"]
+        by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
+        scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
         result = {"pixels": [hashlib.sha256(picture.tobytes()).hexdigest()[:16] for picture in made], "scores": scores}
         return Outcome(result, {"first": thumbnail(made[0])} if task.payload["seeds"][0] == self.seeds[0] else {})
 

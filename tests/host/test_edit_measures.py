@@ -85,30 +85,28 @@ def test_without_background_none_is_measured(mask):
     assert set(row) - set(MEASURES) == {"pixels", "score of the target", "score of the source"}
 
 
-class SmallClip(ClipJudge):
+def small_clip() -> ClipJudge:
     """The judge with a small random pair of halves, of the host's classes."""
-
-    def __init__(self):
-        self.clip = tiny.new_clip(1)
-        self.vision = ClipVisionModel(
-            {
-                "hidden_act": "quick_gelu",
-                "hidden_size": 32,
-                "image_size": 28,
-                "intermediate_size": 64,
-                "model_type": "clip_vision_model",
-                "num_attention_heads": 2,
-                "num_channels": 3,
-                "num_hidden_layers": 2,
-                "patch_size": 14,
-                "projection_dim": 768,
-            }
-        )
-        tiny.initialise(self.vision.model, seed=3)
+    vision = ClipVisionModel(
+        {
+            "hidden_act": "quick_gelu",
+            "hidden_size": 32,
+            "image_size": 28,
+            "intermediate_size": 64,
+            "model_type": "clip_vision_model",
+            "num_attention_heads": 2,
+            "num_channels": 3,
+            "num_hidden_layers": 2,
+            "patch_size": 14,
+            "projection_dim": 768,
+        }
+    )
+    tiny.initialise(vision.model, seed=3)
+    return ClipJudge(tiny.new_clip(1), vision)
 
 
 def test_clip_scores_the_whole_picture_and_the_edited_region():
-    judge = SmallClip()
+    judge = small_clip()
     edited = Edited(drawn("blue")[None], middle())
     (row,) = Instruments(judge, judge.vision, None).measure(drawn("red"), edited, None, EDIT)
     whole, region = (torch.tensor(x)[None] / 255 for x in (drawn("blue"), drawn("blue") * middle()[..., None]))
