@@ -1,7 +1,7 @@
 """`python -m benchmarks.scaling`: how long TIMED takes on a cluster, from costs measured on this machine; docs/scaling.md.
 
-Measured: what Ray adds to a task, what storing a task costs, and one call of a U-Net of SD 1.5's size (random weights). A
-picture's cost on a GPU cannot be measured here, so the table has a row for each of some costs; `--seconds` gives your own.
+Measured: what Ray adds to a task, what storing a task costs, and one call of a U-Net of SD 1.5's size (random weights) on this
+machine's CPU, which the table's last rows go by. What a picture costs on a GPU is given by `--seconds`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ are asked by both baseline and oracle)."""
 TASK = 8  # pictures, as the command's default
 LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
 RAY_TASKS = 2000
-SEED_STEPS = 50
+STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def main() -> int:
         "storing a task and a small picture, local disk": {"seconds": store},
         "an edit of SD 1.5: solving and patching (docs/time_speed.md)": {"seconds": edit},
         "SD 1.5's U-Net, one guided call at 512 x 512": {"seconds": unet},
-        f"a picture of {SEED_STEPS} steps from that, without encoder and decoder": {"seconds": SEED_STEPS * unet},
+        f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": STEPS * unet},
     }
-    rows = cluster_table(args.seconds, ray, edit)
+    rows = cluster_table([*args.seconds, round(STEPS * unet)], ray, edit)
     text = "\n\n".join(
         [
             "# TIMED on a cluster, on paper",
@@ -160,7 +160,8 @@ def main() -> int:
             table("", costs),
             f"TIMED as published is {TIMED_PICTURES:,} pictures with one lambda (147 rows, 24 seeds; equal prompts are sampled "
             f"once), in tasks of {TASK}. Loading a worker is assumed to take {LOAD:g} s. A picture's cost on a GPU was not "
-            "measured: choose the rows that fit yours (`--seconds`; a run's `runs/` folder says how long a few rows took).",
+            "measured: choose the rows that fit yours (`--seconds`; a run's `runs/` folder says how long a few rows took). "
+            "The last rows go by this machine's CPU in place of a GPU.",
             table("", rows, show=str),
             BOUNDS,
         ]
