@@ -62,8 +62,8 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
-	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 20 --test-seeds 80 --baseline-seeds 16 --probes 6 \
-		--lowest 1e4 --highest 1e6 --pictures-per-task 20 --output $(TOY_OUTPUT)/bias
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 10 --test-seeds 60 --baseline-seeds 2 --probes 5 \
+		--lowest 2e4 --highest 4e5 --pictures-per-task 20 --output $(TOY_OUTPUT)/bias
 
 bench-time: env
 	@$(RUN) benchmarks.time_speed

@@ -2,7 +2,7 @@
 
 toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv the twelve that are left, with
 another colour, on which settings are chosen; toy_bias.csv holds each object's assumed colour (97 % of what the model was
-trained on) against one other. Its prompts, of the search and of the test, differ in their words and share their backgrounds.
+trained on) against one other. The prompts of search and test are others, of the same words.
 """
 
 import csv
@@ -13,14 +13,24 @@ from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
 
 FOLDER = Path(__file__).parent / "data"
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
-VALIDATIONS = (
-    "a photo of a {}",
-    "a photo of a {} on grass",
-    "a picture of a {} on grass",
+TESTS = (
+    "a {} on grass",
     "a photo of a {} on sand",
+    "an image of a {}",
+    "a picture of a {} on grass",
+    "a painting of a {} on sand",
+)
+VALIDATIONS = (
+    "a {}",
+    "a painting of a {}",
+    "a photo of a {} on grass",
+    "an image of a {} on grass",
+    "a painting of a {} on grass",
+    "a {} on sand",
+    "an image of a {} on sand",
     "a picture of a {} on sand",
 )
-TESTS = ("a painting of a {}", "a {} on grass", "a {} on sand", "an image of a {} on grass", "a painting of a {} on sand")
+"""No prompt in both, and in both every beginning and background, in about the same shares."""
 NEGATIVES = 5
 JUDGED, CHOSEN_ON = (1, 2, 3, 4), (5,)
 """How many places after an object's assumed colour, in the world's order, the colour stands that an edit asks for."""
