@@ -269,7 +269,7 @@ def balance(
     opposite: str = "a red rose",
     prompt: str = "a photo of a rose",
     test: str = "a painting of a rose",
-    pictures: int = 4,
+    pictures: int = 2,
     probes: int = 2,
     steps: int = 10,
     lowest: float = 4e4,
