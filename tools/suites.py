@@ -1,4 +1,4 @@
-"""The tests of `make test`: three runs side by side, each in one thread, since a browser or a server leaves cores idle."""
+"""The tests of `make test`: four runs side by side, each in one thread, since a browser or a server leaves cores idle."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ from contextlib import ExitStack
 SUITES = {
     "in a browser, classic canvas": ["tests/browser", "-k", "not nodes2"],
     "in a browser, Nodes 2.0": ["tests/browser", "-k", "nodes2"],
-    "all else": ["tests/unit", "tests/host", "tests/e2e", "tests/package"],
+    "on servers": ["tests/e2e", "tests/package"],
+    "in this process": ["tests/unit", "tests/host"],
 }
 
 
