@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace, command: str) -> int:
     sampling = _sampling(args)
-    judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
+    judge = args.judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
     files = _model_files(args, judge)
     measurement = MEASUREMENTS[args.command].from_arguments(args)
     store = Store(args.output)

@@ -7,7 +7,8 @@ from time_diffedit.diffedit_core.masked_sampling import AS_INVERTED
 
 from .diffedit_mixture import FAMILIES, Mixture, any_prompt, distance_from_solution, mixture_model
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, ModelCalls
-from .diffedit_tasks import Task, psnr
+from .diffedit_tasks import Task
+from .picture_measures import psnr
 
 REFINEMENTS = (1, 3, 8)
 STEPS = (10, 20, 40)

@@ -5,7 +5,8 @@ import torch
 from toyworld.host_model import Sampler
 from toyworld.judge import judge
 
-from .diffedit_tasks import CELL, Task, best_latent_mask, iou, psnr
+from .diffedit_tasks import CELL, Task, best_latent_mask
+from .picture_measures import iou, psnr
 
 PUBLISHED = {
     "mask": {"seed": 1, "maps": 10, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5},

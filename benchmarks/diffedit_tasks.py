@@ -62,12 +62,3 @@ def best_latent_mask(truth: np.ndarray) -> float:
     taken = np.sort(shares)[::-1].cumsum() * CELL * CELL
     area = np.arange(1, len(taken) + 1) * CELL * CELL
     return float((taken / (area + truth.sum() - taken)).max())
-
-
-def iou(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a & b).sum() / max(1, (a | b).sum()))
-
-
-def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
-    error = (a - b) ** 2
-    return float(-10 * np.log10(max((error if where is None else error[where]).mean(), 1e-12)))

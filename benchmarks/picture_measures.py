@@ -19,6 +19,11 @@ REACH = 5  # pixels from the middle of that window
 WITH_PATCHES = ("clip_vision_model", "siglip_vision_model", "dinov2")
 
 
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two bool masks of one shape; 0 if both are empty."""
+    return float((a & b).sum() / max(1, (a | b).sum()))
+
+
 def mse(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
     """Mean squared error of the pixels that count."""
     error = (np.asarray(a, np.float64) - b) ** 2

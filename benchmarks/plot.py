@@ -13,8 +13,13 @@ from matplotlib.axes import Axes  # noqa: E402
 
 
 def draw_lines(axes: Axes, x: Sequence, curves: Mapping[str, Sequence[float]], title: str, x_label: str) -> None:
-    """One panel: a curve an entry of `curves`, marked at the measured points."""
-    for (name, values), marker in zip(curves.items(), "osD^vP*X" * len(curves), strict=False):
+    """One panel: a curve an entry of `curves`, marked at the measured points; all over the same `x`."""
+    draw_curves(axes, {name: (x, values) for name, values in curves.items()}, title, x_label)
+
+
+def draw_curves(axes: Axes, curves: Mapping[str, tuple[Sequence, Sequence[float]]], title: str, x_label: str) -> None:
+    """The same where each curve has its own x values."""
+    for (name, (x, values)), marker in zip(curves.items(), "osD^vP*X" * len(curves), strict=False):
         axes.plot(x, values, marker=marker, label=name)
     axes.set_title(title)
     axes.set_xlabel(x_label)
@@ -38,13 +43,10 @@ def curves_svg(
 ) -> str:
     """One panel as an SVG element; each curve has its own x values. Equal curves give equal text."""
     figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
-    for (name, (x, y)), marker in zip(curves.items(), "osD^vP*X" * len(curves), strict=False):
-        axes.plot(x, y, marker=marker, label=name)
-    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    draw_curves(axes, curves, title, x_label)
+    axes.set_ylabel(y_label)
     if log_x:
         axes.set_xscale("log")
-    axes.grid(alpha=0.3)
-    axes.legend()
     content = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "report"}):
         figure.savefig(content, format="svg", metadata={"Date": None})

@@ -9,7 +9,8 @@ from toyworld.host_model import Sampler
 from toyworld.judge import judge
 
 from .diffedit_nodes import DiffEditNodes
-from .diffedit_tasks import CELL, Task, best_latent_mask, iou, psnr
+from .diffedit_tasks import CELL, Task, best_latent_mask
+from .picture_measures import iou, psnr
 from .quality_time import Pair, TimeBench
 
 FAR = 16  # pixels from the mask beyond which the decoder hardly sees it

@@ -1,6 +1,6 @@
 """`python -m benchmarks.toy_data`: the toy world's files in TIMED's formats, written to benchmarks/data/.
 
-toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv the twelve that are left, with
+toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv has twelve more, with
 another colour, on which settings are chosen; toy_bias.csv holds each object's assumed colour (97 % of what the model was
 trained on) against one other. The prompts of search and test are others, of the same words.
 """

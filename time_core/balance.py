@@ -50,7 +50,7 @@ class Search:
 
     def next_lambda(self, done: Sequence[Probe]) -> float | None:
         """Where to measure next, or None at the end. A function of the measurements alone, in the order they were made."""
-        if len(done) >= self.probes or (self.tolerance is not None and any(map(self._is_near, done))):
+        if len(done) >= self.probes or (self.tolerance is not None and any(map(self.is_met, done))):
             return None
         low, high = math.log(self.lowest), math.log(self.highest)
         for probe in done:
@@ -67,9 +67,6 @@ class Search:
     def is_met(self, probe: Probe) -> bool:
         """Whether the share is within the tolerance, or as near as floating point lets equal shares be."""
         return abs(probe.share - self.target) <= max(self.tolerance or 0.0, 1e-9)
-
-    def _is_near(self, probe: Probe) -> bool:
-        return abs(probe.share - self.target) <= self.tolerance
 
 
 def balance(

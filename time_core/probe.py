@@ -55,8 +55,7 @@ def sample_pictures(
 
     Raises InterruptProcessingException if the user interrupted.
     """
-    blank = torch.zeros(1, 4, sampling.height // LATENT_CELL, sampling.width // LATENT_CELL)
-    blank = comfy.sample.fix_empty_latent_channels(model, blank, LATENT_CELL)
+    blank = blank_latent(model, sampling.width, sampling.height)
     at_once = at_once or pictures_at_once(model, blank)
     parts: dict[int, torch.Tensor] = {}
     for of, positive in enumerate(positives):
@@ -68,25 +67,53 @@ def sample_pictures(
                 comfy.model_management.throw_exception_if_processing_interrupted()
                 on_step(before * sampling.steps + count * (step + 1) * sampling.steps // steps)
 
-            latents = comfy.sample.sample(
-                model,
-                torch.cat([noise(blank, seed) for seed in seeds]),
-                sampling.steps,
-                sampling.cfg,
-                sampling.sampler_name,
-                sampling.scheduler,
-                positive,
-                negative,
-                blank.repeat(len(seeds), *[1] * (blank.ndim - 1)),
-                callback=report,
-                disable_pbar=True,
-                seed=seeds[0],
-            )
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            decoded = vae.decode(latents)
-            decoded = decoded.reshape(-1, *decoded.shape[-3:])[..., :3].float().cpu()
-            parts |= dict(zip(numbers, decoded.split(len(decoded) // len(numbers)), strict=True))
+            how = sampling.steps, sampling.cfg, sampling.sampler_name, sampling.scheduler
+            pixels = sample_batch(model, vae, positive, negative, blank, seeds, *how, report)
+            parts |= dict(zip(numbers, pixels.split(len(pixels) // len(numbers)), strict=True))
     return torch.cat([parts[i] for i in range(sampling.pictures)])
+
+
+def sample_batch(
+    model: Any,
+    vae: Any,
+    positive: list,
+    negative: list,
+    blank: torch.Tensor,
+    seeds: Sequence[int],
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    callback: Callable | None = None,
+) -> torch.Tensor:
+    """IMAGE (seeds, H, W, 3) of one model call a step, float32 on the CPU; picture i from the noise of seed i.
+
+    `blank`: see `blank_latent`. `callback`: of comfy.sample.sample, after every step. Raises InterruptProcessingException if
+    the user interrupted.
+    """
+    latents = comfy.sample.sample(
+        model,
+        torch.cat([noise(blank, seed) for seed in seeds]),
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        positive,
+        negative,
+        blank.repeat(len(seeds), *[1] * (blank.ndim - 1)),
+        callback=callback,
+        disable_pbar=True,
+        seed=seeds[0],
+    )
+    comfy.model_management.throw_exception_if_processing_interrupted()
+    decoded = vae.decode(latents)
+    return decoded.reshape(-1, *decoded.shape[-3:])[..., :3].float().cpu()
+
+
+def blank_latent(model: Any, width: int, height: int) -> torch.Tensor:
+    """The empty latent (1, C, [frames,] h, w) of a picture of `width` x `height` pixels, as the host fits it to the model."""
+    blank = torch.zeros(1, 4, height // LATENT_CELL, width // LATENT_CELL)
+    return comfy.sample.fix_empty_latent_channels(model, blank, LATENT_CELL)
 
 
 def noise(blank: torch.Tensor, seed: int) -> torch.Tensor:
@@ -96,13 +123,18 @@ def noise(blank: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 def pictures_at_once(model: Any, blank: torch.Tensor) -> int:
+    """How many pictures share a model call: as many as fit, at most MOST_AT_ONCE."""
+    return min(pictures_that_fit(model, blank), MOST_AT_ONCE)
+
+
+def pictures_that_fit(model: Any, blank: torch.Tensor) -> int:
     """How many latents like `blank` (1, C, [frames,] h, w) fit into one model call beside the weights, with both prompts.
 
-    By the whole memory and not by what is free, so that all probes are sampled in equal batches.
+    At least 1. By the whole memory and not by what is free, so that all probes are sampled in equal batches.
     """
     one = model.model.memory_required([2, *blank.shape[1:]])
     room = SHARE_OF_MEMORY * comfy.model_management.get_total_memory(model.load_device) - model.model_size()
-    return min(max(int(room / max(one, 1)), 1), MOST_AT_ONCE)
+    return max(int(room / max(one, 1)), 1)
 
 
 class Judge:

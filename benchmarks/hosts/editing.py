@@ -14,6 +14,7 @@ from PIL import Image
 
 from tools.workflow import Graph
 
+from .inputs import defaults_of
 from .library import LibraryHost, to_bytes
 from .server import ServerHost
 
@@ -156,7 +157,7 @@ def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> E
             picture = graph.add("CompositeEditedPicture", **pair, **masked, feather=0)[0]
         shown.append(graph.add("PreviewImage", images=picture).id)
     outputs = host.client.run(graph.nodes, "", quiet=True).outputs
-    pictures = [(host.client.picture(outputs[node]["images"][0]) * 255).round().astype(np.uint8) for node in shown]
+    pictures = [host.shown(outputs[node]) for node in shown]
     if settings.masked_by == FOUND:
         return Edited(np.stack(pictures[1:]), pictures[0][..., 0] >= 128)
     return Edited(np.stack(pictures), given if masked else None)
@@ -169,8 +170,7 @@ def _inputs(nodes: dict, settings: Settings) -> dict[str, dict]:
     """
     found = {}
     for part, node in NODES.items():
-        defaults = {entry.id: entry.default for entry in nodes[node].GET_SCHEMA().inputs if hasattr(entry, "default")}
-        defaults = {name: value for name, value in defaults.items() if value is not None}
+        defaults = defaults_of(nodes[node])
         changes = getattr(settings, part)
         unknown = changes.keys() - defaults.keys()
         if unknown:

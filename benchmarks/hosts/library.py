@@ -9,12 +9,13 @@ import torch
 
 from tools.host import comfyui_path, load_nodes
 
+from ..run.measurement import chunks
+from .inputs import defaults_of
 from .sampling import Sampling
 
 TOY = "toy"
 KEPT_EDITS = 2  # edited models held at a time; tasks of one edit follow one another
 KEPT_PROMPTS = 500  # encodings, about a quarter of a megabyte each
-SHARE_OF_MEMORY = 0.8  # that a batch may take
 
 
 class LibraryHost:
@@ -32,10 +33,12 @@ class LibraryHost:
 
         `edits`: inputs of TIME Edit Model, one node after another. Raises ValueError if the node refuses one.
         """
-        model = self.edited(edits)
-        size = self.sampling.batch or self._largest_batch()
-        parts = [self._sample(model, prompt, seeds[i : i + size]) for i in range(0, len(seeds), size)]
-        return np.concatenate(parts)
+        from time_core.probe import blank_latent, pictures_that_fit  # the host is on the path only now
+
+        model, s = self.edited(edits), self.sampling
+        blank = blank_latent(self.model, s.width, s.height)
+        size = s.batch or pictures_that_fit(self.model, blank)
+        return np.concatenate([self._sample(model, prompt, blank, part) for part in chunks(seeds, size)])
 
     def edited(self, edits: Sequence[dict]):
         """The MODEL with these edits; the last ones asked for are kept."""
@@ -60,53 +63,22 @@ class LibraryHost:
             self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
         return self._encoded[prompt]
 
-    def _sample(self, model, prompt: str, seeds: Sequence[int]) -> np.ndarray:
-        import comfy.sample
+    def _sample(self, model, prompt: str, blank: torch.Tensor, seeds: Sequence[int]) -> np.ndarray:
+        from time_core.probe import sample_batch
 
-        s, blank = self.sampling, self._blank()
-        noise = torch.cat([comfy.sample.prepare_noise(blank, seed) for seed in seeds])
-        latents = comfy.sample.sample(
-            model,
-            noise,
-            s.steps,
-            s.cfg,
-            s.sampler,
-            s.scheduler,
-            self.conditioning(prompt),
-            self.conditioning(s.negative),
-            blank.repeat(len(seeds), *[1] * (blank.ndim - 1)),
-            disable_pbar=True,
-            seed=seeds[0],
-        )
-        return to_bytes(self.vae.decode(latents))
-
-    def _blank(self) -> torch.Tensor:
-        import comfy.sample
-
-        ratio = self.vae.spacial_compression_decode()
-        return comfy.sample.fix_empty_latent_channels(
-            self.model, torch.zeros(1, 4, self.sampling.height // ratio, self.sampling.width // ratio)
-        )
-
-    def _largest_batch(self) -> int:
-        """By the whole memory of the device and not by what happens to be free, so that every worker of a kind has the same."""
-        import comfy.model_management
-
-        shape = list(self._blank().shape)
-        one = self.model.model.memory_required([2 * shape[0], *shape[1:]])
-        weights = self.model.model_size()
-        room = SHARE_OF_MEMORY * comfy.model_management.get_total_memory(self.model.load_device) - weights
-        return max(1, int(room // one))
+        s = self.sampling
+        texts = self.conditioning(prompt), self.conditioning(s.negative)
+        return to_bytes(sample_batch(model, self.vae, *texts, blank, seeds, s.steps, s.cfg, s.sampler, s.scheduler))
 
 
 def with_defaults(nodes: dict, inputs: dict) -> dict:
     """The inputs of TIME Edit Model, with its own defaults for what is not named. Raises ValueError for a name it lacks."""
-    schema = {entry.id: entry for entry in nodes["TIMEEditModel"].GET_SCHEMA().inputs}
-    unknown = inputs.keys() - schema.keys()
+    node = nodes["TIMEEditModel"]
+    names = [entry.id for entry in node.GET_SCHEMA().inputs]
+    unknown = inputs.keys() - set(names)
     if unknown:
-        raise ValueError(f"TIME Edit Model has no input {sorted(unknown)[0]!r}; it has {', '.join(schema)}.")
-    defaults = {name: entry.default for name, entry in schema.items() if getattr(entry, "default", None) is not None}
-    return defaults | inputs
+        raise ValueError(f"TIME Edit Model has no input {sorted(unknown)[0]!r}; it has {', '.join(names)}.")
+    return defaults_of(node) | inputs
 
 
 def to_bytes(pixels: torch.Tensor) -> np.ndarray:

@@ -23,8 +23,11 @@ class ServerHost:
         """As LibraryHost.pictures. Raises WorkflowError with the server's words if it refuses."""
         graph, previews = self._workflow(prompt, seeds, edits)
         outputs = self.client.run(graph.nodes, "", quiet=True).outputs
-        pixels = [self.client.picture(outputs[preview]["images"][0]) for preview in previews]
-        return np.stack([(picture * 255).round().astype(np.uint8) for picture in pixels])
+        return np.stack([self.shown(outputs[preview]) for preview in previews])
+
+    def shown(self, output: dict) -> np.ndarray:
+        """uint8 (height, width, 3), the first picture of a node's output."""
+        return (self.client.picture(output["images"][0]) * 255).round().astype(np.uint8)
 
     def _workflow(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict]) -> tuple[Graph, list[str]]:
         s, graph = self.sampling, Graph()

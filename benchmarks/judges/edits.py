@@ -1,14 +1,14 @@
 """All that is measured of an edited picture, by its judge and from its pixels."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..hosts.editing import Edited
-from ..picture_measures import mse, pie_bench, psnr, ssim, structure_distance
+from ..picture_measures import iou, mse, pie_bench, psnr, ssim, structure_distance
 from ..pictures_to_edit import Edit
+from ..run.measurement import pixels_digest
 
 SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
 REGION_SCORE = "CLIP score of the edited region"
@@ -47,7 +47,7 @@ class Instruments:
         for picture, (target, source) in zip(edited.pictures, scores, strict=True):
             shown = np.float32(picture) / 255
             row = {
-                "pixels": hashlib.sha256(picture.tobytes()).hexdigest()[:16],
+                "pixels": pixels_digest(picture),
                 "score of the target": float(target),
                 "score of the source": float(source),
                 SUCCESS: int(target > source),
@@ -64,7 +64,7 @@ class Instruments:
             if edited.mask is not None:
                 row["mask area"] = float(edited.mask.mean())
                 if given is not None:
-                    row["mask IoU"] = float((edited.mask & given).sum() / max(1, (edited.mask | given).sum()))
+                    row["mask IoU"] = iou(edited.mask, given)
             rows.append(row)
         return rows
 

@@ -6,7 +6,6 @@ its validation prompts by bisection, every probe with new seeds, and read off th
 the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
 """
 
-import hashlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ from time_core.balance import Probe, Search
 from time_core.logistic import fitted_lambda
 
 from ..bootstrap import over_seeds
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task
+from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, chunks, pixels_digest
 from ..timed_data import BiasRow, read_bias
 from .timed import node_lines, thumbnail
 
@@ -179,10 +178,9 @@ class Bias:
         found, wordings = [], [row.new, row.opposite]
         for i, prompt in enumerate(prompts):
             first = first_seed + i * count
-            for start in range(first, first + count, self.pictures_per_task):
-                seeds = list(range(start, min(start + self.pictures_per_task, first + count)))
-                payload = {"prompt": prompt, "seeds": seeds, "wordings": wordings, "edits": edits}
-                found.append(Task(f"{place}/prompt {i + 1}/{start}", payload, len(seeds)))
+            for seeds in chunks(range(first, first + count), self.pictures_per_task):
+                payload = {"prompt": prompt, "seeds": list(seeds), "wordings": wordings, "edits": edits}
+                found.append(Task(f"{place}/prompt {i + 1}/{seeds[0]}", payload, len(seeds)))
         return found
 
     def prepare(self, worker) -> None:
@@ -192,7 +190,7 @@ class Bias:
         payload = task.payload
         made = worker.host.pictures(payload["prompt"], payload["seeds"], payload["edits"])
         result = {
-            "pixels": [hashlib.sha256(picture.tobytes()).hexdigest()[:16] for picture in made],
+            "pixels": [pixels_digest(picture) for picture in made],
             "scores": worker.judge.scores(made, payload["wordings"]).tolist(),
         }
         kept = {} if task.id.startswith("search/") else {"first": thumbnail(made[0])}

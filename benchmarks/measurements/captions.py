@@ -6,7 +6,6 @@ instead of Inception's, so it compares within a report and not with published FI
 """
 
 import base64
-import hashlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from PIL import Image
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from ..bootstrap import over_seeds
-from ..run.measurement import Outcome, Report, Results, Sheet, Table, Task
+from ..run.measurement import Outcome, Report, Results, Sheet, Table, Task, chunks, pixels_digest
 from ..timed_data import TimedRow, read_timed
 from .timed import BASELINE, Variant, thumbnail
 
@@ -90,13 +89,12 @@ class Captions:
     def next_tasks(self, results: Results) -> list[Task]:
         tasks = []
         for variant in self.variants:
-            for start in range(0, len(self.captions), self.pictures_per_task):
-                chosen = range(start, min(start + self.pictures_per_task, len(self.captions)))
+            for chosen in chunks(range(len(self.captions)), self.pictures_per_task):
                 payload = {"variant": variant.name, "captions": list(chosen)}
-                tasks.append(Task(f"{variant.name}/{start}", payload, len(chosen)))
-        for start in range(0, len(self.reference), self.pictures_per_task):
-            files = [str(path) for path in self.reference[start : start + self.pictures_per_task]]
-            tasks.append(Task(f"reference/{start}", {"files": files}, len(files)))
+                tasks.append(Task(f"{variant.name}/{chosen[0]}", payload, len(chosen)))
+        for chosen in chunks(range(len(self.reference)), self.pictures_per_task):
+            files = [str(self.reference[i]) for i in chosen]
+            tasks.append(Task(f"reference/{chosen[0]}", {"files": files}, len(files)))
         return tasks
 
     def prepare(self, worker) -> None:
@@ -119,7 +117,7 @@ class Captions:
                     "caption": i,
                     "clip score": 100 * float(worker.judge.scores(made, [self.captions[i]])[0, 0]),
                     "embedding": _packed(worker.judge.embeddings(made)[0]),
-                    "pixels": hashlib.sha256(made[0].tobytes()).hexdigest()[:16],
+                    "pixels": pixels_digest(made[0]),
                 }
             )
         return Outcome({"pictures": rows}, {"first": thumbnail(first)})

@@ -6,7 +6,6 @@ Of the sampling options --steps, --cfg and --negative reach the nodes; what is n
 Without --size pictures keep their own size (toy: 128).
 """
 
-import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +20,7 @@ from ..judges.edits import CLIP_SCORE, FACTS, MEASURES, PSNR, REGION_SCORE, STRU
 from ..picture_measures import lpips_by
 from ..pictures_to_edit import Edit, load, read_edits
 from ..run.manifest import fingerprint
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task
+from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, folder_name
 
 TOY_SIZE = 128
 HOST_SAMPLING = ("euler", "normal")  # the options' defaults
@@ -90,7 +89,7 @@ def from_arguments(args: Namespace) -> "DiffEdit":
         negative=args.negative,
     )
     variants = (BASELINE, common, *(parse_settings(text, common) for text in args.setting))
-    folders = [_folder(variant) for variant in variants]
+    folders = [folder_name(variant.name) for variant in variants]
     if len(set(folders)) < len(folders):
         raise ValueError(f"two settings have the same name: {', '.join(variant.name for variant in variants)}.")
     return DiffEdit(
@@ -355,12 +354,8 @@ def _plots(table: Sequence[dict]) -> list[Plot]:
     return plots
 
 
-def _folder(variant: Settings) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", variant.name.lower()).strip("-")
-
-
 def _place(variant: Settings, edit: Edit) -> str:
-    return f"{_folder(variant)}/{edit.name}"
+    return f"{folder_name(variant.name)}/{edit.name}"
 
 
 def _picture_name(strength: float) -> str:

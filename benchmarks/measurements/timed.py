@@ -9,13 +9,14 @@ import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..bootstrap import Estimate, over_seeds
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task
+from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, chunks, folder_name, pixels_digest
 from ..timed_data import Question, TimedRow, read_timed
 
 KINDS = ("efficacy", "generality", "specificity")
@@ -138,7 +139,7 @@ class Timed:
         }
 
     def next_tasks(self, results: Results) -> list[Task]:
-        questions = self._unedited_questions()
+        questions = self._unedited_questions
         tasks = [task for prompt in questions for task in self._tasks(_unedited(prompt), prompt, questions[prompt], [])]
         for variant in self.variants:
             if variant.inputs is not None:
@@ -149,6 +150,7 @@ class Timed:
                         tasks += self._tasks(_edited(variant, row, question), question.prompt, asked, edits)
         return tasks
 
+    @cached_property
     def _unedited_questions(self) -> dict[str, list[tuple[str, str]]]:
         """By prompt, the pairs of wordings that pictures of it are judged by."""
         found: dict[str, list[tuple[str, str]]] = {}
@@ -161,14 +163,13 @@ class Timed:
         return found
 
     def _tasks(self, place: str, prompt: str, questions: list[tuple[str, str]], edits: list[dict]) -> list[Task]:
-        chunks = [self.seeds[i : i + self.pictures_per_task] for i in range(0, len(self.seeds), self.pictures_per_task)]
         return [
             Task(
                 f"{place}/{seeds[0]}",
                 {"prompt": prompt, "seeds": list(seeds), "questions": [list(pair) for pair in questions], "edits": edits},
                 len(seeds),
             )
-            for seeds in chunks
+            for seeds in chunks(self.seeds, self.pictures_per_task)
         ]
 
     def prepare(self, worker) -> None:
@@ -179,7 +180,7 @@ class Timed:
         questions = task.payload["questions"]
         by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
         scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
-        result = {"pixels": [hashlib.sha256(picture.tobytes()).hexdigest()[:16] for picture in made], "scores": scores}
+        result = {"pixels": [pixels_digest(picture) for picture in made], "scores": scores}
         return Outcome(result, {"first": thumbnail(made[0])} if task.payload["seeds"][0] == self.seeds[0] else {})
 
     def report(self, results: Results) -> Report:
@@ -246,14 +247,13 @@ class Timed:
         return next(filter(None, errors), None)
 
     def _records(self, results: Results, variant: Variant, row: TimedRow) -> list[dict]:
-        asked = self._unedited_questions() if variant.inputs is None else {}
+        asked = self._unedited_questions if variant.inputs is None else {}
         found = []
         for question in row.questions(variant.oracle):
             pair = (question.wording, question.rather_than)
             index = asked[question.prompt].index(pair) if asked else 0
             place = self._place(variant, row, question)
-            for start in range(0, len(self.seeds), self.pictures_per_task):
-                seeds = self.seeds[start : start + self.pictures_per_task]
+            for seeds in chunks(self.seeds, self.pictures_per_task):
                 result = results[f"{place}/{seeds[0]}"]
                 for seed, pixels, (wording, rather_than) in zip(seeds, result["pixels"], result["scores"][index], strict=True):
                     found.append(
@@ -342,8 +342,7 @@ def _unedited(prompt: str) -> str:
 
 
 def _edited(variant: Variant, row: TimedRow, question: Question) -> str:
-    folder = re.sub(r"[^a-z0-9.]+", "-", variant.name.lower()).strip("-")
-    return f"{folder}/line {row.line}/{question.kind}"
+    return f"{folder_name(variant.name)}/line {row.line}/{question.kind}"
 
 
 def _value(text: str) -> object:

@@ -6,7 +6,9 @@ that one process, several, and a cluster give the same bytes, and a run that was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,6 +41,21 @@ class Outcome:
 
     result: dict
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def chunks(items: Sequence, size: int) -> Iterator[Sequence]:
+    """`items` in order, `size` at a time; fewer in the last."""
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def folder_name(text: str) -> str:
+    """`text` as a part of a task's id."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+
+
+def pixels_digest(picture: np.ndarray) -> str:
+    """Of a picture's bytes: equal digests are equal pictures."""
+    return hashlib.sha256(picture.tobytes()).hexdigest()[:16]
 
 
 def show(value, percent: bool = False) -> str:

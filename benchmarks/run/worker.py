@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from .measurement import Measurement, Outcome, Task
@@ -23,15 +22,9 @@ class Worker:
 
     def __init__(self, measurement: Measurement, setup: Setup, url: str):
         self.measurement, self.setup, self.store = measurement, setup, Store(url)
+        self.host = self.judge = None
+        self._is_open = False
         self._cache: dict[Any, Any] = {}
-
-    @cached_property
-    def host(self):
-        return self.setup.open_host()
-
-    @cached_property
-    def judge(self):
-        return self.setup.open_judge()
 
     def cache(self, key, make: Callable[[], Any]):
         """What `make` returned for this key, made once in this process."""
@@ -41,7 +34,8 @@ class Worker:
 
     def do(self, task: Task) -> tuple[str, dict]:
         """Do a task and store its outcome; its id and result."""
-        self.cache("prepared", self._prepare)
+        if not self._is_open:
+            self._open()
         try:
             outcome = self.measurement.work(self, task)
         except ValueError as error:
@@ -49,12 +43,12 @@ class Worker:
         self.store.save(task, outcome)
         return task.id, outcome.result
 
-    def _prepare(self) -> bool:
-        """Open everything before the first task, so that a wrong model file ends the run and is not taken for a bad row."""
-        self.cache("host", lambda: self.host)
+    def _open(self) -> None:
+        """Everything before the first task, so that a wrong model file ends the run and is not taken for a bad row."""
+        self.host = self.setup.open_host()
         from ..machine import quiet_threads  # needs the host on Python's path
 
         quiet_threads(self.setup.threads)
-        self.cache("judge", lambda: self.judge)
+        self.judge = self.setup.open_judge()
         self.measurement.prepare(self)
-        return True
+        self._is_open = True

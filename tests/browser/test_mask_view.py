@@ -8,8 +8,8 @@ from comfy_page import CLASSIC, RENDERERS, ComfyPage
 from PIL import Image
 
 from tools.client import ComfyClient
+from tools.environment import TOY_CHECKPOINT
 from tools.examples import EXAMPLE_PICTURE
-from tools.examples.shared import TOY_CHECKPOINT
 from tools.workflow import Graph, ui_workflow
 
 MASK, AGAIN = "DiffEditMask", "HeatmapToMask"

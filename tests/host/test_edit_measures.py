@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from comfy.clip_vision import ClipVisionModel
 from host import tiny
 from time_diffedit.time_core.zero_shot import scores
 from toyworld.world import Place, Scene, draw
@@ -87,22 +86,7 @@ def test_without_background_none_is_measured(mask):
 
 def small_clip() -> ClipJudge:
     """The judge with a small random pair of halves, of the host's classes."""
-    vision = ClipVisionModel(
-        {
-            "hidden_act": "quick_gelu",
-            "hidden_size": 32,
-            "image_size": 28,
-            "intermediate_size": 64,
-            "model_type": "clip_vision_model",
-            "num_attention_heads": 2,
-            "num_channels": 3,
-            "num_hidden_layers": 2,
-            "patch_size": 14,
-            "projection_dim": 768,
-        }
-    )
-    tiny.initialise(vision.model, seed=3)
-    return ClipJudge(tiny.new_clip(1), vision)
+    return ClipJudge(tiny.new_clip(1), tiny.clip_vision())
 
 
 def test_clip_scores_the_whole_picture_and_the_edited_region():

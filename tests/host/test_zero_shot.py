@@ -3,7 +3,6 @@
 import comfy.sd
 import pytest
 import torch
-from comfy.clip_vision import ClipVisionModel
 from comfy.sdxl_clip import SDXLClipModel, SDXLTokenizer
 from comfy.supported_models_base import ClipTarget
 from host import tiny
@@ -12,25 +11,7 @@ from time_diffedit.time_core.zero_shot import picture_embeddings, scores, text_e
 
 from tools.environment import HOST, TOY_CHECKPOINT
 
-VISION = {
-    "hidden_act": "quick_gelu",
-    "hidden_size": 32,
-    "image_size": 28,
-    "intermediate_size": 64,
-    "model_type": "clip_vision_model",
-    "num_attention_heads": 2,
-    "num_channels": 3,
-    "num_hidden_layers": 2,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
 SMALL = {"num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
-
-
-def vision(**changes) -> ClipVisionModel:
-    model = ClipVisionModel({**VISION, **changes})
-    tiny.initialise(model.model, seed=3)
-    return model
 
 
 def two_encoders() -> comfy.sd.CLIP:
@@ -58,7 +39,7 @@ def pictures() -> torch.Tensor:
 
 
 def test_scores_are_cosines(pictures):
-    clip, eye, texts = tiny.new_clip(1), vision(), ["a red rose", "a blue rose", "(a)"]
+    clip, eye, texts = tiny.new_clip(1), tiny.clip_vision(), ["a red rose", "a blue rose", "(a)"]
     found = scores(clip, eye, pictures, texts)
     assert found.shape == (18, 3) and found.abs().max() <= 1 + 1e-6
     torch.testing.assert_close(found, picture_embeddings(eye, pictures) @ text_embeddings(clip, texts).T)
@@ -89,9 +70,9 @@ def test_the_encoder_whose_width_fits_is_chosen(pictures):
     assert text_embeddings(clip, ["a rose"]).shape == (1, 24)
     for width in (16, 24):
         assert text_embeddings(clip, ["a rose"], width).shape == (1, width)
-        assert scores(clip, vision(projection_dim=width), pictures, ["a rose", "a cup"]).shape == (18, 2)
+        assert scores(clip, tiny.clip_vision(projection_dim=width), pictures, ["a rose", "a cup"]).shape == (18, 2)
     with pytest.raises(ValueError, match=r"pictures have 768 numbers each.*g: 24, l: 16.*both halves of one CLIP"):
-        scores(clip, vision(), pictures, ["a rose"])
+        scores(clip, tiny.clip_vision(), pictures, ["a rose"])
 
 
 @pytest.mark.parametrize("junk", [0.0, float("nan"), 1e-7, float("inf")])
@@ -134,8 +115,8 @@ def test_a_projection_that_the_host_does_not_load_does_not_count(tmp_path):
 
 def test_other_vision_models_are_refused(pictures):
     with pytest.raises(ValueError, match="siglip_vision_model, whose embeddings fit no text encoder"):
-        picture_embeddings(vision(model_type="siglip_vision_model"), pictures)
-    blank = vision()
+        picture_embeddings(tiny.clip_vision(model_type="siglip_vision_model"), pictures)
+    blank = tiny.clip_vision()
     blank.model.visual_projection.weight.zero_()
     with pytest.raises(ValueError, match="no visual projection"):
         picture_embeddings(blank, pictures)

@@ -7,6 +7,7 @@ import comfy.sample
 import comfy.sd
 import comfy.supported_models
 import torch
+from comfy.clip_vision import ClipVisionModel
 from comfy.model_patcher import ModelPatcher
 from comfy.sd1_clip import SD1ClipModel, SD1Tokenizer
 from comfy.supported_models_base import ClipTarget
@@ -28,6 +29,18 @@ UNET = {
     "context_dim": 768,
     "adm_in_channels": None,
     "dtype": torch.float32,
+}
+VISION = {
+    "hidden_act": "quick_gelu",
+    "hidden_size": 32,
+    "image_size": 28,
+    "intermediate_size": 64,
+    "model_type": "clip_vision_model",
+    "num_attention_heads": 2,
+    "num_channels": 3,
+    "num_hidden_layers": 2,
+    "patch_size": 14,
+    "projection_dim": 768,
 }
 
 
@@ -62,6 +75,13 @@ def new_clip(seed: int) -> comfy.sd.CLIP:
     encoder = comfy.sd.CLIP(target, model_options=small)
     initialise(encoder.cond_stage_model, seed)
     return encoder
+
+
+def clip_vision(**changes) -> ClipVisionModel:
+    """CLIP_VISION of CLIP's kind, of the host's class; `changes` to VISION."""
+    model = ClipVisionModel({**VISION, **changes})
+    initialise(model.model, seed=3)
+    return model
 
 
 def sample(model: ModelPatcher, positive, negative, steps: int = 4, seed: int = 0, cfg: float = 5.0) -> torch.Tensor:

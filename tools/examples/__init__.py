@@ -1,5 +1,6 @@
 """The example workflows, as functions that build them. The committed files in example_workflows/ are made from these."""
 
+from ..environment import TOY_CHECKPOINT
 from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
 from .pictures_from_prompts import (
     balance,
@@ -10,7 +11,7 @@ from .pictures_from_prompts import (
     several_edits,
     time_edit,
 )
-from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, TOY_CHECKPOINT, WHOLE_CLIP, Example
+from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, WHOLE_CLIP, Example
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}

@@ -1,7 +1,8 @@
 """Workflows that edit a given picture."""
 
+from ..environment import TOY_CHECKPOINT
 from ..workflow import Graph
-from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, TOY_CHECKPOINT
+from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS
 
 MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5}
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 3}

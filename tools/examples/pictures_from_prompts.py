@@ -1,7 +1,8 @@
 """Workflows that make pictures with and without a TIME edit."""
 
+from ..environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 from ..workflow import Graph
-from .shared import EDIT_DEFAULTS, TIME_DEFAULTS, TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
+from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
 
 LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
 

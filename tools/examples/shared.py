@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from ..workflow import Graph
 
-TOY_CHECKPOINT = "toyworld.safetensors"
-TOY_CLIP = "toyworld_clip.safetensors"
-TOY_CLIP_VISION = "toyworld_clip_vision.safetensors"
 EXAMPLE_PICTURE = "time_diffedit_example.png"
 HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pink dress
 
