@@ -97,6 +97,16 @@ class ComfyPage:
             [self.node_id(kind), name, value],
         )
 
+    def take_few_steps(self, most: int) -> None:
+        """Lower every widget `steps` that is above it: where pictures are made only to see that they are."""
+        self.page.evaluate(
+            """(most) => {
+              const all = app.graph.nodes.flatMap((node) => node.widgets ?? []).filter((widget) => widget.name === 'steps')
+              for (const widget of all) widget.value = Math.min(widget.value, most)
+            }""",
+            most,
+        )
+
     def show(self, kind: str, zoom: float = 1.0) -> None:
         """Bring a node into the middle of the window."""
         self.page.evaluate(
