@@ -67,7 +67,7 @@ class Installation:
         self.log = self.server.log.read_text().splitlines()
 
     def stop(self) -> None:
-        self.server.__exit__()
+        self.server.close()
 
     def get(self, path: str):
         return self.client._get_json(path)

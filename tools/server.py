@@ -62,6 +62,10 @@ class ComfyServer:
         return self
 
     def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the server and remove its folder, the log with it."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -111,6 +115,7 @@ class ComfyServer:
             raise SetupError(f"ComfyUI could not import the pack:\n{self.log_tail(40)}")
 
     def stop(self) -> None:
+        """End the server; what it wrote stays in `folder`."""
         if self.process is None or self.process.poll() is not None:
             return
         os.killpg(self.process.pid, signal.SIGTERM)

@@ -44,7 +44,7 @@ def server(tmp_path_factory):
     ComfyClient(server.url).upload_image(path)
     ComfyClient(server.url).upload_image(comfyui_path() / "input" / HOSTS_PICTURE)
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest.fixture(scope="session")

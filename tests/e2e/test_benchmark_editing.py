@@ -38,7 +38,7 @@ def hosts():
         with torch.no_grad():
             yield ServerHost(server.url, TOY_CHECKPOINT, sampling), LibraryHost(TOY, sampling)
     finally:
-        server.stop()
+        server.close()
         folder_paths.set_temp_directory(before)
 
 

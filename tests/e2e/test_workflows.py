@@ -51,7 +51,7 @@ def start(tmp_path: Path) -> tuple[ComfyServer, ComfyClient]:
 def client(tmp_path_factory):
     server, client = start(tmp_path_factory.mktemp("server"))
     yield client
-    server.stop()
+    server.close()
 
 
 def run(client, graph, title):
@@ -122,7 +122,7 @@ def test_same_seed_same_bytes_again_and_after_a_restart(client, tmp_path):
         np.testing.assert_array_equal(first, run(other, time_edit(batch=1, steps=4), title))
         np.testing.assert_array_equal(first_edit, run(other, diffedit(), edited))
     finally:
-        server.stop()
+        server.close()
 
 
 def test_the_base_model_is_the_same_after_an_edited_one_was_used(client):
