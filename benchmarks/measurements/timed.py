@@ -202,7 +202,7 @@ class Timed:
             title=f"TIMED: {self.file}",
             summary=[
                 f"{len(rows)} of {len(self.rows)} rows, seeds {self.seeds[0]} to {self.seeds[-1]}.",
-                f"{len(records)} judgements of {count} pictures.",
+                f"{len(records)} judgements of {count} different pictures.",
             ],
             tables=[
                 Table(
