@@ -14,15 +14,17 @@ from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
 FOLDER = Path(__file__).parent / "data"
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
 TESTS = (
-    "a {} on grass",
-    "a photo of a {} on sand",
     "an image of a {}",
+    "a picture of a {}",
+    "a {} on grass",
     "a picture of a {} on grass",
+    "a photo of a {} on sand",
     "a painting of a {} on sand",
 )
 VALIDATIONS = (
     "a {}",
     "a painting of a {}",
+    "a photo of a {}",
     "a photo of a {} on grass",
     "an image of a {} on grass",
     "a painting of a {} on grass",
@@ -30,7 +32,7 @@ VALIDATIONS = (
     "an image of a {} on sand",
     "a picture of a {} on sand",
 )
-"""No prompt in both, and in both every beginning and background, in about the same shares."""
+"""No prompt in both, and each background in a third of both: what an object looks like depends much on what it stands on."""
 NEGATIVES = 5
 JUDGED, CHOSEN_ON = (1, 2, 3, 4), (5,)
 """How many places after an object's assumed colour, in the world's order, the colour stands that an edit asks for."""

@@ -79,4 +79,9 @@ def test_the_toy_files_are_those_that_the_toy_world_writes():
     balanced, problems = read_bias(FOLDER / "toy_bias.csv")
     assert problems == []
     assert len(balanced) == 12
+    for row in balanced:
+        assert not set(row.validations) & set(row.tests)
+        for prompts in (row.validations, row.tests):
+            on_grass, on_sand = (sum(ground in prompt for prompt in prompts) for ground in ("grass", "sand"))
+            assert on_grass == on_sand == len(prompts) / 3
     assert balanced[0].opposite == bias_row("rose", "yellow")["opposite"] == "a red rose"
