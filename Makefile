@@ -18,7 +18,7 @@ help:
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
-	@echo "make evaluation  TIMED and bias on the toy world, an hour and a half; results in bench-output/evaluation/"
+	@echo "make evaluation  TIMED, bias and DiffEdit on the toy world, two hours; results in bench-output/evaluation/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
 	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
@@ -62,8 +62,11 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
-	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 10 --test-seeds 60 --baseline-seeds 2 --probes 5 \
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 20 --test-seeds 100 --baseline-seeds 4 --probes 5 \
 		--lowest 2e4 --highest 4e5 --pictures-per-task 20 --output $(TOY_OUTPUT)/bias
+	@$(RUN) benchmarks.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
+	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
+		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit
 
 bench-time: env
 	@$(RUN) benchmarks.time_speed

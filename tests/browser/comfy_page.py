@@ -45,8 +45,11 @@ class ComfyPage:
         self.errors: list[str] = []
         self.page.on("console", self._keep_error)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        settings = QUIET | {"Comfy.VueNodes.Enabled": renderer == NODES_2, "Comfy.Locale": locale, "Comfy.ColorPalette": theme}
-        self.context.request.post(f"{url}/settings", data=json.dumps(settings))
+        self.settings = QUIET | {
+            "Comfy.VueNodes.Enabled": renderer == NODES_2,
+            "Comfy.Locale": locale,
+            "Comfy.ColorPalette": theme,
+        }
         self.open()
 
     def _keep_error(self, message) -> None:
@@ -54,6 +57,8 @@ class ComfyPage:
             self.errors.append(f"{message.text} {message.location}")
 
     def open(self, query: str = "") -> None:
+        # The server keeps them for all tabs, and a tab reads them when it opens.
+        self.context.request.post(f"{self.url}/settings", data=json.dumps(self.settings))
         self.page.goto(f"{self.url}/{query}")
         self.page.wait_for_function(READY)
         self.settle()
@@ -64,6 +69,10 @@ class ComfyPage:
         # Until then the workflow of last time may stand there; the page drops the query when the template is open.
         self.page.wait_for_function("() => !location.search && app.graph.nodes.length > 1")
         self.settle()
+
+    def template(self, name: str, source: str = TOY_TEMPLATES) -> dict:
+        """UI JSON of a template, as the server gives it."""
+        return self.context.request.get(f"{self.url}/api/workflow_templates/{source}/{name}.json").json()
 
     def settle(self, milliseconds: int = 300) -> None:
         self.page.wait_for_timeout(milliseconds)

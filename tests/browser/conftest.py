@@ -77,7 +77,17 @@ def new_tab(browser, server):
     assert not errors, "\n".join(errors)
 
 
+@pytest.fixture(scope="module", params=RENDERERS)
+def tab(request, browser, server):
+    """One tab of each renderer for a file of tests: opening one takes longer than most of them do."""
+    tab = ComfyPage(browser, server.url, request.param)
+    yield tab
+    tab.close()
+
+
 @pytest.fixture
-def comfy(new_tab, renderer) -> ComfyPage:
-    """A tab in each renderer."""
-    return new_tab(renderer)
+def comfy(tab) -> ComfyPage:
+    """That tab, for tests that leave nothing in it but a graph."""
+    tab.errors.clear()
+    yield tab
+    assert not tab.errors, "\n".join(tab.errors)

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 NODE = "TIMEEditModel"
 PROMPTS = {"source": "A pack of roses", "destination": "A pack of blue roses", "augmentations": "", "preserve": ""}
-SETTINGS = {"lamb": 0.1, "edit_keys": True, "edit_values": True, **PROMPTS}
+# With `alignment`: an API workflow opened in a used tab takes over what widgets of the same id were left at.
+SETTINGS = {"lamb": 0.1, "edit_keys": True, "edit_values": True, "alignment": "inserted words", **PROMPTS}
 # What a run of a whole picture would show, without the picture.
 EDIT = {
     "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "toyworld.safetensors"}},

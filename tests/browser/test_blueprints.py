@@ -76,7 +76,8 @@ def set_on_face(comfy: ComfyPage, **values) -> None:
     )
 
 
-def test_a_block_is_put_on_the_graph_from_the_node_library(comfy: ComfyPage):
+def test_a_block_is_put_on_the_graph_from_the_node_library(new_tab, renderer):
+    comfy = new_tab(renderer)
     comfy.load(EMPTY)
     comfy.page.evaluate("() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.node-library')")
     comfy.page.get_by_placeholder("Search...").first.fill("TIME Edit")

@@ -58,6 +58,12 @@ def small_mask() -> Graph:
     return graph
 
 
+@pytest.fixture
+def comfy(new_tab, renderer) -> ComfyPage:
+    """A tab of its own: undo and reload are about a tab's past."""
+    return new_tab(renderer)
+
+
 @pytest.fixture(scope="module")
 def workflow(server) -> dict:
     return ui_workflow(small_mask().api(), ComfyClient(server.url).object_info())

@@ -1,7 +1,7 @@
 """The example workflows in the browser: as they are shipped, and run on the toy world."""
 
 import pytest
-from comfy_page import CLASSIC, RENDERERS, ComfyPage
+from comfy_page import CLASSIC, ComfyPage
 
 from tools.client import ComfyClient
 from tools.environment import PACK_FOLDER
@@ -22,21 +22,6 @@ OVERLAPPING = """() => {
   const lies = ([, l, t, r, b], [, left, top, right, bottom]) => l < right && left < r && t < bottom && top < b
   return boxes.flatMap((a, i) => boxes.slice(0, i).filter((b) => lies(a, b)).map((b) => [a[0], b[0]]))
 }"""
-
-
-@pytest.fixture(scope="module", params=RENDERERS)
-def tab(request, browser, server):
-    """One tab of each renderer for all tests here: opening one takes longer than they do."""
-    tab = ComfyPage(browser, server.url, request.param)
-    yield tab
-    tab.close()
-
-
-@pytest.fixture
-def comfy(tab):
-    tab.errors.clear()
-    yield tab
-    assert not tab.errors, "\n".join(tab.errors)
 
 
 def test_the_template_browser_lists_all_with_their_thumbnails(new_tab):
@@ -66,7 +51,7 @@ def test_template_opens_as_shipped(comfy: ComfyPage, server, name):
 def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
     if needed := EXAMPLES[name].needs:
         ComfyClient(server.url).run(EXAMPLES[needed].build(batch=1).api(), needed, quiet=True)
-    comfy.open_template(name)
+    comfy.load(comfy.template(name))
     assert_same(comfy.api(), EXAMPLES[name].for_toy_world().api())
     comfy.take_few_steps(6)  # tests/e2e looks at what comes out of all of them
     comfy.run(timeout=500)

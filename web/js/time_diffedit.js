@@ -84,15 +84,17 @@ function addView(node, load) {
   chain(node, "onAdded", () => (root.dataset.timeDiffedit = node.id));
 
   let removed = false;
+  let leave = () => {};
   chain(node, "onRemoved", () => {
     removed = true;
+    leave();
     view.destroy();
   });
   const face = faceOf(node); // before any result can come
   load().then((module) => {
     if (removed) return;
     Object.assign(view, module.create(face));
-    place(node, root, view.element);
+    leave = place(node, root, view.element);
     root.style.setProperty("--comfy-widget-min-height", `${view.minHeight}px`); // read by the classic canvas
     root.style.minHeight = `${view.minHeight}px`; // else Nodes 2.0 shares out what height the node has
     const [width, height] = node.size;
@@ -103,18 +105,24 @@ function addView(node, load) {
 
 /**
  * Puts a view where the page shows its node's widget. Nodes 2.0 mounts a widget's element once, and keeps it when undo replaces
- * the node by another of the same id: then the place is that of the node before.
+ * the node by another of the same id: then the place is that of the node before. Gives the function that ends it: a view
+ * whose node is gone must not come back to a place that is another's by now.
  */
 function place(node, root, element) {
   const before = roots.get(locator(node));
   roots.set(locator(node), root);
   root.append(element);
-  new ResizeObserver(() => root.isConnected && element.parentNode !== root && root.append(element)).observe(root);
-  setTimeout(() => {
+  const moves = new ResizeObserver(() => root.isConnected && element.parentNode !== root && root.append(element));
+  moves.observe(root);
+  const mounted = setTimeout(() => {
     if (root.isConnected || !before?.isConnected) return;
     before.replaceChildren(element);
     roots.set(locator(node), before);
   }, MOUNTED);
+  return () => {
+    moves.disconnect();
+    clearTimeout(mounted);
+  };
 }
 
 /** What a view sees of its node; the meaning of each member is what its name says. */
