@@ -21,7 +21,7 @@ FINISHED = """async ([known, patience]) => {
     if (entry?.status) return entry
   }
 }"""
-# Fewer frames: without a GPU the canvas would take the cores that the server computes on.
+# Fewer frames, for the same reason as no motion.
 QUIET = {
     "LiteGraph.Canvas.MaximumFps": 12,
     "Comfy.TutorialCompleted": True,
@@ -37,7 +37,10 @@ class ComfyPage:
         self, browser: Browser, url: str, renderer: str = CLASSIC, locale: str = "en", theme: str = "dark", context=None
     ):
         self.url, self.renderer = url, renderer
-        self.context = context or browser.new_context(viewport={"width": 1500, "height": 1000}, locale="en-US")
+        # Without a GPU what moves on the page would take the cores that the server computes on.
+        self.context = context or browser.new_context(
+            viewport={"width": 1500, "height": 1000}, locale="en-US", reduced_motion="reduce"
+        )
         self.context.route(lambda address: not address.startswith(url), lambda route: route.fulfill(json={}))
         self.context.route("**/user.css", lambda route: route.fulfill(content_type="text/css"))
         self.page: Page = self.context.new_page()

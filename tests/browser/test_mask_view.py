@@ -103,13 +103,17 @@ def drag(comfy: ComfyPage, to: float, kind: str = MASK) -> None:
     mouse.up()
 
 
+def wait_until_shown(comfy: ComfyPage, kind: str = MASK) -> None:
+    comfy.page.wait_for_function(
+        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
+    )
+
+
 def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK, zoom: float = 1.0) -> dict:
     comfy.load(workflow)
     outputs = comfy.run()
     comfy.show(kind, zoom)
-    comfy.page.wait_for_function(
-        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
-    )
+    wait_until_shown(comfy, kind)
     return outputs
 
 
@@ -319,6 +323,7 @@ def test_a_drag_is_one_step_of_undo(comfy, workflow):
     comfy.page.wait_for_function(
         "() => app.graph.nodes.some((n) => n.widgets?.some((w) => w.name === 'threshold' && w.value === 0.5))"
     )
+    wait_until_shown(comfy)
     assert np.array_equal(cells(comfy), before)
 
 

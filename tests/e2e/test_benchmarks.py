@@ -37,8 +37,8 @@ def rows(tmp_path_factory) -> Path:
 
 def start(*arguments: object) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    # Ray would end workers when the machine is short of memory, as one is that runs all tests at a time.
-    environment["RAY_memory_monitor_refresh_ms"] = "0"
+    # All tests run at a time: Ray would end workers when memory is short, and lets everything else go before them.
+    environment |= {"RAY_memory_monitor_refresh_ms": "0", "RAY_worker_niceness": "0"}
     command = [sys.executable, "-P", "-m", "benchmarks", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
