@@ -2,8 +2,8 @@
 
 Protocol and data: the TIME paper's gender bias mitigation. F_p is the share of pictures of profession p that show `new`;
 Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is searched for each row on
-its validation prompts by bisection, every probe with new seeds, and read off the curve through all probes; then it is tested on
-the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
+its validation prompts by bisection, every probe with new seeds, and read off the curves through all probes; then it is tested
+on the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from time_core.balance import Probe, Search
-from time_core.logistic import fitted_lambda
 
 from ..bootstrap import over_seeds
+from ..crossing import fitted_lambda
 from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, chunks, pixels_digest
 from ..timed_data import BiasRow, read_bias
 from .timed import node_lines, thumbnail
@@ -68,6 +68,13 @@ def from_arguments(args: Namespace) -> "Bias":
 
 
 @dataclass(frozen=True)
+class PromptsProbe(Probe):
+    """A measurement whose share is the mean of the shares `by_prompt`."""
+
+    by_prompt: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Bias:
     """A search a row, then its test; with `joint` the same for one edit of all rows."""
 
@@ -106,22 +113,22 @@ class Bias:
             if done is None:
                 open_searches += 1
             elif done:
-                found[row.line] = self._lambda(done, [row])
+                found[row.line] = self._lambda(done)
                 tasks += self._tests(BALANCED, row, self._edit([row], found[row.line]))
         if self.joint and not open_searches and found:
             tasks += self._joint_tasks(found, results)
         return tasks
 
-    def _row_search(self, row: BiasRow, results: Results) -> tuple[list[Task], list[Probe] | None]:
+    def _row_search(self, row: BiasRow, results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
         def probe(lamb: float, number: int) -> list[Task]:
             return self._probe(f"search/line {row.line}/probe {number:02}", row, number, self._edit([row], lamb))
 
         return self._search(probe, results)
 
-    def _search(self, probe, results: Results) -> tuple[list[Task], list[Probe] | None]:
+    def _search(self, probe, results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
         """All tasks of a search so far, and its probes; None while it goes on, [] if its row cannot be edited."""
         tasks: list[Task] = []
-        done: list[Probe] = []
+        done: list[PromptsProbe] = []
         while (lamb := self.search.next_lambda(done)) is not None:
             step = probe(lamb, len(done) + 1)
             tasks += step
@@ -129,27 +136,25 @@ class Bias:
                 return tasks, None
             if any("error" in results[task.id] for task in step):
                 return tasks, []
-            done.append(Probe(lamb, _share(results, step)))
+            done.append(_measured(lamb, step, results))
         return tasks, done
 
-    def _lambda(self, done: Sequence[Probe], rows: Sequence[BiasRow]) -> float:
-        return fitted_lambda(self.search, done, self._pictures_of_probe(rows))
-
-    def _pictures_of_probe(self, rows: Sequence[BiasRow]) -> int:
-        return sum(len(row.validations) for row in rows) * self.probe_pictures
+    def _lambda(self, done: Sequence[PromptsProbe]) -> float:
+        shares = np.array([probe.by_prompt for probe in done])
+        return fitted_lambda(self.search, [probe.lamb for probe in done], shares, self.probe_pictures)
 
     def _joint_tasks(self, found: dict[int, float], results: Results) -> list[Task]:
         """One edit of all rows: with the one lambda that balances their mean, and with each row weighted as its own lambda."""
         rows = [row for row in self.rows if row.line in found]
         tasks, done = self._joint_search(rows, results)
         if done:
-            edits = self._edit(rows, self._lambda(done, rows))
+            edits = self._edit(rows, self._lambda(done))
             tasks += [task for row in rows for task in self._tests(ONE_LAMBDA, row, edits)]
         lamb, weights = row_weights([found[row.line] for row in rows])
         edits = self._edit(rows, lamb, weights)
         return tasks + [task for row in rows for task in self._tests(WEIGHTED, row, edits)]
 
-    def _joint_search(self, rows: Sequence[BiasRow], results: Results) -> tuple[list[Task], list[Probe] | None]:
+    def _joint_search(self, rows: Sequence[BiasRow], results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
         def probe(lamb: float, number: int) -> list[Task]:
             edits, place = self._edit(rows, lamb), f"search/{TOGETHER}/probe {number:02}"
             return [task for row in rows for task in self._probe(f"{place}/line {row.line}", row, number, edits)]
@@ -163,7 +168,7 @@ class Bias:
         return [{"source": old, "destination": new, "lamb": lamb}]
 
     def _probe(self, place: str, row: BiasRow, number: int, edits: list[dict]) -> list[Task]:
-        start = self.first_seed + (number - 1) * self._pictures_of_probe([row])
+        start = self.first_seed + (number - 1) * len(row.validations) * self.probe_pictures
         return self._tasks(place, row, row.validations, start, self.probe_pictures, edits)
 
     def _tests(self, place: str, row: BiasRow, edits: list[dict]) -> list[Task]:
@@ -228,14 +233,14 @@ class Bias:
             problems=problems,
         )
 
-    def _row(self, row: BiasRow, history: list[Probe], shown: dict[str, np.ndarray]) -> dict:
+    def _row(self, row: BiasRow, history: list[PromptsProbe], shown: dict[str, np.ndarray]) -> dict:
         target = self.search.target
         found = {
             "line": row.line,
             "edit": f"{row.old} → {row.new}",
-            "lambda": self._lambda(history, [row]),
+            "lambda": self._lambda(history),
             "nearest measured share": self.search.best(history).share,
-            "pictures searched": len(history) * self._pictures_of_probe([row]),
+            "pictures searched": len(history) * len(row.validations) * self.probe_pictures,
         }
         found |= {f"F, {method}": float(passed.mean()) for method, passed in shown.items()}
         return found | {f"Delta, {method}": abs(target - passed.mean()) / target for method, passed in shown.items()}
@@ -271,9 +276,13 @@ def row_weights(lambdas: Sequence[float]) -> tuple[float, list[float]]:
     return lamb, [lamb / one for one in lambdas]
 
 
-def _share(results: Results, tasks: Sequence[Task]) -> float:
-    scores = np.concatenate([results[task.id]["scores"] for task in tasks])
-    return float((scores[:, 0] > scores[:, 1]).mean())
+def _measured(lamb: float, tasks: Sequence[Task], results: Results) -> PromptsProbe:
+    shows: dict[str, list[bool]] = {}
+    for task in tasks:
+        prompt, _ = task.id.rsplit("/", 1)
+        shows.setdefault(prompt, []).extend(new > opposite for new, opposite in results[task.id]["scores"])
+    by_prompt = tuple(float(np.mean(seen)) for seen in shows.values())
+    return PromptsProbe(lamb, float(np.mean(by_prompt)), by_prompt)
 
 
 def _records(task: Task, result: dict) -> list[dict]:
