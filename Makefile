@@ -62,8 +62,8 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
-	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --steps 6 --seeds 16 --test-seeds 80 --baseline-seeds 2 --probes 5 \
-		--lowest 2e4 --highest 4e5 --pictures-per-task 20 --output $(TOY_OUTPUT)/bias
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 24 --test-seeds 120 --baseline-seeds 24 \
+		--probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
 	@$(RUN) benchmarks.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
 	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
 		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit

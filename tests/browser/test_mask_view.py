@@ -319,7 +319,6 @@ def test_a_drag_is_one_step_of_undo(comfy, workflow):
     drag(comfy, 0.8)
     comfy.settle(200)
     comfy.page.keyboard.press("Control+z")
-    comfy.settle(800)
     comfy.page.wait_for_function(
         "() => app.graph.nodes.some((n) => n.widgets?.some((w) => w.name === 'threshold' && w.value === 0.5))"
     )

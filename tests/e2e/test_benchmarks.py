@@ -1,4 +1,4 @@
-"""`python -m benchmarks` on the toy world: killed and gone on with by several processes, on a Ray cluster of which a worker is
+"""`python -m benchmarks` on the toy world: by several processes, killed and gone on with, on a Ray cluster of which a worker is
 killed, on a running server. All give the same bytes as one process that nobody disturbs."""
 
 import csv
@@ -89,6 +89,11 @@ def test_the_table_is_what_the_pictures_say(undisturbed):
     page = (undisturbed / "report.html").read_text()
     assert page.count('<img src="data:image/jpeg') == 2 * 4 * 3
     assert re.findall(r'(?:src|href)="(?!data:image/|#)[^"]*', page) == []
+
+
+def test_several_processes_give_the_same_bytes(rows, undisturbed, tmp_path):
+    finish(start("timed", rows, *SMALL, "--workers", 2, "--output", tmp_path))
+    assert contents(tmp_path) == contents(undisturbed)
 
 
 def test_a_killed_run_goes_on_with_other_workers_and_makes_no_picture_twice(rows, undisturbed, tmp_path):

@@ -10,6 +10,7 @@ from benchmarks.timed_data import BiasRow
 from time_core.balance import Search
 
 MIDDLES = {"a nurse": 300.0, "a baker": 5000.0}
+LATER = {"on grass": 10, "on sand": 1000}
 ROWS = tuple(
     BiasRow(
         i, noun, f"a male {noun[2:]}", f"a female {noun[2:]}", (f"A photo of {noun}",), (f"{noun} working", f"{noun} laughing")
@@ -18,9 +19,9 @@ ROWS = tuple(
 )
 
 
-def measurement(joint: bool = False) -> Bias:
+def measurement(joint: bool = False, rows: tuple[BiasRow, ...] = ROWS) -> Bias:
     search = Search(lowest=1, highest=1e6, probes=8, tolerance=None)
-    return Bias("rows.csv", ROWS, (), search, 1, 40, 50, 20, joint, pictures_per_task=16)
+    return Bias("rows.csv", rows, (), search, 1, 40, 50, 20, joint, pictures_per_task=16)
 
 
 def share(prompt: str, edits: list[dict]) -> float:
@@ -31,7 +32,8 @@ def share(prompt: str, edits: list[dict]) -> float:
     sources, destinations = (edits[0][side].split("\n") for side in ("source", "destination"))
     _, _, weight = destinations[sources.index(noun)].partition(" | ")
     lamb = edits[0]["lamb"] / float(weight or 1)
-    return 1 / (1 + math.exp(3 * (math.log(lamb) - math.log(MIDDLES[noun]))))
+    middle = MIDDLES[noun] * next((times for place, times in LATER.items() if place in prompt), 1)
+    return 1 / (1 + math.exp(3 * (math.log(lamb) - math.log(middle))))
 
 
 def answer(task) -> dict:
@@ -63,6 +65,19 @@ def test_every_row_is_searched_and_then_tested():
     assert (baseline["method"], balanced["method"]) == (BASELINE, BALANCED)
     assert baseline["Delta"].mean == 1
     assert balanced["F"].mean == pytest.approx(np.mean([row["F, balanced"] for row in tables["Rows"]]))
+
+
+def test_a_probe_knows_the_share_of_each_prompt():
+    """Their mean falls in three steps, and half of it lies where the second prompt changes."""
+    prompts = ("a nurse", "a nurse on grass", "a nurse on sand")
+    bias = measurement(rows=(BiasRow(2, "a nurse", "a male nurse", "a female nurse", prompts, prompts),))
+    results, _ = run(bias)
+    _, probes = bias._row_search(bias.rows[0], results)
+    for probe in probes:
+        assert list(probe.by_prompt) == pytest.approx([share(p, bias._edit(bias.rows, probe.lamb)) for p in prompts], abs=0.25)
+        assert probe.share == pytest.approx(np.mean(probe.by_prompt))
+    (row,) = bias.report(results).tables[1].rows
+    assert row["lambda"] == pytest.approx(MIDDLES["a nurse"] * LATER["on grass"], rel=0.15)
 
 
 def test_no_two_pictures_of_a_search_share_a_seed():
