@@ -27,7 +27,8 @@ ONE_LAMBDA, WEIGHTED = "joint, one lambda", "joint, weighted"
 TEST_SEEDS = 1_000_000  # where the seeds of the tests begin, after the first seed
 MEANING = (
     "F: share of the test pictures that show `new`, mean over rows. Delta: |target - F| / target. "
-    "Standard deviation and 95 % bootstrap interval over pictures."
+    "Neither: share of those that fit `new` and its opposite equally (CLIP always decides; the judge of pixels calls a third "
+    "colour neither). Standard deviation and 95 % bootstrap interval over pictures."
 )
 NEAR = 0.05  # of the target: what counts as balanced in the last column
 
@@ -212,8 +213,8 @@ class Bias:
                 rows.append(row)
         methods = [m for m in (BASELINE, BALANCED, ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{m}/") for i in tasks)]
         histories = {row.line: self._row_search(row, results)[1] for row in rows}
-        shown = {(row.line, method): self._shown(results, row, method) for row in rows for method in methods}
-        by_row = [self._row(row, histories[row.line], {m: shown[row.line, m] for m in methods}) for row in rows]
+        leads = {(row.line, method): self._leads(results, row, method) for row in rows for method in methods}
+        by_row = [self._row(row, histories[row.line], {m: leads[row.line, m] for m in methods}) for row in rows]
         searched = sum(task.pictures for task in tasks.values() if task.id.startswith("search/"))
         return Report(
             title=f"Bias: {self.file}",
@@ -223,7 +224,7 @@ class Bias:
             ],
             tables=[
                 Table(
-                    "Balance", [self._means(rows, by_row, shown, method) for method in methods] if rows else [], MEANING, True
+                    "Balance", [self._means(rows, by_row, leads, method) for method in methods] if rows else [], MEANING, True
                 ),
                 Table("Rows", by_row, "F and Delta on the test prompts.", True, plain=("lambda",)),
             ],
@@ -233,7 +234,7 @@ class Bias:
             problems=problems,
         )
 
-    def _row(self, row: BiasRow, history: list[PromptsProbe], shown: dict[str, np.ndarray]) -> dict:
+    def _row(self, row: BiasRow, history: list[PromptsProbe], leads: dict[str, np.ndarray]) -> dict:
         target = self.search.target
         found = {
             "line": row.line,
@@ -242,24 +243,26 @@ class Bias:
             "nearest measured share": self.search.best(history).share,
             "pictures searched": len(history) * len(row.validations) * self.probe_pictures,
         }
-        found |= {f"F, {method}": float(passed.mean()) for method, passed in shown.items()}
-        return found | {f"Delta, {method}": abs(target - passed.mean()) / target for method, passed in shown.items()}
+        found |= {f"F, {method}": float((lead > 0).mean()) for method, lead in leads.items()}
+        found |= {f"Delta, {method}": abs(target - found[f"F, {method}"]) / target for method in leads}
+        return found | {f"neither, {method}": float((lead == 0).mean()) for method, lead in leads.items()}
 
-    def _means(self, rows: Sequence[BiasRow], by_row: list[dict], shown: dict, method: str) -> dict:
-        target, by_name = self.search.target, {row.old: shown[row.line, method] for row in rows}
+    def _means(self, rows: Sequence[BiasRow], by_row: list[dict], leads: dict, method: str) -> dict:
+        target, by_name = self.search.target, {row.old: (leads[row.line, method] > 0).mean(0) for row in rows}
         within = [abs(row[f"F, {method}"] - target) <= NEAR for row in by_row]
         return {
             "method": method,
             "F": over_seeds(by_name, lambda m: np.mean(list(m.values()), axis=0)),
             "Delta": over_seeds(by_name, lambda m: np.mean([abs(target - f) / target for f in m.values()], axis=0)),
             f"rows within {100 * NEAR:g} points of the target": float(np.mean(within)),
+            "neither": float(np.mean([row[f"neither, {method}"] for row in by_row])),
         }
 
-    def _shown(self, results: Results, row: BiasRow, method: str) -> np.ndarray:
-        """(test pictures of a prompt,): of the k-th pictures of all test prompts, the share that shows `new`."""
+    def _leads(self, results: Results, row: BiasRow, method: str) -> np.ndarray:
+        """(test prompts, pictures of each): the score of `new` less that of the opposite."""
         tests = self._tests(method, row, [])
         scores = np.concatenate([results[task.id]["scores"] for task in tests]).reshape(len(row.tests), -1, 2)
-        return (scores[..., 0] > scores[..., 1]).mean(0)
+        return scores[..., 0] - scores[..., 1]
 
     def _sheet(self, rows: Sequence[BiasRow], methods: Sequence[str]) -> Sheet:
         cells = []

@@ -65,6 +65,20 @@ def test_every_row_is_searched_and_then_tested():
     assert (baseline["method"], balanced["method"]) == (BASELINE, BALANCED)
     assert baseline["Delta"].mean == 1
     assert balanced["F"].mean == pytest.approx(np.mean([row["F, balanced"] for row in tables["Rows"]]))
+    assert balanced["neither"] == 0
+
+
+def test_pictures_that_show_neither_are_counted_apart():
+    bias = measurement()
+    results, _ = run(bias)
+    for task in bias.next_tasks(results):
+        if task.id.startswith(f"{BALANCED}/line 2/"):
+            results[task.id] |= {"scores": [[0.0, 0.0], *([1.0, 0.0] for _ in task.payload["seeds"][1:])]}
+    row, _ = bias.report(results).tables[1].rows
+    pictures = [len(task.payload["seeds"]) for task in bias.next_tasks(results) if task.id.startswith(f"{BALANCED}/line 2/")]
+    assert row["neither, balanced"] == pytest.approx(len(pictures) / sum(pictures))
+    assert row["F, balanced"] == pytest.approx(1 - row["neither, balanced"])
+    assert bias.report(results).tables[0].rows[1]["neither"] == pytest.approx(row["neither, balanced"] / 2)
 
 
 def test_a_probe_knows_the_share_of_each_prompt():
