@@ -299,9 +299,10 @@ def test_the_longest_question_is_answered_soon():
     assert time.monotonic() - started < 60
 
 
-def test_too_many_questions():
+def test_too_many_questions(monkeypatch):
+    """At a rate that no machine is too slow for."""
+    monkeypatch.setattr(alignment, "RATE", 0.01)
     *first, (status, answer, headers) = ask(*[ROSES] * (alignment.BURST + 1))
     assert all(answered[0] == 200 for answered in first)
-    if status == 200:  # where a question takes longer than a token
-        pytest.skip("this machine answers more slowly than the limit")
-    assert status == 429 and headers["Retry-After"] == "1" and "too many" in answer["error"]
+    assert status == 429 and "too many" in answer["error"]
+    assert 1 < int(headers["Retry-After"]) <= 100
