@@ -62,6 +62,8 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
+	@$(TOY_RUN) timed benchmarks/data/toy_timed_together.csv --steps 6 --seeds 3 --lambdas 0.1 100 1000 \
+		--together joint sequential --output $(TOY_OUTPUT)/together
 	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 24 --test-seeds 120 --baseline-seeds 24 \
 		--probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
 	@$(RUN) benchmarks.toy_pictures $(TOY_OUTPUT)/to_edit --count 48

@@ -1,12 +1,14 @@
 """`python -m benchmarks.toy_data`: the toy world's files in TIMED's formats, written to benchmarks/data/.
 
 toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv has twelve more, with
-another colour, on which settings are chosen; toy_bias.csv holds each object's assumed colour (97 % of what the model was
+another colour, on which settings are chosen; toy_timed_together.csv has six whose unrelated objects no other row edits, to
+be edited on one model; toy_bias.csv holds each object's assumed colour (97 % of what the model was
 trained on) against one other. The prompts of search and test are others, of the same words.
 """
 
 import csv
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
@@ -49,14 +51,14 @@ def other_colour(noun: str, places: int) -> str:
     return names[(names.index(ASSUMED_COLOUR[noun]) + places) % len(names)]
 
 
-def timed_row(noun: str, colour: str) -> dict[str, str]:
-    """The unrelated prompts are of other objects that do not have the colour by themselves."""
+def timed_row(noun: str, colour: str, unrelated: Collection[str] = OBJECTS) -> dict[str, str]:
+    """The unrelated prompts are of other objects, of those in `unrelated`, that do not have the colour by themselves."""
     row = {"old": noun_phrase("a {}", noun), "new": noun_phrase("a {}", noun, colour)}
     for i, template in enumerate(POSITIVES, 1):
         row |= {f"positive{i}": noun_phrase(template, noun), f"gt{i}": noun_phrase(template, noun, colour)}
     start = OBJECTS.index(noun)
     others = [OBJECTS[(start + k) % len(OBJECTS)] for k in range(1, len(OBJECTS))]
-    others = [other for other in others if ASSUMED_COLOUR[other] != colour][:NEGATIVES]
+    others = [other for other in others if other in unrelated and ASSUMED_COLOUR[other] != colour][:NEGATIVES]
     for i, other in enumerate(others, 1):
         row |= {f"negative{i}": noun_phrase("a {}", other), f"gn{i}": noun_phrase("a {}", other, colour)}
     return row
@@ -80,6 +82,8 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     write("toy_timed.csv", [timed_row(noun, other_colour(noun, places)) for places in JUDGED for noun in OBJECTS])
     write("toy_timed_validation.csv", [timed_row(noun, other_colour(noun, places)) for places in CHOSEN_ON for noun in OBJECTS])
+    edited, unrelated = OBJECTS[::2], OBJECTS[1::2]
+    write("toy_timed_together.csv", [timed_row(noun, other_colour(noun, 5), unrelated) for noun in edited])
     write("toy_bias.csv", [bias_row(noun, other_colour(noun, 3)) for noun in OBJECTS])
     return 0
 

@@ -76,6 +76,10 @@ def test_the_toy_files_are_those_that_the_toy_world_writes():
     rose = timed_row("rose", "orange")
     assert (rose["new"], rose["gt2"], rose["gt3"]) == ("an orange rose", "two orange roses", "an orange rose on grass")
     assert [timed_row(row.old.split()[1], row.new.split()[1])["new"] for row in rows] == [row.new for row in rows]
+    together, problems = read_timed(FOLDER / "toy_timed_together.csv")
+    assert problems == []
+    assert len(together) == 6
+    assert not {row.old for row in together} & {wording for row in together for wording, _ in row.negatives}
     balanced, problems = read_bias(FOLDER / "toy_bias.csv")
     assert problems == []
     assert len(balanced) == 12
