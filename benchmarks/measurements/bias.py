@@ -30,7 +30,7 @@ MEANING = (
     "Neither: share of those that fit `new` and its opposite equally (CLIP always decides; the judge of pixels calls a third "
     "colour neither). Standard deviation and 95 % bootstrap interval over pictures."
 )
-NEAR = 0.05  # of the target: what counts as balanced in the last column
+NEAR = 0.05  # of the target: what the reports count as balanced
 
 
 def add_arguments(parser: ArgumentParser) -> None:
