@@ -10,6 +10,8 @@ cannot be aligned are no failure of the request. What is no such question gets a
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -49,8 +51,9 @@ class Refused(Exception):
         self.status, self.headers = status, headers
 
 
-def register(routes: web.RouteTableDef) -> None:
-    buckets = TokenBuckets(BURST, RATE)
+def register(routes: web.RouteTableDef, clock: Callable[[], float] = time.monotonic) -> None:
+    """Add the route; `clock`, in seconds, is what the limit on questions goes by."""
+    buckets = TokenBuckets(BURST, RATE, clock=clock)
     worker = ThreadPoolExecutor(1, "time_diffedit_alignment")
     waiting = 0
 
