@@ -36,16 +36,18 @@ def fitted_lambda(search: Search, lambdas: Sequence[float], shares: np.ndarray, 
     x = np.log([search.lowest, search.highest, *lambdas])
     y = np.concatenate([np.ones((1, prompts)), np.zeros((1, prompts)), shares])
     count = np.array([1 / prompts, 1 / prompts] + [pictures] * len(lambdas))
-    middles, slope = _curves(x - x.mean(), y, count)
+    logits, slope = _curves(x - x.mean(), y, count)
     if slope >= 0:
         return search.best([Probe(lamb, share) for lamb, share in zip(lambdas, shares.mean(1), strict=True)]).lamb
 
     def excess(log_lambda: float) -> float:
-        return expit(middles + slope * (log_lambda - x.mean())).mean() - search.target
+        return expit(logits + slope * (log_lambda - x.mean())).mean() - search.target
 
     low, high = math.log(search.lowest), math.log(search.highest)
-    if excess(low) <= 0 or excess(high) >= 0:
-        return search.lowest if excess(low) <= 0 else search.highest
+    if excess(low) <= 0:
+        return search.lowest
+    if excess(high) >= 0:
+        return search.highest
     return float(f"{math.exp(brentq(excess, low, high)):.6g}")
 
 
