@@ -18,7 +18,7 @@ help:
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
-	@echo "make evaluation  TIMED, bias and DiffEdit on the toy world, two hours; results in bench-output/evaluation/"
+	@echo "make evaluation  TIMED, bias and DiffEdit on the toy world, two to three hours; results in bench-output/evaluation/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
 	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
@@ -64,8 +64,8 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_together.csv --steps 6 --seeds 3 --lambdas 0.1 100 1000 \
 		--together joint sequential --output $(TOY_OUTPUT)/together
-	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 24 --test-seeds 120 --baseline-seeds 24 \
-		--probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 48 --test-seeds 240 --baseline-seeds 24 \
+		--first-seed 9000001 --probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
 	@$(RUN) benchmarks.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
 	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
 		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit

@@ -42,8 +42,9 @@ def curves_svg(
     title: str, x_label: str, y_label: str, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], log_x: bool = False
 ) -> str:
     """One panel as an SVG element; each curve has its own x values. Equal curves give equal text."""
-    figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
     draw_curves(axes, curves, title, x_label)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))  # beside the panel: over it, eight names would hide curves
     axes.set_ylabel(y_label)
     if log_x:
         axes.set_xscale("log")
