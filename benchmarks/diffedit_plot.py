@@ -7,7 +7,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from .plot import draw_lines
+from .plot import draw_curves, draw_lines
 
 Rows = dict[str, dict[str, float]]
 
@@ -52,30 +52,26 @@ def _against(axes: Axes, name: str, rows: Rows, skip: str | None = None) -> None
 
 def _trade(axes: Axes, kind: str, success: Rows, kept: Rows) -> None:
     """Edit success against what the background kept, a curve a way, a point a strength."""
-    for way, marker in zip(next(iter(success.values())), "osD^v", strict=False):
-        axes.plot([row[way] for row in kept.values()], [row[way] for row in success.values()], marker=marker, label=way)
+    ways = next(iter(success.values()))
+    curves = {way: ([row[way] for row in kept.values()], [row[way] for row in success.values()]) for way in ways}
     strengths = list(success)
-    axes.set_title(f"edit success against background, {kind} edits, strength {strengths[0]} to {strengths[-1]}")
-    axes.set_xlabel("background PSNR, dB")
+    title = f"edit success against background, {kind} edits, strength {strengths[0]} to {strengths[-1]}"
+    draw_curves(axes, curves, title, "background PSNR, dB")
     axes.set_ylabel("edit success")
-    axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
 
 
 def _methods(axes: Axes, name: str, rows: Rows) -> None:
     """What comes back against model calls, a curve a method, a point a number of steps."""
     measure = "PSNR" if "PSNR" in next(iter(rows.values())) else "error back"
-    curves: dict[str, list[tuple[float, float]]] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
     for row, values in rows.items():
-        curves.setdefault(row.rpartition(", ")[0], []).append((values["model calls"], values[measure]))
-    for (method, points), marker in zip(curves.items(), "osD^vP*X" * len(curves), strict=False):
-        axes.plot(*zip(*points, strict=True), marker=marker, label=method)
-    axes.set_title(name)
-    axes.set_xlabel("model calls, there and back")
+        points.setdefault(row.rpartition(", ")[0], []).append((values["model calls"], values[measure]))
+    curves = {method: tuple(zip(*found, strict=True)) for method, found in points.items()}
+    draw_curves(axes, curves, name, "model calls, there and back")
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_ylabel("PSNR, dB" if measure == "PSNR" else "error of what came back")
     if measure != "PSNR":
         axes.set_yscale("log")
-    axes.grid(alpha=0.3)
     axes.legend(fontsize=7)

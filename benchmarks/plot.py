@@ -13,7 +13,7 @@ from matplotlib.axes import Axes  # noqa: E402
 
 
 def draw_lines(axes: Axes, x: Sequence, curves: Mapping[str, Sequence[float]], title: str, x_label: str) -> None:
-    """One panel: a curve an entry of `curves`, marked at the measured points; all over the same `x`."""
+    """One panel but for its legend: a curve an entry of `curves`, marked at the measured points; all over the same `x`."""
     draw_curves(axes, {name: (x, values) for name, values in curves.items()}, title, x_label)
 
 
@@ -24,13 +24,13 @@ def draw_curves(axes: Axes, curves: Mapping[str, tuple[Sequence, Sequence[float]
     axes.set_title(title)
     axes.set_xlabel(x_label)
     axes.grid(alpha=0.3)
-    axes.legend()
 
 
 def lines(path: Path, title: str, x_label: str, x: Sequence, curves: Mapping[str, Sequence[float]], log: bool = False) -> None:
     """Write one panel to `path`."""
     figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
     draw_lines(axes, x, curves, title, x_label)
+    axes.legend()
     if log:
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -64,6 +64,7 @@ def pages(path: Path, tables: Mapping[str, Mapping[str, Mapping[str, float | Non
         keys = [key for key in next(iter(table.values())) if key != "geometric mean"]
         percent = {key: [_percent(row[key]) for row in table.values()] for key in keys}
         draw_lines(axes, range(len(table)), percent, name, "")
+        axes.legend()
         axes.set_xticks(range(len(table)), [label.replace(" (", "\n(").replace(" and ", "\nand ") for label in table])
         axes.set_ylim(-5, 105)
         axes.set_ylabel("%")

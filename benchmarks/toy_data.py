@@ -2,8 +2,8 @@
 
 toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv has twelve more, with
 another colour, on which settings are chosen; toy_timed_together.csv has six whose unrelated objects no other row edits, to
-be edited on one model; toy_bias.csv holds each object's assumed colour (97 % of what the model was
-trained on) against one other. The prompts of search and test are others, of the same words.
+be edited on one model; toy_bias.csv holds each object's assumed colour (97 % of what the model was trained on) against one
+other. The prompts of search and test are others, of the same words.
 """
 
 import csv
@@ -36,7 +36,7 @@ VALIDATIONS = (
 )
 """No prompt in both, and each background in a third of both: what an object looks like depends much on what it stands on."""
 NEGATIVES = 5
-JUDGED, CHOSEN_ON = (1, 2, 3, 4), (5,)
+JUDGED, CHOSEN_ON, TOGETHER, BALANCED = (1, 2, 3, 4), (5,), 5, 3
 """How many places after an object's assumed colour, in the world's order, the colour stands that an edit asks for."""
 
 
@@ -83,8 +83,8 @@ def main() -> int:
     write("toy_timed.csv", [timed_row(noun, other_colour(noun, places)) for places in JUDGED for noun in OBJECTS])
     write("toy_timed_validation.csv", [timed_row(noun, other_colour(noun, places)) for places in CHOSEN_ON for noun in OBJECTS])
     edited, unrelated = OBJECTS[::2], OBJECTS[1::2]
-    write("toy_timed_together.csv", [timed_row(noun, other_colour(noun, 5), unrelated) for noun in edited])
-    write("toy_bias.csv", [bias_row(noun, other_colour(noun, 3)) for noun in OBJECTS])
+    write("toy_timed_together.csv", [timed_row(noun, other_colour(noun, TOGETHER), unrelated) for noun in edited])
+    write("toy_bias.csv", [bias_row(noun, other_colour(noun, BALANCED)) for noun in OBJECTS])
     return 0
 
 
