@@ -40,7 +40,7 @@ help:
 
 env:
 	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
-	@$(PYTHON) tools/environment.py
+	@$(PYTHON) tools/comfyui/environment.py
 
 demo: env
 	@$(RUN) tools.demo
@@ -50,7 +50,7 @@ ui: env
 
 test: env
 	@.venv/bin/ruff check .
-	@$(RUN) tools.chromium
+	@$(RUN) tools.comfyui.chromium
 	@$(VENV) tools/suites.py
 
 quality: env
@@ -95,28 +95,28 @@ toyworld-clip-card: env
 	@$(RUN) toyworld.evaluate_clip
 
 templates: env
-	@$(RUN) tools.templates
+	@$(RUN) tools.workflows.templates
 
 thumbnails: env
-	@$(RUN) tools.thumbnails
+	@$(RUN) tools.pictures.thumbnails
 
 words: env
-	@$(RUN) tools.words
+	@$(RUN) tools.release.words
 
 help-pictures: env
-	@$(RUN) tools.help_pictures
+	@$(RUN) tools.pictures.help_pictures
 
 artwork: env
-	@$(RUN) tools.artwork
+	@$(RUN) tools.pictures.artwork
 
 archive: env
-	@$(RUN) tools.archive
+	@$(RUN) tools.release.archive
 
 golden: env
-	@$(RUN) tools.golden
+	@$(RUN) tools.release.golden
 
 peers: env
-	@$(RUN) tools.peers
+	@$(RUN) tools.release.peers
 
 lock:
 	$(PYTHON) -m venv .cache/lock

@@ -9,7 +9,7 @@ if problem := host_problem():
     # Every host takes an empty mapping for a pack without nodes and goes on; an exception would put a traceback over the line.
     NODE_CLASS_MAPPINGS = {}
 else:
-    from .nodes.extension import comfy_entrypoint
+    from .extension import comfy_entrypoint
 
     WEB_DIRECTORY = "./web"
     __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]

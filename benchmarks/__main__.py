@@ -10,9 +10,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tools.client import WorkflowError
-from tools.environment import TOY_CHECKPOINT, TOY_WEIGHTS
-from tools.host import comfyui_path
+from tools.comfyui.client import WorkflowError
+from tools.comfyui.environment import TOY_CHECKPOINT, TOY_WEIGHTS
+from tools.comfyui.library import comfyui_path
 
 from . import speed
 from .hosts.library import TOY, LibraryHost, model_file

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
-from time_core.balance import Probe, Search
+from time_core.balance.search import Probe, Search
 
 PROMPTS_RIDGE = 0.3  # on how far a prompt's curve lies from their mean, in logits: few pictures of a prompt say little
 SLOPE_RIDGE = 0.01  # on the slope a unit of log lambda: keeps it finite where the shares jump from 0 to 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from time_diffedit.diffedit_core.masked_sampling import AS_INVERTED
+from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
 
 from .diffedit_mixture import FAMILIES, Mixture, any_prompt, distance_from_solution, mixture_model
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, ModelCalls

@@ -8,7 +8,7 @@ import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models
 import torch
-from host.tiny_diffusion import CPU, UNET, prompt
+from host.models.tiny_diffusion import CPU, UNET, prompt
 from torch import nn
 
 FAMILIES = {"noise prediction": comfy.model_base.ModelType.EPS, "flow": comfy.model_base.ModelType.FLOW}

@@ -22,14 +22,14 @@ from dataclasses import asdict
 import torch
 from tqdm import tqdm
 
-from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_nodes
+from tools.comfyui.environment import HOST, ROOT, TOY_CHECKPOINT
+from tools.comfyui.library import load_nodes
 
 NODES = load_nodes()
 
 import comfy.model_management  # noqa: E402
 import comfy.sample  # noqa: E402
-from host import families, tiny_diffusion  # noqa: E402
+from host.models import families, tiny_diffusion  # noqa: E402
 from toyworld.host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 
 from .diffedit_nodes import PUBLISHED, DiffEditNodes, ModelCalls, means, quality  # noqa: E402

@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 import torch
 from tqdm import tqdm
 
-from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_nodes
+from tools.comfyui.environment import HOST, ROOT, TOY_CHECKPOINT
+from tools.comfyui.library import load_nodes
 
 NODES = load_nodes()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.environment import ROOT
-from tools.host import load_host
+from tools.comfyui.environment import ROOT
+from tools.comfyui.library import load_host
 
 from .machine import describe_machine, quiet_threads
 from .report import table

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 from .run.files import write_files
 from .run.measurement import Report, Table

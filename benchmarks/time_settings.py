@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import load_nodes
+from tools.comfyui.environment import HOST, ROOT, TOY_CHECKPOINT
+from tools.comfyui.library import load_nodes
 
 NODES = load_nodes()
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from tools.environment import HOST, ROOT, TOY_CHECKPOINT
-from tools.host import PACK, load_nodes
+from tools.comfyui.environment import HOST, ROOT, TOY_CHECKPOINT
+from tools.comfyui.library import PACK, load_nodes
 
 NODES = load_nodes()
 

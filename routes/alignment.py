@@ -18,10 +18,10 @@ from typing import Any
 
 from aiohttp import web
 
-from ..time_core.placing import align_tokens
-from ..time_core.prompts import parse_pairs
-from ..time_core.text import TextReader, refuse_embeddings
-from ..time_core.time_edit import ALIGNMENTS, TOKENS, Pair, Settings
+from ..time_core.equations.pairs import ALIGNMENTS, TOKENS, Pair, Settings
+from ..time_core.equations.placing import align_tokens
+from ..time_core.equations.prompts import parse_pairs
+from ..time_core.equations.text import TextReader, refuse_embeddings
 from .token_bucket import TokenBuckets
 from .tokenizers import Kind, kind_of_checkpoint, kind_of_loader, tokenizing
 

@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from tools.host import load_pack  # noqa: E402
+from tools.comfyui.library import load_pack  # noqa: E402
 
 load_pack()

@@ -9,18 +9,18 @@ import shutil
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file
 
-from .client import ComfyClient, Result, WorkflowError
-from .environment import ROOT, SetupError, check_room, comfyui_python, prepare
-from .examples import (
-    EXAMPLE_PICTURE,
-    TOY_CHECKPOINT,
+from .comfyui.client import ComfyClient, WorkflowError, node_titled, saved
+from .comfyui.environment import ROOT, SetupError, check_room, comfyui_python, prepare
+from .comfyui.server import ComfyServer
+from .pictures.sheets import grid
+from .pictures.subject import Subject, demo_picture, subject
+from .workflows.examples import (
     captioned_diffedit,
     diffedit,
     diffedit_advanced,
@@ -30,64 +30,11 @@ from .examples import (
     time_edit,
     time_edit_of_a_picture,
 )
-from .server import ComfyServer
-from .sheets import grid
-from .workflow import Graph
+from .workflows.workflow import Graph
 
 OUTPUT = ROOT / "demo-output"
 GIB = 2**30
 DIFFERENCE_GAIN = 10  # the difference picture shows the difference this many times
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the demo shows: the edit, prompts around it, and how to sample."""
-
-    checkpoint: str
-    source: str
-    destination: str
-    related: tuple[str, ...]
-    unrelated: tuple[str, ...]
-    picture_shows: str
-    picture_shall_show: str
-    size: int
-    steps: int
-    cfg: float
-    seeds: int
-    lamb: float
-    is_toy: bool
-
-
-def subject(env=os.environ) -> Subject:
-    """The toy world's rose, or the user's own subject where the environment names one."""
-    toy = not env.get("CHECKPOINT")
-    source = env.get("SOURCE") or ("a rose" if toy else "A pack of roses")
-    destination = env.get("DESTINATION") or ("a blue rose" if toy else "A pack of blue roses")
-    base = source[:1].lower() + source[1:]
-    own_words = bool(env.get("SOURCE"))
-    return Subject(
-        checkpoint=TOY_CHECKPOINT if toy else Path(env["CHECKPOINT"]).name,
-        source=source,
-        destination=destination,
-        related=("a painting of a rose", "two roses", "a rose on grass")
-        if toy and not own_words
-        else (f"a painting of {base}", f"{base} on a table"),
-        unrelated=("a car", "a leaf", "a heart") if toy else ("a photo of a dog", "a red car"),
-        picture_shows="a red rose" if toy and not own_words else source,
-        picture_shall_show="a blue rose" if toy and not own_words else destination,
-        size=int(env.get("SIZE") or (128 if toy else 512)),
-        steps=int(env.get("STEPS") or 20),
-        cfg=float(env.get("CFG") or (3.0 if toy else 7.5)),
-        seeds=int(env.get("SEEDS") or 4),
-        lamb=float(env.get("LAMBDA") or 0.1),
-        is_toy=toy,
-    )
-
-
-def saved(client: ComfyClient, workflow: dict, result: Result, title: str) -> list[np.ndarray]:
-    """The pictures of the node with this title."""
-    node_id = next(i for i, node in workflow.items() if node.get("_meta", {}).get("title") == title)
-    return [client.picture(image) for image in result.outputs[node_id]["images"]]
 
 
 def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
@@ -125,21 +72,6 @@ def colours(pictures: list[np.ndarray]) -> list[str]:
 
     verdicts = map(judge, pictures)
     return [f"{verdict.colour} {verdict.noun}" if verdict.noun else "nothing" for verdict in verdicts]
-
-
-def demo_picture(what: Subject, folder: Path) -> tuple[Path, np.ndarray | None]:
-    """The picture to edit, and the object's exact mask where it is known (a drawn picture)."""
-    if given := os.environ.get("IMAGE"):
-        if not Path(given).is_file():
-            raise SetupError(f"IMAGE={given} does not exist. Give the path of a picture.")
-        return Path(given), None
-    from toyworld.world import Scene, draw
-
-    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
-    pixels = Image.fromarray((picture.pixels * 255).round().astype(np.uint8))
-    path = folder / EXAMPLE_PICTURE
-    pixels.resize((what.size, what.size), Image.Resampling.BICUBIC).save(path)
-    return path, picture.mask if what.is_toy else None
 
 
 def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> tuple[Image.Image, dict]:
@@ -205,10 +137,6 @@ def centre_crop(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """As the host's VAE Encode crops to a multiple of its cell."""
     top, left = (pixels.shape[0] - shape[0]) // 2, (pixels.shape[1] - shape[1]) // 2
     return pixels[top : top + shape[0], left : left + shape[1]]
-
-
-def node_titled(api: dict, title: str) -> str:
-    return next(i for i, node in api.items() if node.get("_meta", {}).get("title") == title)
 
 
 def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:

@@ -7,11 +7,11 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from .client import ComfyClient
-from .demo import demo_picture, subject
-from .environment import ROOT, SetupError, comfyui_python, prepare
-from .examples import EXAMPLE_PICTURE, EXAMPLES
-from .server import ComfyServer
+from .comfyui.client import ComfyClient
+from .comfyui.environment import ROOT, SetupError, comfyui_python, prepare
+from .comfyui.server import ComfyServer
+from .pictures.subject import demo_picture, subject
+from .workflows.examples import EXAMPLE_PICTURE, EXAMPLES
 
 TOY_TEMPLATES = "toy-world"
 

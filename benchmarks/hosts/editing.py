@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tools.workflow import Graph
+from tools.workflows.workflow import Graph
 
 from .inputs import defaults_of
 from .library import LibraryHost, to_bytes

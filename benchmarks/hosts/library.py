@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tools.host import comfyui_path, load_nodes
+from tools.comfyui.library import comfyui_path, load_nodes
 
 from ..run.measurement import chunks
 from .inputs import defaults_of
@@ -33,7 +33,7 @@ class LibraryHost:
 
         `edits`: inputs of TIME Edit Model, one node after another. Raises ValueError if the node refuses one.
         """
-        from time_core.probe import blank_latent, pictures_that_fit  # the host is on the path only now
+        from time_core.balance.probe import blank_latent, pictures_that_fit  # the host is on the path only now
 
         model, s = self.edited(edits), self.sampling
         blank = blank_latent(self.model, s.width, s.height)
@@ -64,7 +64,7 @@ class LibraryHost:
         return self._encoded[prompt]
 
     def _sample(self, model, prompt: str, blank: torch.Tensor, seeds: Sequence[int]) -> np.ndarray:
-        from time_core.probe import sample_batch
+        from time_core.balance.probe import sample_batch
 
         s = self.sampling
         texts = self.conditioning(prompt), self.conditioning(s.negative)
@@ -101,7 +101,7 @@ def _load(checkpoint: str):
     if checkpoint == TOY:
         from toyworld.host_model import load_narrow
 
-        from tools.environment import TOY_CHECKPOINT
+        from tools.comfyui.environment import TOY_CHECKPOINT
 
         toy = load_narrow(model_file("checkpoints", TOY_CHECKPOINT))
         return toy.model, toy.clip, toy.vae

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.client import ComfyClient
-from tools.host import load_nodes
-from tools.workflow import Graph
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.library import load_nodes
+from tools.workflows.workflow import Graph
 
 from .library import with_defaults
 from .sampling import Sampling

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from tools.host import comfyui_path
+from tools.comfyui.library import comfyui_path
 
 from ..hosts.library import model_file
 
@@ -31,7 +31,7 @@ class ClipJudge:
         return seen @ np.stack([self._text(wording, seen.shape[1]) for wording in wordings]).T
 
     def _text(self, wording: str, width: int) -> np.ndarray:
-        from time_core.zero_shot import text_embeddings
+        from time_core.balance.zero_shot import text_embeddings
 
         if len(self._texts) >= KEPT_TEXTS:
             self._texts.clear()
@@ -41,7 +41,7 @@ class ClipJudge:
 
     def embeddings(self, pictures: np.ndarray) -> np.ndarray:
         """(pictures, d), of unit length, of uint8 (n, H, W, 3)."""
-        from time_core.zero_shot import picture_embeddings
+        from time_core.balance.zero_shot import picture_embeddings
 
         return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).double().numpy()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from time_core.balance import Probe, Search
+from time_core.balance.search import Probe, Search
 
 from ..bootstrap import over_seeds
 from ..crossing import fitted_lambda

@@ -10,7 +10,7 @@ from datetime import date
 import jinja2
 from PIL import Image
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 from ..bootstrap import Estimate
 from ..plot import curves_svg

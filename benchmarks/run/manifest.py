@@ -9,7 +9,7 @@ from pathlib import Path
 import tomllib
 import torch
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 from .store import Store, canonical
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import ray
 from ray.util import ActorPool
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 from .measurement import Task
 from .worker import Worker

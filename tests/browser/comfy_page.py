@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 from tools.ui import TOY_TEMPLATES
 
 PICTURES = ROOT / "demo-output" / "browser"

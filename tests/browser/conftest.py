@@ -9,14 +9,14 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from toyworld.world import Scene, draw
 
-from tools.chromium import find_chromium
-from tools.client import ComfyClient
-from tools.environment import HOST, link_pack
-from tools.examples import EXAMPLE_PICTURE
-from tools.examples.shared import HOSTS_PICTURE
-from tools.host import comfyui_path
-from tools.server import ComfyServer
+from tools.comfyui.chromium import find_chromium
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import HOST, link_pack
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
 from tools.ui import toy_template_folder, write_toy_templates
+from tools.workflows.examples import EXAMPLE_PICTURE
+from tools.workflows.examples.shared import HOSTS_PICTURE
 
 sys.path.append(str(Path(__file__).parent))
 

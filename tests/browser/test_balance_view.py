@@ -6,7 +6,7 @@ import pytest
 from comfy_page import NODES_2
 from playwright.sync_api import expect
 
-from tools.examples import balance
+from tools.workflows.examples import balance
 
 NODE = "TIMEBalance"
 SEARCH = balance(pictures=2, probes=2, steps=2)

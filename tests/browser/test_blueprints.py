@@ -8,11 +8,11 @@ from comfy_page import ComfyPage
 from PIL import Image
 from toyworld.judge import judge
 
-from tools.blueprints import blueprint
-from tools.client import ComfyClient
-from tools.examples import EXAMPLE_PICTURE, TOY_CHECKPOINT
-from tools.examples.blocks import BLOCKS
-from tools.workflow import Graph, ui_workflow
+from tools.comfyui.client import ComfyClient
+from tools.workflows.blueprints import blueprint
+from tools.workflows.examples import EXAMPLE_PICTURE, TOY_CHECKPOINT
+from tools.workflows.examples.blocks import BLOCKS
+from tools.workflows.workflow import Graph, ui_workflow
 
 FACE = 100  # id of the block on the graph
 EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "version": 0.4}

@@ -8,9 +8,9 @@ import pytest
 from comfy_page import CLASSIC, ComfyPage
 from PIL import Image
 
-from tools.client import ComfyClient
-from tools.examples import TOY_CHECKPOINT
-from tools.workflow import Graph, ui_workflow
+from tools.comfyui.client import ComfyClient
+from tools.workflows.examples import TOY_CHECKPOINT
+from tools.workflows.workflow import Graph, ui_workflow
 
 MASK, EDIT = "DiffEditMask", "TIMEEditModel"
 PACK_FILES = "**/extensions/ComfyUI-TIME-DiffEdit/js/*.js"

@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
-from time_diffedit.diffedit_core.heatmap import Heatmap
-from time_diffedit.diffedit_core.heatmap_file import heatmap_file
-from time_diffedit.diffedit_core.mask_rule import MaskRule
+from time_diffedit.diffedit_core.mask.heatmap import Heatmap
+from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
+from time_diffedit.diffedit_core.mask.mask_rule import MaskRule
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 PACK = "http://pack.test"
 SETTINGS = {"rule": "area", "area": 30.0, "threshold_ratio": 3.0, "threshold": 0.5, "outliers": 2.0, "level": 0.05}
 SETTINGS |= {"area_floor": 0.5, "smooth": 0.0, "grow": 0, "fill_holes": False}
 WORDS = json.loads((ROOT / "locales" / "en" / "main.json").read_text())["timeDiffEdit"]["mask"]
 SHOW = """async ([pack, files, words]) => {
-  const { create } = await import(`${pack}/mask_view.mjs`)
+  const { create } = await import(`${pack}/diffedit/mask_view.mjs`)
   const properties = {}
   const face = {
     value: () => undefined, isLinked: () => false, onChange() {}, onSetting() {}, onPreview() {}, setting: () => 60,

@@ -5,18 +5,18 @@ import base64
 import numpy as np
 import pytest
 import torch
-from time_diffedit.diffedit_core.heat_colours import heat_colours
-from time_diffedit.diffedit_core.heatmap import Heatmap
-from time_diffedit.diffedit_core.heatmap_file import heatmap_file
-from time_diffedit.diffedit_core.mask_rule import RULES
-from time_diffedit.nodes.mask_rule_inputs import rule_from
+from time_diffedit.diffedit_core.mask.heat_colours import heat_colours
+from time_diffedit.diffedit_core.mask.heatmap import Heatmap
+from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
+from time_diffedit.diffedit_core.mask.mask_rule import RULES
+from time_diffedit.nodes.shared.mask_rule_inputs import rule_from
 
-from tools.environment import ROOT
+from tools.comfyui.environment import ROOT
 
 PACK = "http://pack.test"
 JUDGE = """async ([module, cases]) => {
-  const { Heatmap } = await import(`${module}/heatmap.mjs`)
-  const { maskedCells } = await import(`${module}/mask_rules.mjs`)
+  const { Heatmap } = await import(`${module}/diffedit/heatmap.mjs`)
+  const { maskedCells } = await import(`${module}/diffedit/mask_rules.mjs`)
   return cases.map(([file, settings]) => {
     const heatmap = new Heatmap(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)).buffer)
     return Array.from({ length: heatmap.pictures }, (_, picture) => maskedCells(heatmap, picture, settings).join('')).join('')
@@ -126,7 +126,7 @@ def test_the_file_says_what_it_was_made_with(page):
     heatmap = Heatmap(torch.ones(2, 3, 4, 5, 6), cell=16, cell_frames=4)
     read = page.evaluate(
         """async ([module, file]) => {
-          const { Heatmap } = await import(`${module}/heatmap.mjs`)
+          const { Heatmap } = await import(`${module}/diffedit/heatmap.mjs`)
           const h = new Heatmap(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)).buffer)
           return [[h.pairs, h.pictures, h.frames, h.height, h.width, h.cell], h.settings, Array.from(h.colours)]
         }""",

@@ -7,10 +7,10 @@ import pytest
 from comfy_page import CLASSIC, RENDERERS, ComfyPage
 from PIL import Image
 
-from tools.client import ComfyClient
-from tools.environment import TOY_CHECKPOINT
-from tools.examples import EXAMPLE_PICTURE
-from tools.workflow import Graph, ui_workflow
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.workflows.examples import EXAMPLE_PICTURE
+from tools.workflows.workflow import Graph, ui_workflow
 
 MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
 RULE = {"threshold_ratio": 3.0, "threshold": 0.5}

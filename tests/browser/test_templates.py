@@ -3,10 +3,10 @@
 import pytest
 from comfy_page import CLASSIC, ComfyPage
 
-from tools.client import ComfyClient
-from tools.environment import PACK_FOLDER
-from tools.examples import EXAMPLES
-from tools.thumbnails import GAP, SIDE
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import PACK_FOLDER
+from tools.pictures.thumbnails import GAP, SIDE
+from tools.workflows.examples import EXAMPLES
 
 WIDTH = 2 * SIDE + GAP
 SHOWN = "([width, least]) => [...document.images].filter((image) => image.naturalWidth === width).length >= least"

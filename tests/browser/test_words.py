@@ -5,7 +5,7 @@ import json
 import pytest
 from comfy_page import CLASSIC, NODES_2, ComfyPage
 
-from tools.words import TRANSLATIONS, inputs_of, node_definitions
+from tools.release.words import TRANSLATIONS, inputs_of, node_definitions
 
 ADDED = """(kind) => {
   app.graph.clear()

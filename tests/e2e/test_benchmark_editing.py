@@ -13,9 +13,9 @@ from benchmarks.hosts.library import TOY, LibraryHost
 from benchmarks.hosts.sampling import Sampling
 from benchmarks.hosts.server import ServerHost
 from benchmarks.toy_pictures import toy_edits
-from tools.environment import HOST, TOY_CHECKPOINT, link_pack
-from tools.host import comfyui_path
-from tools.server import ComfyServer
+from tools.comfyui.environment import HOST, TOY_CHECKPOINT, link_pack
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
 
 QUICK = {"mask": {"maps": 2}, "invert": {"steps": 3}}
 SETTINGS = [

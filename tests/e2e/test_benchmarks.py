@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools.environment import ROOT, TOY_CHECKPOINT
-from tools.host import comfyui_path
-from tools.server import ComfyServer
+from tools.comfyui.environment import ROOT, TOY_CHECKPOINT
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
 
 ROWS = """old,new,positive1,gt1,negative1,gn1
 a rose,a blue rose,a painting of a rose,a painting of a blue rose,a leaf,a blue leaf

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tools.blueprints import FOLDER, GIVES_ID, TAKES_ID, render
-from tools.client import ComfyClient
-from tools.environment import PACK_FOLDER, link_pack
-from tools.examples.blocks import BLOCKS
-from tools.host import comfyui_path
-from tools.server import ComfyServer
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import PACK_FOLDER, link_pack
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
+from tools.workflows.blueprints import FOLDER, GIVES_ID, TAKES_ID, render
+from tools.workflows.examples.blocks import BLOCKS
 
 NAMES = [block.name for block in BLOCKS]
 

@@ -11,10 +11,12 @@ from PIL import Image
 from toyworld.judge import judge
 from toyworld.world import Scene, draw
 
-from tools.client import ComfyClient, WorkflowError
-from tools.demo import node_titled, saved
-from tools.environment import HOST, PACK_FOLDER, link_pack
-from tools.examples import (
+from tools.comfyui.client import ComfyClient, WorkflowError, node_titled, saved
+from tools.comfyui.environment import HOST, PACK_FOLDER, link_pack
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
+from tools.release.words import LANGUAGES, LOCALES, PAGES
+from tools.workflows.examples import (
     EXAMPLE_PICTURE,
     EXAMPLES,
     captioned_diffedit,
@@ -27,11 +29,8 @@ from tools.examples import (
     time_edit,
     time_edit_of_a_picture,
 )
-from tools.host import comfyui_path
-from tools.server import ComfyServer
-from tools.templates import FOLDER, render
-from tools.words import LANGUAGES, LOCALES, PAGES
-from tools.workflow import NOTE
+from tools.workflows.templates import FOLDER, render
+from tools.workflows.workflow import NOTE
 
 
 def start(tmp_path: Path) -> tuple[ComfyServer, ComfyClient]:

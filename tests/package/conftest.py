@@ -1,6 +1,6 @@
 import pytest
 
-from tools.archive import snapshot
+from tools.release.archive import snapshot
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from toyworld.world import Scene, draw
 
-from tools.client import ComfyClient
-from tools.environment import HOST, link_pack
-from tools.examples import EXAMPLE_PICTURE, EXAMPLES
-from tools.golden import GOLDEN, is_released, object_info, schemas_of
-from tools.host import comfyui_path
-from tools.schemas import breaks
-from tools.server import ComfyServer
-from tools.ui_to_api import api_workflow, with_defaults
+from tools.comfyui.client import ComfyClient
+from tools.comfyui.environment import HOST, link_pack
+from tools.comfyui.library import comfyui_path
+from tools.comfyui.server import ComfyServer
+from tools.release.golden import GOLDEN, is_released, object_info, schemas_of
+from tools.release.schemas import breaks
+from tools.workflows.examples import EXAMPLE_PICTURE, EXAMPLES
+from tools.workflows.ui_to_api import api_workflow, with_defaults
 
 VERSIONS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
 

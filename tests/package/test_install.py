@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tools.archive import archive_files, project, sizes, tracked_files, write_archive
-from tools.environment import PACK_FOLDER
-from tools.installation import REGISTRY_FOLDER, Installation, by_git, by_registry, files_below, not_at_all
+from tools.comfyui.environment import PACK_FOLDER
+from tools.release.archive import archive_files, project, sizes, tracked_files, write_archive
+from tools.release.installation import REGISTRY_FOLDER, Installation, by_git, by_registry, files_below, not_at_all
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tools import environment
-from tools.archive import project
-from tools.environment import ROOT
-from tools.host import PACK, comfyui_path
-from tools.installation import Installation, by_registry, copy_host
+from tools.comfyui import environment
+from tools.comfyui.environment import ROOT
+from tools.comfyui.library import PACK, comfyui_path
+from tools.release.archive import project
+from tools.release.installation import Installation, by_registry, copy_host
 
 START_LIMIT = 0.3  # seconds
 

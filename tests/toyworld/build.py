@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from tools.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
+from tools.comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 
 from .autoencoder import encoder_weights
 from .layers import widen

@@ -1,6 +1,6 @@
 """The toy world's CLIP in the host's hands: as the host's loaders give it, and in its narrow form, for measuring.
 
-The narrow form is the same function (tests/host/test_toy_clip.py compares both) at a hundredth of the cost of a ViT-L.
+The narrow form is the same function (tests/host/toyworld/test_toy_clip.py compares both) at a hundredth of the cost of a ViT-L.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tools.environment import TOY_CLIP, TOY_CLIP_VISION
+from tools.comfyui.environment import TOY_CLIP, TOY_CLIP_VISION
 
 from .build import WEIGHTS, load_text_encoder
 from .clip_model import EMBEDDING, VisionEncoder, load_clip_parts

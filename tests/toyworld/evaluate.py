@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tools.environment import HOST, TOY_CHECKPOINT
-from tools.host import load_host
+from tools.comfyui.environment import HOST, TOY_CHECKPOINT
+from tools.comfyui.library import load_host
 
 load_host()
 

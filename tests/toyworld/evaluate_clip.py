@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tools.environment import HOST, TOY_CHECKPOINT
-from tools.host import load_host, load_pack
+from tools.comfyui.environment import HOST, TOY_CHECKPOINT
+from tools.comfyui.library import load_host, load_pack
 
 load_host()
 load_pack()
 
-from time_diffedit.time_core.zero_shot import picture_embeddings, text_embeddings  # noqa: E402
+from time_diffedit.time_core.balance.zero_shot import picture_embeddings, text_embeddings  # noqa: E402
 
 from .clip_host import load_vision_half, narrow_text_half, narrow_vision_half  # noqa: E402
 from .host_model import Sampler, load_narrow  # noqa: E402

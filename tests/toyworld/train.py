@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import trange
 
-from tools.host import load_host
+from tools.comfyui.library import load_host
 
 load_host()
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm, trange
 
-from tools.host import load_host
+from tools.comfyui.library import load_host
 
 load_host()
 

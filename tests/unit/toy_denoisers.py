@@ -5,9 +5,9 @@ import math
 import comfy.k_diffusion.sampling
 import comfy.model_sampling
 import torch
-from time_diffedit.diffedit_core.methods import Options, Path, method_named
-from time_diffedit.diffedit_core.noising import Noising
-from time_diffedit.diffedit_core.schedule import leading_sigmas
+from time_diffedit.diffedit_core.inversion.methods import Options, Path, method_named
+from time_diffedit.diffedit_core.inversion.schedule import leading_sigmas
+from time_diffedit.diffedit_core.model.noising import Noising
 
 SAMPLING = comfy.model_sampling.ModelSamplingDiscrete()
 SIGMAS = leading_sigmas(SAMPLING.sigmas, 50, 0.8)

@@ -8,12 +8,12 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 
 const VIEWS = {
-  DiffEditMask: () => import("./mask_view.mjs"),
-  HeatmapToMask: () => import("./mask_view.mjs"),
-  TIMEEditModel: () => import("./alignment_view.mjs"),
-  TIMEComputeEdit: () => import("./alignment_view.mjs"),
-  DDIMInvert: () => import("./inversion_view.mjs"),
-  TIMEBalance: () => import("./balance_view.mjs"),
+  DiffEditMask: () => import("./diffedit/mask_view.mjs"),
+  HeatmapToMask: () => import("./diffedit/mask_view.mjs"),
+  TIMEEditModel: () => import("./time/alignment_view.mjs"),
+  TIMEComputeEdit: () => import("./time/alignment_view.mjs"),
+  DDIMInvert: () => import("./diffedit/inversion_view.mjs"),
+  TIMEBalance: () => import("./time/balance_view.mjs"),
 };
 const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask", "TIMEBalance"]);
 const WIDGET = "time_diffedit_view";

@@ -1,0 +1,176 @@
+"""DiffEdit, step 2: run sampling backwards with the host's guider."""
+
+import math
+from typing import NamedTuple
+
+import comfy.model_management
+import comfy.samplers
+import comfy.utils
+import latent_preview
+import torch
+
+from ..model.host_model import model_kind, noising, require_finite
+from ..model.noising import Noising
+from .methods import Method, Options, method_named
+from .methods.step import rms
+from .regularisation import Regularisation, regularised
+from .report import InversionReport
+from .trajectory import Trajectory
+from .way_back import way_back
+
+PURE_NOISE = 1e-6
+"""Share of the picture in a state below which a LATENT cannot hold it: some flow models' highest level is not quite 1."""
+
+
+class Inversion(NamedTuple):
+    """What an inversion gives.
+
+    Attributes:
+        samples: (B, C, ..., h, w) the noisiest state, as LATENT samples.
+        trajectory: all states.
+        report: what was done, and how exactly.
+    """
+
+    samples: torch.Tensor
+    trajectory: Trajectory
+    report: InversionReport
+
+
+def negative_is_read(model, cfg: float) -> bool:
+    """Does the host evaluate a negative prompt at this guidance?"""
+    return not math.isclose(cfg, 1.0) or model.model_options.get("disable_cfg1_optimization", False)
+
+
+def invert_latent(
+    model,
+    samples: torch.Tensor,
+    positive: list,
+    negative: list | None,
+    sigmas: torch.Tensor,
+    cfg: float,
+    method: str,
+    options: Options,
+    regularisation: Regularisation | None = None,
+    walk_back: bool = False,
+    batch_index: tuple[int, ...] | None = None,
+) -> Inversion:
+    """Find the noise from which sampling under `positive` makes these pictures.
+
+    Args:
+        model: MODEL.
+        samples: (B, C, ..., h, w) latents.
+        positive, negative: CONDITIONING; negative may be None where `negative_is_read` says no.
+        sigmas: (n + 1,) ascending from 0.
+        cfg: guidance.
+        method: one of METHODS.
+        options: what the method reads.
+        regularisation: of the noise predictions; None for none.
+        walk_back: sample back under the same prompts and report what that misses, for as many model calls again.
+        batch_index: carried in the trajectory.
+
+    Raises:
+        ValueError: unknown method, a last level that a LATENT cannot hold, or predictions that are not finite.
+    """
+    made_of = noising(model)
+    if made_of.signal(float(sigmas[-1])) < PURE_NOISE:
+        raise ValueError(
+            f"the schedule starts at sigma {float(sigmas[-1]):.6g}, where a {type(model.model).__name__} state is noise alone "
+            "and cannot be handed on as LATENT; start one level lower (Split Sigmas at step 1), or use steps and strength."
+        )
+    guider = comfy.samplers.CFGGuider(model)
+    guider.inner_set_conds({"positive": positive} if negative is None else {"positive": positive, "negative": negative})
+    guider.set_cfg(cfg)
+
+    def run(sampler: comfy.samplers.Sampler, levels: torch.Tensor) -> torch.Tensor:
+        return guider.sample(
+            torch.zeros_like(samples),
+            samples,
+            sampler,
+            levels,
+            callback=latent_preview.prepare_callback(model, len(levels) - 1),
+            disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+            seed=options.seed,
+        )
+
+    up = _InversionSampler(method_named(method), made_of, options, regularisation or Regularisation())
+    noisiest = run(up, sigmas)
+    states = torch.stack(up.states)
+    require_finite(states)
+    kept = None if up.kept[0] is None else torch.stack(up.kept)
+    trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), made_of, batch_index, kept)
+    missed = None
+    if walk_back:
+        down = _WayBackSampler(trajectory)
+        run(down, sigmas.flip(0))
+        missed = down.missed
+    noisiest = noisiest.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
+    return Inversion(noisiest, trajectory, _report(trajectory, up, negative is not None, missed))
+
+
+class _InversionSampler(comfy.samplers.Sampler):
+    """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
+
+    def __init__(self, method: Method, made_of: Noising, options: Options, regularisation: Regularisation):
+        self._method = method
+        self._noising = made_of
+        self._options = options
+        self._regularisation = regularisation
+        self.states: list[torch.Tensor] = []
+        self.kept: list[torch.Tensor | None] = []
+        self.model_calls = 0
+        self.residuals: list[torch.Tensor | None] = []
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+        def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            return model_wrap(x, x.new_full((len(x),), sigma), **extra_args)
+
+        storage = comfy.model_management.intermediate_device()
+        self.states.append(latent_image.to(storage, copy=True))
+        denoise = regularised(denoise, self._regularisation, self._noising)
+        for i, step in enumerate(self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._options)):
+            self.states.append(step.state.to(storage))
+            self.kept.append(None if step.kept is None else step.kept.to(storage))
+            self.model_calls += step.model_calls
+            self.residuals.append(step.residual)
+            if callback is not None:
+                callback(i, step.denoised, step.state, len(sigmas) - 1)
+        # What the host's samplers return at a level above 0, so that a later sampler can start from it.
+        return model_wrap.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], step.state)
+
+
+class _WayBackSampler(comfy.samplers.Sampler):
+    """Samples from a trajectory's last state. Leaves in `missed` how far each level's state is off the trajectory's."""
+
+    def __init__(self, trajectory: Trajectory):
+        self._trajectory = trajectory
+        self.missed: list[torch.Tensor] = []
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+        trajectory = self._trajectory.to(noise.device)
+
+        def report(info: dict) -> None:
+            if info["i"] > 0:
+                self.missed.append(rms(info["x"] - trajectory.states[-1 - info["i"]]))
+            if callback is not None:
+                callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
+
+        last = way_back(trajectory)(
+            model_wrap, trajectory.states[-1].clone(), sigmas, extra_args=extra_args, callback=report, disable=disable_pbar
+        )
+        self.missed.append(rms(last - trajectory.states[0]))
+        return last
+
+
+def _report(
+    trajectory: Trajectory, sampler: _InversionSampler, guided: bool, missed: list[torch.Tensor] | None
+) -> InversionReport:
+    return InversionReport(
+        method=trajectory.method,
+        cfg=trajectory.cfg,
+        model_calls=sampler.model_calls * (2 if guided else 1),
+        sigmas=tuple(trajectory.sigmas.tolist()),
+        residuals=tuple(None if residual is None else float(residual.max()) for residual in sampler.residuals),
+        missed=None if missed is None else tuple(float(error.max()) for error in missed),
+        spread=float(trajectory.states[0].std()),
+    )

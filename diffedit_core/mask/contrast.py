@@ -1,0 +1,234 @@
+"""DiffEdit, step 1: contrast predictions under two prompts, or of two models."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import comfy.model_management
+import comfy.samplers
+import torch
+
+from ..model.host_model import noising, require_finite
+from ..model.noise import picture_noise
+from ..model.noising import Noising
+from .heatmap import Heatmap, noise_difference
+from .live_preview import HeatPreview
+
+# On a CPU four are as fast as it gets; more gain little anywhere, and the preview and an interrupt wait longer for them.
+MOST_MAPS_AT_ONCE = 4
+
+
+def contrast(
+    model,
+    samples: torch.Tensor,
+    pictures: Sequence[int],
+    target: list,
+    source: list,
+    sigma: float,
+    maps: int,
+    seed: int,
+    negatives: tuple[list, list] | None = None,
+    cfg: float = 1.0,
+    target_model=None,
+    earlier: Heatmap | None = None,
+) -> Heatmap:
+    """Where do two predictions differ?
+
+    The picture is noised `maps` times to the level sigma; each time both predictions are made from the same noised
+    latent, and |eps_target - eps_source| is averaged over channels and maps. Only maps of one picture share a model
+    call, because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures
+    give alone.
+
+    With one model and equal negatives, guidance multiplies the difference by cfg everywhere, which no threshold relative
+    to the mean can see. Then leave `negatives` out: two model evaluations a map instead of four.
+
+    Args:
+        model: MODEL.
+        samples: (B, C, [frames,] h, w) latents.
+        pictures: for each of them the number that decides its noises.
+        target, source: CONDITIONING.
+        sigma: noise level, > 0.
+        maps: noises averaged, >= 1.
+        seed: 0 .. 2**64 - 1.
+        negatives: CONDITIONING for target and source, if the predictions shall be guided.
+        cfg: guidance, read with `negatives` only.
+        target_model: the MODEL that predicts under target, of the same kind as `model`, which then predicts under
+            source. The two may share their weights: one does all its work before the other is loaded.
+        earlier: pairs that were contrasted before on the same pictures.
+
+    Returns:
+        The pairs of `earlier`, and this one.
+
+    Raises:
+        ValueError: `earlier` is of other pictures, a prompt does not apply at sigma, or a model's predictions are not
+            finite.
+    """
+    latent_format = model.get_model_object("latent_format")
+    cell, cell_frames = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    found = Heatmap(torch.zeros(1, len(samples), *samples.shape[2:]), cell, cell_frames)
+    if earlier is not None:
+        found.require_same_pictures(earlier)
+    heat = found.values[0]
+    sides = {"target": target, "source": source}
+    if negatives is not None:
+        sides["target_negative"], sides["source_negative"] = negatives
+    run = _Run(noising(model), samples, pictures, sides, sigma, maps, seed, cfg)
+    counted = len(samples) * maps
+
+    def add(row: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
+        for difference in noise_difference(targets, sources, sigma).float().cpu():
+            heat[row] += difference
+
+    if target_model is None:
+        preview = HeatPreview(counted, cell)
+
+        def contrasted(row: int, first: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
+            add(row, targets, sources)
+            preview.update(len(targets), heat[row])
+
+        run.predict(model, ("target", "source"), contrasted)
+    else:
+        preview = HeatPreview(2 * counted, cell)
+        kept: dict[tuple[int, int], torch.Tensor] = {}
+
+        def keep(row: int, first: int, sources: torch.Tensor) -> None:
+            kept.update({(row, first + i): prediction.float().cpu() for i, prediction in enumerate(sources)})
+            preview.update(len(sources))
+
+        def against_kept(row: int, first: int, targets: torch.Tensor) -> None:
+            sources = torch.stack([kept.pop((row, first + i)) for i in range(len(targets))])
+            add(row, targets.float().cpu(), sources)
+            preview.update(len(targets), heat[row])
+
+        run.predict(model, ("source",), keep)
+        run.predict(target_model, ("target",), against_kept)
+    heat /= maps
+    return found if earlier is None else found.and_of(earlier)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The noised pictures of a contrast, and what a model predicts for them. See `contrast`."""
+
+    made_of: Noising
+    samples: torch.Tensor
+    pictures: Sequence[int]
+    sides: dict[str, list]
+    sigma: float
+    maps: int
+    seed: int
+    cfg: float
+
+    def predict(self, model, names: tuple[str, ...], take: Callable[..., None]) -> None:
+        """Denoised predictions of `model` under the sides `names`.
+
+        Args:
+            take: called as take(picture's row, index of the first map, predictions of each side (maps, C, [frames,] h, w)),
+                in order, until all maps of all pictures are done.
+        """
+        for row, number in enumerate(self.pictures):
+            clean = self.samples[row : row + 1]
+            sides = {name: _of_picture(side, row, len(self.samples)) for name, side in self.sides.items()}
+            guider = _SidesGuider(model, sides, self.cfg)
+            sampler = _MapsSampler(self.made_of, number, self.maps, names, lambda *found, row=row: take(row, *found))
+            sigmas = torch.tensor([self.sigma, 0.0])
+            guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.seed)
+
+
+class _SidesGuider(comfy.samplers.CFGGuider):
+    """A guider with a target and a source instead of a positive and a negative prompt.
+
+    It knows all sides even if only one is asked for: the host copies ControlNets and areas from one to the other.
+    """
+
+    KEYS = {"target": "positive"}  # the key that the host copies ControlNets from
+
+    def __init__(self, model, sides: dict[str, list], cfg: float):
+        super().__init__(model)
+        self.inner_set_conds({self.KEYS.get(name, name): side for name, side in sides.items()})
+        self.set_cfg(cfg)
+
+    def side(self, name: str) -> list[dict]:
+        """The host's conds of a side."""
+        return self.conds[self.KEYS.get(name, name)]
+
+    def evaluated(self, names: Sequence[str]) -> list[str]:
+        """The sides `names` and their negatives, as far as there are any."""
+        negatives = [f"{name}_negative" for name in names]
+        return [*names, *(name for name in negatives if name in self.conds)]
+
+    def predict_sides(
+        self, names: Sequence[str], x: torch.Tensor, sigma: torch.Tensor, model_options: dict
+    ) -> list[torch.Tensor]:
+        """Denoised predictions for the sides at the same x (B, C, [frames,] h, w) and sigma (B,)."""
+        for name in self.evaluated(names):
+            if not any(_applies(cond, float(sigma[0])) for cond in self.side(name)):
+                raise ValueError(
+                    f"{name} does not apply at noise_strength's level (sigma {float(sigma[0]):.4g}); widen its timestep "
+                    "range or change noise_strength."
+                )
+        conds = [self.side(name) for name in self.evaluated(names)]
+        denoised = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, sigma, model_options)
+        sides, negatives = denoised[: len(names)], denoised[len(names) :]
+        if negatives:
+            sides = [n + self.cfg * (s - n) for s, n in zip(sides, negatives, strict=True)]
+        require_finite(*sides)
+        return sides
+
+    def maps_at_once(self, names: Sequence[str], shape: Sequence[int], device: torch.device) -> int:
+        """How many noised pictures of `shape` (1, C, [frames,] h, w) one model call may take in the memory that is free."""
+        conds = [cond for name in self.evaluated(names) for cond in self.side(name)]
+        if any(_hint_of_several_pictures(cond) for cond in conds):
+            return 1  # the host would give each map the hint of another picture
+        cond_shapes: dict[str, list] = {}
+        for cond in conds:
+            for key, value in cond.get("model_conds", {}).items():
+                cond_shapes.setdefault(key, []).append(value.size())
+        rows = [len(self.evaluated(names)) * shape[0], *shape[1:]]
+        # the host's own margin, comfy.samplers.calc_cond_batch
+        one = 1.5 * self.inner_model.memory_required(rows, cond_shapes=cond_shapes)
+        fitting = int(self.model_patcher.get_free_memory(device) / max(1.0, one))
+        return min(max(1, fitting), MOST_MAPS_AT_ONCE)
+
+
+class _MapsSampler(comfy.samplers.Sampler):
+    """Asks for the predictions of one picture under each of its noises. Does not move the latent."""
+
+    def __init__(self, made_of: Noising, picture: int, maps: int, names: tuple[str, ...], take: Callable[..., None]):
+        self._made_of, self._picture, self._maps, self._names, self._take = made_of, picture, maps, names, take
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+        at_once = model_wrap.maps_at_once(self._names, latent_image.shape, latent_image.device)
+        calls = -(-self._maps // at_once)
+        for indices in torch.arange(self._maps).tensor_split(calls):
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            noises = [picture_noise(extra_args["seed"], self._picture, i, latent_image.shape) for i in indices.tolist()]
+            noises = torch.cat(noises).to(latent_image)
+            x = self._made_of.noised(latent_image, noises, float(sigmas[0]))
+            sigma = sigmas[:1].expand(len(x))
+            found = model_wrap.predict_sides(self._names, x, sigma, extra_args["model_options"])
+            self._take(int(indices[0]), *found)
+        return latent_image
+
+
+def _of_picture(conditioning: list, row: int, pictures: int) -> list:
+    """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of the batch."""
+
+    def mine(name: str, value):
+        per_picture = name in ("concat_latent_image", "concat_mask") and value is not None and len(value) == pictures
+        return value[row : row + 1] if per_picture else value
+
+    return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]
+
+
+def _applies(cond: dict, sigma: float) -> bool:
+    return cond.get("timestep_end", 0.0) <= sigma <= cond.get("timestep_start", float("inf"))
+
+
+def _hint_of_several_pictures(cond: dict) -> bool:
+    control = cond.get("control")
+    while control is not None:
+        hint = control.cond_hint_original
+        if hint is not None and len(hint) > 1:
+            return True
+        control = control.previous_controlnet
+    return False

@@ -1,0 +1,92 @@
+"""An edited picture laid over the original, in pixels."""
+
+import torch
+from scipy import ndimage
+
+from ..mask.masks import checked
+
+# VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
+CELLS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, feather: int = 0) -> torch.Tensor:
+    """The edited picture where the mask is 1, the original's own pixels, exactly, where it is 0, a blend between.
+
+    A smaller edited picture is one that VAE Encode cropped at the centre: it is laid where it was cut out, and the strip
+    around it stays the original.
+
+    Args:
+        original: (1 or B, H, W, 3 or 4) sRGB, 0 .. 1.
+        edited: (B, H, W, 3 or 4), or as cropped.
+        mask: MASK, one or B, as large as the one or the other picture. 1 = edited.
+        feather: pixels over which the edited picture fades in, from the edge of the mask inwards, >= 0. The edge of the
+            picture is none.
+
+    Returns:
+        (B, H, W, 3 or 4). Where one of the pictures has no alpha channel: the original keeps its own; an original
+        without counts as opaque.
+
+    Raises:
+        ValueError: sizes or numbers that do not belong together.
+    """
+    top, left = _place(original, edited)
+    mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
+    count = len(edited)
+    for name, given in (("original", len(original)), ("mask", len(mask))):
+        if given not in (1, count):
+            raise ValueError(f"{name} holds {given} picture(s) for {count} edited; connect one for all, or one for each.")
+    weight = _feathered(mask, feather)[..., None]
+    channels = max(original.shape[-1], edited.shape[-1])
+    result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
+    window = result[:, top : top + edited.shape[1], left : left + edited.shape[2]]
+    weight = weight[:, top : top + edited.shape[1], left : left + edited.shape[2]]
+    new = edited.to(window)
+    if new.shape[-1] < channels:
+        new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
+    window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))
+    return result
+
+
+def _place(original: torch.Tensor, edited: torch.Tensor) -> tuple[int, int]:
+    """Top and left edge of the edited picture in the original, as VAE Encode cuts (comfy/sd.py, vae_encode_crop_pixels)."""
+    whole, part = original.shape[1:3], edited.shape[1:3]
+    if not any(all(p == w - w % cell for w, p in zip(whole, part, strict=True)) for cell in CELLS):
+        raise ValueError(
+            f"edited is {part[1]} x {part[0]} pixels, original {whole[1]} x {whole[0]}; edited must have the original's size, "
+            "or the size that VAE Encode crops it to (a multiple of 8 or so, by less than that smaller)."
+        )
+    return (whole[0] - part[0]) // 2, (whole[1] - part[1]) // 2
+
+
+def _placed_mask(mask: torch.Tensor, original: torch.Tensor, edited: torch.Tensor, top: int, left: int) -> torch.Tensor:
+    """(masks, H, W): the mask at the original's size, 0 where there is no edited picture."""
+    whole, part = original.shape[1:3], edited.shape[1:3]
+    if mask.shape[1:] not in (whole, part):
+        raise ValueError(
+            f"mask is {mask.shape[2]} x {mask.shape[1]} pixels; it must be as large as original, {whole[1]} x {whole[0]}, "
+            f"or as edited, {part[1]} x {part[0]}."
+        )
+    placed = mask.new_zeros(len(mask), *whole)
+    rows, columns = slice(top, top + part[0]), slice(left, left + part[1])
+    placed[:, rows, columns] = mask if mask.shape[1:] == part else mask[:, rows, columns]
+    return placed
+
+
+def _feathered(mask: torch.Tensor, feather: int) -> torch.Tensor:
+    """Weights (masks, H, W): the mask, less near the pixels where it is 0."""
+    if feather == 0:
+        return mask
+    return torch.stack([one * _fade(one > 0, feather) for one in mask])
+
+
+def _fade(inside: torch.Tensor, feather: int) -> torch.Tensor:
+    """(H, W) 0 outside, rising to 1 within more than `feather` pixels from the nearest pixel outside."""
+    if inside.all():
+        return inside.float()
+    distance = torch.from_numpy(ndimage.distance_transform_edt(inside.cpu().numpy())).to(inside.device)
+    return (distance / (feather + 1)).clamp(max=1).float()
+
+
+def _with_channels(picture: torch.Tensor, channels: int) -> torch.Tensor:
+    missing = channels - picture.shape[-1]
+    return torch.cat([picture, picture.new_ones(*picture.shape[:-1], missing)], dim=-1) if missing else picture

@@ -1,0 +1,1 @@
+"""The nodes of DiffEdit, one file each: schema, checks, one call into `diffedit_core`."""

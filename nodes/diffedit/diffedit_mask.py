@@ -1,0 +1,206 @@
+import math
+
+from comfy_api.latest import io
+
+from ...diffedit_core.inversion.schedule import noise_sigma
+from ...diffedit_core.mask.contrast import contrast
+from ...diffedit_core.model.conditioning import require_one_prompt, same_conditioning
+from ...diffedit_core.model.host_model import (
+    batch_index,
+    image_samples,
+    model_kind,
+    noising,
+    require_second_picture,
+    sigma_table,
+)
+from ...diffedit_core.model.latent_pictures import latent_pictures
+from ..shared import mask_rule_inputs
+from ..shared.empty_prompt import conditioning_or_empty
+from ..shared.mask_shown import latent_picture_files, picture_files
+from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
+
+
+class DiffEditMask(io.ComfyNode):
+    """DiffEdit, step 1: where in the picture do two prompts, or two models, disagree?"""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DiffEditMask",
+            display_name="DiffEdit Mask",
+            category=CATEGORY_DIFFEDIT,
+            description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
+            "and the source prompt, or those of two models.",
+            search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt", "compare models"],
+            has_intermediate_output=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The model whose predictions are contrasted."),
+                io.Latent.Input(
+                    "latent",
+                    tooltip="The picture, from VAE Encode. Of a video, each frame of the latent gets its own heat map.",
+                ),
+                io.Conditioning.Input("target", tooltip="The prompt for what the picture shall show."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Decides the noises. The same seed gives the same mask.",
+                ),
+                io.Int.Input(
+                    "maps",
+                    default=10,
+                    min=1,
+                    max=256,
+                    tooltip="How many noises are averaged. More: a steadier mask, in proportionally more time.",
+                ),
+                io.Float.Input(
+                    "noise_strength",
+                    default=0.5,
+                    min=0.02,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How much noise covers the picture while the prompts are contrasted. Less: only details "
+                    "such as colour can differ. More: whole objects, with softer outlines.",
+                ),
+                mask_rule_inputs.threshold_ratio(),
+                mask_rule_inputs.threshold(),
+                io.Float.Input(
+                    "cfg",
+                    default=7.5,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="Guidance while contrasting. It matters only if the two negatives differ, or are connected "
+                    "beside a target_model; otherwise the mask cannot depend on it, and it is not computed.",
+                ),
+                io.Conditioning.Input(
+                    "source",
+                    optional=True,
+                    tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip; "
+                    "beside a target_model: the same prompt as target.",
+                ),
+                io.Conditioning.Input(
+                    "target_negative",
+                    optional=True,
+                    tooltip="Negative prompt of the target. Left out: the empty prompt.",
+                ),
+                io.Conditioning.Input(
+                    "source_negative",
+                    optional=True,
+                    tooltip="Negative prompt of the source. Left out: the empty prompt.",
+                ),
+                io.Clip.Input(
+                    "clip",
+                    optional=True,
+                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
+                    "connected.",
+                ),
+                *mask_rule_inputs.choices(),
+                io.Model.Input(
+                    "target_model",
+                    optional=True,
+                    tooltip="A second model, such as an edit or a LoRA of the first: its prediction under target is "
+                    "contrasted with that of model under source. Shows where in the picture the edit of the model acts.",
+                ),
+                HeatmapSocket.Input(
+                    "heatmap",
+                    optional=True,
+                    tooltip="From another DiffEdit Mask on the same picture. Masked is what either of them masks, each by "
+                    "its own statistics.",
+                ),
+                mask_rule_inputs.picture(),
+            ],
+            outputs=[
+                io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
+                HeatmapSocket.Output(
+                    display_name="HEATMAP",
+                    tooltip="The mean differences themselves, one value per latent cell; for Heatmap to Mask.",
+                ),
+                io.Float.Output(display_name="coverage", tooltip="Share of the picture that is masked, 0..1."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        latent,
+        target,
+        seed,
+        maps,
+        noise_strength,
+        threshold_ratio,
+        threshold,
+        cfg,
+        source=None,
+        target_negative=None,
+        source_negative=None,
+        clip=None,
+        target_model=None,
+        heatmap=None,
+        picture=None,
+        **choices,
+    ) -> io.NodeOutput:
+        noising(model)
+        rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
+        samples = image_samples(model, latent, "latent")
+        pictures = batch_index(latent, "latent") or range(len(samples))
+        if target_model is None:
+            source = conditioning_or_empty(source, clip, "source")
+            negatives = _negatives_that_matter(target_negative, source_negative, cfg, clip)
+            _require_contrast(target, source, negatives)
+        else:
+            source = target if source is None else source
+            negatives = _negatives(target_negative, source_negative, cfg, clip)
+            _require_same_kind(model, target_model)
+        sides = {"target": target, "source": source}
+        if negatives is not None:
+            sides["target_negative"], sides["source_negative"] = negatives
+        for name, conditioning in sides.items():
+            require_one_prompt(conditioning, name)
+        require_second_picture(model, **sides)
+
+        sigma = noise_sigma(sigma_table(model), noise_strength)
+        found = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg, target_model, heatmap)
+        if picture is None:
+            below = latent_picture_files(cls, latent_pictures(model, samples))
+        else:
+            below = picture_files(cls, found, picture)
+        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
+        if negatives is not None:
+            made_with["cfg"] = cfg
+        mask, coverage, shown = mask_rule_inputs.apply(cls, found, rule, below, **made_with)
+        return io.NodeOutput(mask, found, coverage, ui=shown)
+
+
+def _negatives(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
+    """The two negatives, or None if there is no guidance: they are not read then."""
+    if math.isclose(cfg, 1.0) or (target_negative is None and source_negative is None):
+        return None
+    target_negative = conditioning_or_empty(target_negative, clip, "target_negative")
+    return target_negative, conditioning_or_empty(source_negative, clip, "source_negative")
+
+
+def _negatives_that_matter(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
+    """The two negatives if guidance of one model with them can change the mask, else None."""
+    negatives = _negatives(target_negative, source_negative, cfg, clip)
+    return None if negatives is None or same_conditioning(*negatives) else negatives
+
+
+def _require_contrast(target: list, source: list, negatives: tuple[list, list] | None) -> None:
+    if negatives is None and same_conditioning(target, source):
+        raise ValueError(
+            "target and source are the same prompt, so there is nothing to mask; describe in target what the picture "
+            "shall show and in source what it shows now."
+        )
+
+
+def _require_same_kind(model, target_model) -> None:
+    kind, target_kind = model_kind(model), model_kind(target_model)
+    if kind != target_kind:
+        raise ValueError(
+            f"target_model is a {target_kind}, but model is a {kind}; only models of the same kind can be contrasted, such as "
+            "a model and its LoRA or TIME edit."
+        )

@@ -1,0 +1,38 @@
+from comfy_api.latest import io
+
+from ..shared import mask_rule_inputs
+from ..shared.mask_shown import picture_files
+from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
+
+
+class HeatmapToMask(io.ComfyNode):
+    """Judge a heat map by another rule, without asking the model again."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HeatmapToMask",
+            display_name="Heatmap to Mask",
+            category=CATEGORY_DIFFEDIT,
+            description="Makes a mask of a heat map from DiffEdit Mask, with other settings, in no time.",
+            search_aliases=["DiffEdit", "threshold", "Otsu", "re-threshold heat map"],
+            has_intermediate_output=True,
+            inputs=[
+                HeatmapSocket.Input("heatmap", tooltip="From DiffEdit Mask."),
+                mask_rule_inputs.threshold_ratio(),
+                mask_rule_inputs.threshold(),
+                *mask_rule_inputs.choices(),
+                mask_rule_inputs.picture(),
+            ],
+            outputs=[
+                io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
+                io.Float.Output(display_name="coverage", tooltip="Share of the picture that is masked, 0..1."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, heatmap, threshold_ratio, threshold, picture=None, **choices) -> io.NodeOutput:
+        rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
+        below = [] if picture is None else picture_files(cls, heatmap, picture)
+        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, rule, below)
+        return io.NodeOutput(mask, coverage, ui=shown)

@@ -1,0 +1,74 @@
+"""What the nodes that sample from a trajectory share."""
+
+import torch
+from comfy_api.latest import io
+
+from ...diffedit_core.inversion.trajectory import Trajectory
+from ...diffedit_core.mask.masks import to_latent_size
+from ...diffedit_core.repaint.background import BACKGROUNDS
+
+
+def start_input() -> io.Float.Input:
+    return io.Float.Input(
+        "start",
+        default=1.0,
+        min=0.01,
+        max=1.0,
+        step=0.01,
+        optional=True,
+        advanced=True,
+        tooltip="Where on the inverted way sampling starts: 1 is its noisiest state. Less: the result keeps more of the "
+        "picture, without inverting again.",
+    )
+
+
+def injection_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "background",
+            options=list(BACKGROUNDS),
+            default=BACKGROUNDS[0],
+            optional=True,
+            advanced=True,
+            tooltip="What the model sees outside the mask. trajectory: the inverted states (DiffEdit). noised picture: the "
+            "picture under fresh noise of this seed, as inpainting does it. clean estimate: whatever sampling has there; "
+            "only the model's estimate is replaced. All end on the original latent.",
+        ),
+        io.Float.Input(
+            "inject_begin",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+            tooltip="Share of the steps after which the background is kept. More: the model first composes freely.",
+        ),
+        io.Float.Input(
+            "inject_end",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+            tooltip="Share of the steps until which the background is kept. Less than 1: the last steps may touch the whole "
+            "picture, which hides seams, but then the outside is no longer exactly the original.",
+        ),
+    ]
+
+
+def latent_mask(mask: torch.Tensor | None, model, trajectory: Trajectory) -> torch.Tensor | None:
+    """A MASK input as a mask of the trajectory's latents."""
+    if mask is None:
+        return None
+    latent_format = model.get_model_object("latent_format")
+    return to_latent_size(
+        mask, trajectory.clean.shape, latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    )
+
+
+def latents_of(samples: torch.Tensor, trajectory: Trajectory) -> dict:
+    """A LATENT with the numbers that the pictures had in their batch."""
+    carried = {} if trajectory.batch_index is None else {"batch_index": list(trajectory.batch_index)}
+    return {"samples": samples} | carried

@@ -1,0 +1,212 @@
+"""The inputs that TIME Edit Model and TIME Compute Edit share, and what both do with them."""
+
+from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.utils import ProgressBar
+from comfy_api.latest import io, ui
+
+from ...time_core.application.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
+from ...time_core.equations.equations import Equations, equations, steps
+from ...time_core.equations.pairs import ALIGNMENTS, TOKENS, Settings
+from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_preserve
+from ...time_core.equations.solve import check_lambda
+from ...time_core.equations.text import TextReader
+from ...time_core.equations.time_edit import TimeEdit
+from ...time_core.reading.projector import projector_of
+
+ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
+AUGMENTATIONS = "A photo of \nAn image of \nA picture of "
+
+
+def source(default: str = "A pack of roses") -> io.String.Input:
+    return io.String.Input(
+        "source",
+        multiline=True,
+        default=default,
+        tooltip="The prompt whose assumption is wrong. One prompt a line; all lines are edited together.",
+    )
+
+
+def destination(default: str = "A pack of blue roses") -> io.String.Input:
+    return io.String.Input(
+        "destination",
+        multiline=True,
+        default=default,
+        tooltip="What the source should mean: the same words in the same order, with others inserted. Line i belongs to "
+        "line i of source. '| 2' at a line's end gives the pair the weight 2; [brackets] mark inserted words where they "
+        "could stand in several places.",
+    )
+
+
+def lamb() -> io.Float.Input:
+    return io.Float.Input(
+        "lamb",
+        display_name="lambda",
+        default=0.1,
+        min=1e-6,
+        max=1e6,
+        step=0.01,
+        round=False,
+        tooltip="How firmly the weights are held where they are. "
+        "Less: a complete edit that reaches further. "
+        "More: a weaker edit that disturbs other prompts less. "
+        "Published value 0.1; useful range 0.01 to 10000.",
+    )
+
+
+def edit_keys(**options) -> io.Boolean.Input:
+    return io.Boolean.Input(
+        "edit_keys",
+        default=True,
+        tooltip="Edit the key projections, by which the picture finds the words it attends to.",
+        **options,
+    )
+
+
+def edit_values(**options) -> io.Boolean.Input:
+    return io.Boolean.Input(
+        "edit_values",
+        default=True,
+        tooltip="Edit the value projections, which are what words contribute to the picture.",
+        **options,
+    )
+
+
+def augmentations(**options) -> io.String.Input:
+    return io.String.Input(
+        "augmentations",
+        multiline=True,
+        default=AUGMENTATIONS,
+        tooltip="Beginnings, one a line, that are put before source and destination, so that the edit "
+        "holds in other sentences too. Empty: only the prompts themselves.",
+        **options,
+    )
+
+
+def preserve(**options) -> io.String.Input:
+    return io.String.Input(
+        "preserve",
+        multiline=True,
+        default="",
+        tooltip="Prompts, one a line, whose meaning must stay; '| 2' at a line's end gives it the weight 2. "
+        "They stay; with a small lambda others may then move more. Do not list what the edit is meant to change.",
+        **options,
+    )
+
+
+def choices() -> list[io.Input]:
+    """The settings beyond the paper's."""
+    return [
+        io.Boolean.Input(
+            "preserve_empty",
+            default=False,
+            optional=True,
+            advanced=True,
+            tooltip="Keep the meaning of the empty prompt, which guidance subtracts. On: pictures without a prompt stay; with "
+            "a small lambda the edit then has to move other prompts more, so raise lambda with it. Off: as published.",
+        ),
+        io.Combo.Input(
+            "alignment",
+            options=list(ALIGNMENTS),
+            default=ALIGNMENTS[0],
+            optional=True,
+            advanced=True,
+            tooltip="Which token of the destination each token of the source becomes. "
+            "Inserted words: as published, the destination holds all words of the source. "
+            "Replaced words: 'a dog' may become 'a cat'. "
+            "Whole prompt: nothing in common; only begin, end and padding carry the edit.",
+        ),
+        io.Combo.Input(
+            "tokens",
+            options=list(TOKENS),
+            default=TOKENS[0],
+            optional=True,
+            advanced=True,
+            tooltip="Which tokens carry the edit. All: as published, padding included; reaches furthest. "
+            "Without padding: disturbs other prompts less, and the edit is weaker. "
+            "Last word: only the prompt's last word, whatever stands before it; the smallest edit.",
+        ),
+        io.String.Input(
+            "layers",
+            default="all",
+            optional=True,
+            advanced=True,
+            tooltip="Which attention blocks are edited: all; down, middle, up (U-Nets); or numbers in their order, "
+            "such as 0-5, 9.",
+        ),
+        io.Combo.Input(
+            "lambda_unit",
+            options=[ABSOLUTE, RELATIVE],
+            default=ABSOLUTE,
+            optional=True,
+            advanced=True,
+            tooltip="Absolute: lambda as published, in units of a squared embedding length. Relative to the rows: lambda "
+            "is multiplied by the mean squared length of the prompt's embeddings, so that one value means the same for "
+            "every text encoder; 0.1 is about 0.0001 there for SD 1.x.",
+        ),
+    ]
+
+
+def where() -> io.Combo.Input:
+    return io.Combo.Input(
+        "where",
+        options=[CROSS_ATTENTION, TEXT_ENTRY],
+        default=CROSS_ATTENTION,
+        optional=True,
+        advanced=True,
+        tooltip="Cross-attention: the keys and values that read the text. Text entry layer: for models with joint "
+        "attention (SD3, Flux, Qwen-Image), the layer by which text enters; the same as editing the conditioning.",
+    )
+
+
+def compute(clip, model, where: str, lamb: float, **inputs) -> TimeEdit:
+    """The edit of the inputs, as `equations_of` reads them, at `lamb`; `model` may be None."""
+    check_lambda(lamb)
+    return equations_of(clip, model, where, **inputs).edit(lamb, with_curve=True)
+
+
+def equations_of(
+    clip,
+    model,
+    where: str,
+    source: str,
+    destination: str,
+    edit_keys: bool = True,
+    edit_values: bool = True,
+    augmentations: str = AUGMENTATIONS,
+    preserve: str = "",
+    preserve_empty: bool = False,
+    alignment: str = ALIGNMENTS[0],
+    tokens: str = TOKENS[0],
+    layers: str = "all",
+    lambda_unit: str = ABSOLUTE,
+) -> Equations:
+    """The inputs' equations, with a progress bar over the prompts; `model` may be None.
+
+    The defaults are for workflows that were saved before these inputs existed.
+    """
+    pairs, kept = parse_pairs(source, destination), parse_preserve(preserve)
+    settings = Settings(
+        relative=lambda_unit == RELATIVE,
+        alignment=alignment,
+        tokens=tokens,
+        augmentations=parse_lines(augmentations),
+        preserve_empty=preserve_empty,
+        edit_keys=edit_keys,
+        edit_values=edit_values,
+        layers=layers,
+    )
+    bar = ProgressBar(steps(pairs, settings, kept))
+
+    def step() -> None:
+        throw_exception_if_processing_interrupted()
+        bar.update(1)
+
+    reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
+    if model is not None:
+        choose(model, read_text(model, where), settings, reader.empty.rows.shape[1])  # before the long part
+    return equations(reader, pairs, settings, kept, step)
+
+
+def report(edit: TimeEdit, summary: str) -> dict:
+    """What a node shows of the edit that it computed."""
+    return {**ui.PreviewText(summary).as_dict(), "time_edit": [edit.report()], "lambda_curve": edit.curve_report()}

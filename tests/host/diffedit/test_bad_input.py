@@ -1,0 +1,82 @@
+"""What all DiffEdit nodes refuse about a model and a latent, before any model runs."""
+
+import comfy.model_base
+import comfy.nested_tensor
+import comfy.supported_models
+import pytest
+import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+from host.models.tiny_diffusion import picture, prompt, tiny_model, watched
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
+
+
+def mask(model, latent):
+    return DiffEditMask.execute(model, latent, prompt(0), 0, 1, 0.5, 3.0, 0.5, 1.0, source=prompt(1))
+
+
+def invert(model, latent):
+    return DDIMInvert.execute(model, latent, 5, 0.8, 1.0, "ddim", 1, positive=prompt(0))
+
+
+def sample(model, latent):
+    trajectory = invert(tiny_model(), picture()).result[1]
+    return MaskedLatentSample.execute(model, prompt(0), prompt(1), trajectory, 1.0, "euler", 0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+def refuse(node, model, latent, message):
+    seen, calls = watched(model)
+    with pytest.raises(ValueError, match=message):
+        node(seen, latent)
+    assert not calls.rows
+
+
+class ImageToImage(comfy.supported_models.SD15):
+    def model_type(self, state_dict, prefix=""):
+        return comfy.model_base.ModelType.IMG_TO_IMG
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+def test_models_that_do_not_sample_from_noise(node):
+    refuse(node, tiny_model(config=ImageToImage), picture(), "model is a BaseModel that samples as .*IMG_TO_IMG.*not walk")
+
+
+@pytest.mark.parametrize("sampling", ["eps", "v_prediction", "lcm", "x0"])
+def test_models_switched_to_another_prediction(model, sampling):
+    switched = ModelSamplingDiscrete().patch(model, sampling, False)[0]
+    assert mask(switched, picture()).result[2] > 0
+    assert torch.isfinite(invert(switched, picture()).result[1].states).all()
+
+
+@pytest.mark.parametrize("node", [mask, invert])
+def test_models_that_read_a_second_picture(node):
+    edits = tiny_model(config=comfy.supported_models.SD15_instructpix2pix, in_channels=8)
+    refuse(node, edits, picture(), "model is a SD15_instructpix2pix that reads a second picture.*brings none")
+
+
+@pytest.mark.parametrize("node", [mask, invert])
+@pytest.mark.parametrize(
+    "samples, message",
+    [
+        (
+            torch.ones(1, 4, 3, 8, 8),
+            r"latent has the shape \(1, 4, 3, 8, 8\); for this model it must be \(pictures, channels, height, width\)",
+        ),
+        (comfy.nested_tensor.NestedTensor([torch.zeros(1, 4, 8, 8)] * 2), "latent is a nest of several tensors"),
+        (torch.ones(1, 16, 8, 8), "latent has 16 channels, but the model works on 4; encode the picture with the VAE"),
+        (torch.full((1, 4, 8, 8), float("nan")), "latent contains values that are not finite"),
+        (torch.zeros(0, 4, 8, 8), "latent is empty"),
+    ],
+)
+def test_latents(node, model, samples, message):
+    refuse(node, model, {"samples": samples}, message)
+
+
+@pytest.mark.parametrize("node", [mask, invert])
+@pytest.mark.parametrize("numbers", [[1], [0, -1], [0, 1, 2]])
+def test_batch_indices_that_do_not_fit(node, model, numbers):
+    refuse(node, model, {**picture(2), "batch_index": numbers}, r"latent has the batch_index .* for 2 picture\(s\)")

@@ -1,0 +1,202 @@
+"""From prompts to a finished edit, the value on the TIME_EDIT socket."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from . import placing, solve
+from .alignment import Alignment, Placement, last_word, restrict
+from .fingerprint import Fingerprint
+from .lambda_curve import curve
+from .pairs import Kept, Pair, Settings
+from .prompts import augment, plain
+from .text import Text, TextReader
+from .time_edit import Diagnostics, TimeEdit
+
+
+def build_edit(
+    reader: TextReader,
+    pairs: tuple[Pair, ...],
+    settings: Settings = Settings(),  # noqa: B008, it is frozen
+    preserve: tuple[Kept, ...] = (),
+    step: Callable[[], None] = lambda: None,
+    with_curve: bool = False,
+) -> TimeEdit:
+    """Solve all pairs in one system (equation 5 of arXiv 2303.08084): `equations`, then `Equations.edit`.
+
+    Arguments and errors are those of the two; `settings` holds the lambda.
+    """
+    solve.check_lambda(settings.lamb)
+    return equations(reader, pairs, settings, preserve, step).edit(settings.lamb, with_curve)
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Everything that an edit is solved from but its lambda, so that many can be tried on prompts that were encoded once.
+
+    Attributes:
+        system: of all rows; `kept` of the preserved ones alone, None if there are none.
+        bare: for each pair the rows (m, d) of its source and destination without augmentations; empty where they were
+            too many to be kept.
+        empty: (n, d) rows of the empty prompt.
+        pairs, preserve, settings, fingerprint, alignments: as in TimeEdit.
+    """
+
+    system: solve.System
+    kept: solve.System | None
+    bare: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    empty: torch.Tensor
+    pairs: tuple[Pair, ...]
+    preserve: tuple[Kept, ...]
+    settings: Settings
+    fingerprint: Fingerprint
+    alignments: tuple[tuple[Alignment, ...], ...]
+
+    def edit(self, lamb: float, with_curve: bool = False) -> TimeEdit:
+        """The edit at this lambda, which is in the units that `settings` says.
+
+        `with_curve`: also find what other values would give, where that adds little to the time. Raises ValueError as
+        solve.System.solve.
+        """
+        solve.check_lambda(lamb)
+        unit = self.system.mean_square if self.settings.relative else 1.0
+        ridge = lamb * unit
+        left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*self.system.solve(ridge)))
+        spectrum = self.system.spectrum(self.empty) if with_curve else None
+        p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
+        return TimeEdit(
+            left=left,
+            right=right,
+            pairs=self.pairs,
+            preserve=self.preserve,
+            settings=replace(self.settings, lamb=lamb),
+            fingerprint=self.fingerprint,
+            alignments=self.alignments,
+            diagnostics=Diagnostics(
+                rows=self.system.rows,
+                changed_rows=self.system.changed,
+                lamb=ridge,
+                rank=left.shape[1],
+                condition=self.system.condition(ridge) if spectrum is None else spectrum.condition(ridge),
+                fit_residual=self.system.fit_residual(*p),
+                edit_size=solve.edit_size(*p),
+                empty_leak=solve.leak(self.empty, *p),
+                preserve_leak=None if self.kept is None else self.kept.leak(*p),
+                fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in self.bare),
+            ),
+            lambda_curve=() if spectrum is None else curve(spectrum, lamb, unit),
+        )
+
+
+def equations(
+    reader: TextReader,
+    pairs: tuple[Pair, ...],
+    settings: Settings,
+    preserve: tuple[Kept, ...] = (),
+    step: Callable[[], None] = lambda: None,
+) -> Equations:
+    """Encode the prompts and set up the system.
+
+    Args:
+        reader: the text encoder, and the model's own projector where there is one.
+        pairs: at least one. Beyond the encoding of their prompts, time and memory depend on the width alone.
+        step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
+
+    Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
+    the edit changes, or the reader or the alignment object.
+    """
+    _check_before_encoding(reader, pairs, settings, preserve)
+
+    system = solve.System(_read(reader, "", step).rows.shape[1])
+    bare: list[tuple[torch.Tensor, torch.Tensor]] = []
+    alignments = []
+    for pair, source_prompt, destination_prompt in _texts(pairs, settings):
+        source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
+        placements = placing.place_units(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
+        here, there = _gather(source, destination, placements)
+        if not solve.changed_rows(here, there).any():
+            raise ValueError(
+                f"source {source.prompt!r} and destination {destination.prompt!r} mean the same to this text encoder in "
+                "the rows that carry the edit, so there is nothing to edit; let destination say something else."
+            )
+        system.add(here, there, pair.weight)
+        if source_prompt == pair.source:
+            alignments.append(placing.describe_units(reader, source.units, destination.units, placements))
+            bare.append((here, there))
+        if system.folded:
+            bare = []
+    kept = solve.System(system.width) if preserve or settings.preserve_empty else None
+    for prompt, weight in _kept(preserve, settings):
+        rows = _kept_rows(_read(reader, prompt, step), settings)
+        system.add(rows, rows, weight)
+        kept.add(rows, rows)
+    return Equations(
+        system=system,
+        kept=kept,
+        bare=tuple(bare),
+        empty=reader.empty.rows,
+        pairs=tuple(pairs),
+        preserve=tuple(preserve),
+        settings=settings,
+        fingerprint=reader.fingerprint,
+        alignments=tuple(alignments),
+    )
+
+
+def steps(pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> int:
+    """How many prompts `equations` encodes one by one."""
+    return 1 + 2 * len(pairs) * (1 + len(settings.augmentations)) + len(preserve) + settings.preserve_empty
+
+
+def _texts(pairs: tuple[Pair, ...], settings: Settings) -> Iterator[tuple[Pair, str, str]]:
+    """Every pair by itself, then behind each of the beginnings; brackets are still in the destination."""
+    for pair in pairs:
+        sources, destinations = (augment(text, settings.augmentations) for text in (pair.source, pair.destination))
+        for source, destination in zip(sources, destinations, strict=True):
+            yield pair, source, destination
+
+
+def _kept(preserve: tuple[Kept, ...], settings: Settings) -> Iterator[tuple[str, float]]:
+    for kept in preserve:
+        yield kept.prompt, kept.weight
+    if settings.preserve_empty:
+        yield "", 1.0
+
+
+def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
+    step()
+    return reader.read(prompt) if prompt else reader.empty
+
+
+def _check_before_encoding(reader: TextReader, pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> None:
+    """What can be found wrong by the tokens alone."""
+    edited = set()
+    for _, source_prompt, destination_prompt in _texts(pairs, settings):
+        source, destination = (
+            tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
+        )
+        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), settings)
+        edited.add(tuple(track.ids for _, (track,) in source))
+    for kept in preserve:
+        if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
+            raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
+
+
+def _gather(source: Text, destination: Text, placed: placing.Placed) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows that carry the edit, (m, d) of the source and the destination's that they shall become."""
+    rows = [(first + i, onto + j) for first, onto, placements in placed for i, j in placements[0].rows]
+    return source.rows[[i for i, _ in rows]], destination.rows[[j for _, j in rows]]
+
+
+def _kept_rows(text: Text, settings: Settings) -> torch.Tensor:
+    """The rows of a preserved prompt: those that would carry an edit of it, and all of the empty prompt."""
+    rows: list[int] = []
+    for first, (track, *_) in text.units:
+        placement = Placement(tuple((row, row) for row in range(len(track.ids))))
+        if track.word_rows:
+            placement = (
+                last_word(track, track) if settings.tokens == "last word" else restrict(placement, track, settings.tokens)
+            )
+        rows += [first + row for row, _ in placement.rows]
+    return text.rows[rows]

@@ -1,0 +1,45 @@
+"""What the user asks for: which prompts shall mean what, which shall stay, and by which choices."""
+
+from dataclasses import dataclass
+
+# How a row of the source prompt finds its row of the destination; `alignment` describes them.
+ALIGNMENTS = ("inserted words", "replaced words", "whole prompt")
+# Which rows of a prompt are in the equations.
+TOKENS = ("all", "without padding", "last word")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`source` shall mean `destination`; a pair of weight 2 counts like the same pair given twice."""
+
+    source: str
+    destination: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A prompt whose rows stay where they are (c* = c), with its weight in the equations."""
+
+    prompt: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of an edit.
+
+    `lamb` is the ridge: in units of a squared row length, or, if `relative`, as a share of the rows' mean squared
+    length. `alignment` is one of ALIGNMENTS, `tokens` one of TOKENS. `edit_keys`, `edit_values` and `layers` say which
+    projections the edit is for; `layers` is as `projections.parse_layers` reads it.
+    """
+
+    lamb: float = 0.1
+    relative: bool = False
+    alignment: str = ALIGNMENTS[0]
+    tokens: str = TOKENS[0]
+    augmentations: tuple[str, ...] = ()
+    preserve_empty: bool = False
+    edit_keys: bool = True
+    edit_values: bool = True
+    layers: str = "all"

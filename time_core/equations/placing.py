@@ -1,0 +1,95 @@
+"""The rows of two prompts placed on one another, for all of their text encoders."""
+
+from .alignment import Alignment, Placement, describe, last_word, place, restrict
+from .pairs import Pair, Settings
+from .prompts import plain, segments
+from .text import SIDE_BY_SIDE, TextReader, Track
+
+Units = tuple[tuple[int, tuple[Track, ...]], ...]
+Placed = list[tuple[int, int, tuple[Placement, ...]]]  # first row of source and of destination, one placement a track
+
+
+def place_units(
+    reader: TextReader, sources: Units, destinations: Units, prompts: tuple[str, str], settings: Settings
+) -> Placed:
+    """Placements of every unit's tracks. Side by side they share rows, so they must agree."""
+    placed = []
+    for (first, source_tracks), (onto, destination_tracks) in zip(sources, destinations, strict=True):
+        placements = tuple(
+            _place_track(reader, source, destination, prompts, settings)
+            for source, destination in zip(source_tracks, destination_tracks, strict=True)
+        )
+        if len({placement.rows for placement in placements}) > 1:
+            names = " and ".join(track.encoder for track in source_tracks)
+            raise ValueError(
+                f"The text encoders {names} place the words of {prompts[0]!r} in {prompts[1]!r} differently; mark the "
+                "inserted words by [brackets]."
+            )
+        placed.append((first, onto, placements))
+    return placed
+
+
+def describe_units(reader: TextReader, sources: Units, destinations: Units, placed: Placed) -> tuple[Alignment, ...]:
+    """What `place_units` made of a pair, to look at: one alignment a track."""
+    return tuple(
+        describe(placement, source, destination, reader.pieces(source), reader.pieces(destination))
+        for (_, source_tracks), (_, destination_tracks), (_, _, placements) in zip(sources, destinations, placed, strict=True)
+        for source, destination, placement in zip(source_tracks, destination_tracks, placements, strict=True)
+    )
+
+
+def align_tokens(
+    reader: TextReader, pair: Pair, settings: Settings, carrying: tuple[str, ...] | None = None
+) -> tuple[Alignment, ...]:
+    """The alignment of a pair as an edit of it will report it, by its tokens alone, without any embedding.
+
+    `carrying` names the encoders whose tokens the embedding's rows stand for; None for all.
+
+    Raises ValueError as `place_units` and the reader do.
+    """
+    units = tuple(_units_of_tokens(reader.tracks(prompt), carrying) for prompt in (pair.source, plain(pair.destination)))
+    placed = place_units(reader, *units, (pair.source, pair.destination), settings)
+    return describe_units(reader, *units, placed)
+
+
+def _units_of_tokens(tracks: tuple[Track, ...], carrying: tuple[str, ...] | None) -> Units:
+    """As `text.arrange` gives them where every track has rows; all start at row 0, for nothing is gathered by them."""
+    tracks = tuple(track for track in tracks if carrying is None or track.encoder in carrying)
+    clips = tuple(track for track in tracks if track.encoder in SIDE_BY_SIDE)
+    return tuple((0, unit) for unit in ([clips] if clips else []) + [(track,) for track in tracks if track not in clips])
+
+
+def _place_track(
+    reader: TextReader, source: Track, destination: Track, prompts: tuple[str, str], settings: Settings
+) -> Placement:
+    try:
+        if not (source.word_rows and destination.word_rows):
+            raise ValueError("source or destination has no words; write prompts.")
+        if settings.tokens == "last word":
+            return last_word(source, destination)
+        placement = place(
+            source,
+            destination,
+            reader.keys(source),
+            reader.keys(destination),
+            reader.words(source),
+            settings.alignment,
+            _inserted(reader, destination, prompts[1]),
+        )
+    except ValueError as error:
+        raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
+    return restrict(placement, source, settings.tokens)
+
+
+def _inserted(reader: TextReader, destination: Track, prompt: str) -> list[bool] | None:
+    """Which word tokens of the destination stand in [brackets]; None if there are no brackets."""
+    marked = segments(prompt)
+    if marked is None:
+        return None
+    flags = []
+    for text, inserted in marked:
+        track = next(track for track in reader.tracks(text) if track.encoder == destination.encoder)
+        flags += [inserted] * len(track.word_rows)
+    if len(flags) != len(destination.word_rows):
+        raise ValueError("the [brackets] in destination must stand around whole words, with blanks outside.")
+    return flags

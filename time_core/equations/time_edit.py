@@ -1,0 +1,134 @@
+"""The value on the TIME_EDIT socket: what an edit is, whatever made it and wherever it goes."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from .alignment import Alignment
+from .fingerprint import Fingerprint
+from .lambda_curve import Point
+from .pairs import Kept, Pair, Settings
+
+NOT_REPORTED = ("left", "right", "lambda_curve")
+SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What the solve knows about an edit. The ratios are explained at the function of the same name in `solve`.
+
+    `lamb` is the ridge as used, in units of a squared row length. `fit_by_pair` has the fit residual of every pair, or
+    nothing where the rows were too many to be kept. `preserve_leak` is None if no prompt is preserved.
+    """
+
+    rows: int
+    changed_rows: int
+    lamb: float
+    rank: int
+    condition: float
+    fit_residual: float
+    edit_size: float
+    empty_leak: float
+    preserve_leak: float | None = None
+    fit_by_pair: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TimeEdit:
+    """W' = W (I + left @ right.T) for every key and value projection W that reads these rows of text.
+
+    `left` and `right` are (text_width, rank) float32 on the CPU. They hold nothing of the model's projections, so an
+    edit fits every model that reads the same text, which `fingerprint` tells. `alignments` are those of the pairs in
+    order, without their augmentations, one for every text encoder that the rows come from. `lambda_curve` is known only
+    where the edit was solved, and is no part of the edit.
+    """
+
+    left: torch.Tensor
+    right: torch.Tensor
+    pairs: tuple[Pair, ...]
+    preserve: tuple[Kept, ...]
+    settings: Settings
+    fingerprint: Fingerprint
+    alignments: tuple[tuple[Alignment, ...], ...]
+    diagnostics: Diagnostics
+    lambda_curve: tuple[Point, ...] = ()
+
+    @property
+    def text_width(self) -> int:
+        return self.left.shape[0]
+
+    @property
+    def rank(self) -> int:
+        return self.left.shape[1]
+
+    def summary(self) -> str:
+        """The edit and how well it went, in a few lines."""
+        d = self.diagnostics
+        lines = [line for pair, tracks in zip(self.pairs, self.alignments, strict=True) for line in _pair_lines(pair, tracks)]
+        if d.fit_by_pair and len(self.pairs) > 1:
+            worst = max(range(len(self.pairs)), key=d.fit_by_pair.__getitem__)
+            lines.append(f"hardest to fit: line {worst + 1}, residual {d.fit_by_pair[worst]:.3g}")
+        if len(lines) > SHOWN_LINES:
+            lines[SHOWN_LINES:] = [f"and {len(lines) - SHOWN_LINES} lines more"]
+        lines += [f"kept: {kept.prompt}" for kept in self.preserve[:SHOWN_LINES]]
+        if self.settings.preserve_empty:
+            lines.append("kept: the empty prompt")
+        lines += [
+            f"lambda {d.lamb:.3g}, {d.changed_rows} of {d.rows} token rows change",
+            f"fit residual {d.fit_residual:.3g} (0: the source now means the destination; 1: as before)",
+            f"leak on the empty prompt {d.empty_leak:.3g}"
+            + ("" if d.preserve_leak is None else f", on what is kept {d.preserve_leak:.3g}"),
+            f"rank {d.rank}, size {d.edit_size:.3g} of the weights, condition number {d.condition:.2g}",
+        ]
+        return "\n".join(lines)
+
+    def report(self) -> dict[str, Any]:
+        """All but the factors and the curve, as JSON can hold it."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in NOT_REPORTED}
+
+    def curve_report(self) -> list[dict[str, float]]:
+        """The curve as JSON can hold it."""
+        return [asdict(point) for point in self.lambda_curve]
+
+    @classmethod
+    def from_report(cls, left: torch.Tensor, right: torch.Tensor, report: dict[str, Any]) -> "TimeEdit":
+        """The edit with these factors and what `report` gave, also after a way through JSON.
+
+        Raises KeyError or TypeError for what is no report.
+        """
+        return cls(
+            left=left,
+            right=right,
+            pairs=tuple(Pair(**pair) for pair in report["pairs"]),
+            preserve=tuple(Kept(**kept) for kept in report["preserve"]),
+            settings=Settings(**_tuples(report["settings"])),
+            fingerprint=Fingerprint(**_tuples(report["fingerprint"])),
+            alignments=tuple(tuple(Alignment(**_tuples(alignment)) for alignment in tracks) for tracks in report["alignments"]),
+            diagnostics=Diagnostics(**_tuples(report["diagnostics"])),
+        )
+
+
+def _pair_lines(pair: Pair, tracks: tuple[Alignment, ...]) -> list[str]:
+    first = tracks[0]
+    notes = [f"{name}: {' '.join(words)}" for name, words in (("adds", first.inserted), ("drops", first.dropped)) if words]
+    if pair.weight != 1:
+        notes.append(f"weight {pair.weight:g}")
+    lines = [f"{pair.source} -> {pair.destination}" + (f" ({', '.join(notes)})" if notes else "")]
+    if first.alternatives:
+        lines.append(f"  {first.alternatives} other placements are as good; mark the inserted words by [brackets] to choose")
+    return lines
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return _plain(tuple(value)) if isinstance(value, list) else asdict(value)
+
+
+def _tuples(report: dict[str, Any]) -> dict[str, Any]:
+    return {name: _tuple(value) for name, value in report.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""The pictures of templates, help pages and the registry, made by running workflows."""

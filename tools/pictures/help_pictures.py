@@ -1,0 +1,296 @@
+"""`make help-pictures`: what settings do, drawn by the toy model through the real server, for the help pages.
+
+One small sheet for each page that has one, in web/docs/images/. ONLY=trajectory,composite makes these alone.
+"""
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from toyworld.world import Scene, draw
+
+from time_core.balance.plot import plot
+from time_core.balance.search import Probe, Search
+
+from ..comfyui.client import ComfyClient, Result, node_titled, saved
+from ..comfyui.environment import ROOT, comfyui_python, prepare
+from ..comfyui.server import ComfyServer
+from ..workflows.examples import (
+    EXAMPLE_PICTURE,
+    balance,
+    captioned_diffedit,
+    diffedit,
+    diffedit_advanced,
+    edited_conditioning,
+    scheduled_edit,
+    several_edits,
+    time_edit,
+)
+from ..workflows.workflow import Graph, is_link
+from .sheets import GAP, INK, MUTED, PAPER, to_image
+
+FOLDER = ROOT / "web" / "docs" / "images"
+SIDE = 96
+IN_A_ROW = 3  # the browser's help panel is narrow
+TEXT = 13
+COLOURS = 160  # of a sheet's palette, so that it stays small
+GIVEN = Scene("rose", "red")
+DIFFERENCE_GAIN = 10
+BALANCE_PLOT = 220  # pixels high
+
+BEFORE, AFTER = "Pictures before the edit", "Pictures after the edit"
+
+
+class Toy:
+    """The running server, with the picture that the workflows edit."""
+
+    def __init__(self, server: ComfyServer):
+        self.client = ComfyClient(server.url)
+        self.folder = server.folder
+        self.given = self.give(GIVEN)
+
+    def give(self, scene: Scene, seed: int = 3) -> np.ndarray:
+        """Draw a scene and put it where the workflows load their picture."""
+        pixels = draw(np.random.RandomState(seed), scene).pixels
+        path = self.folder / EXAMPLE_PICTURE
+        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
+        self.client.upload_image(path)
+        return pixels
+
+    def run(self, graph: Graph, *titles: str) -> Callable[[str], list[np.ndarray]]:
+        """Run what the nodes of these titles need; gives the pictures of each."""
+        api = only(graph.api(), titles)
+        result = self.client.run(api, titles[0])
+        return lambda title: saved(self.client, api, result, title)
+
+    def one(self, graph: Graph, title: str) -> np.ndarray:
+        return self.run(graph, title)(title)[0]
+
+    def text(self, graph: Graph, title: str) -> str:
+        api = only(graph.api(), [title])
+        result: Result = self.client.run(api, title)
+        return result.outputs[node_titled(api, title)]["text"][0]
+
+
+def only(api: dict, titles: Iterable[str]) -> dict:
+    """The nodes of these titles and all that they depend on."""
+    keep, waiting = set(), [node_titled(api, title) for title in titles]
+    while waiting:
+        node_id = waiting.pop()
+        keep.add(node_id)
+        waiting += [value[0] for value in api[node_id]["inputs"].values() if is_link(value)]
+    return {node_id: node for node_id, node in api.items() if node_id in keep}
+
+
+def having(graph: Graph, title: str, **inputs) -> Graph:
+    """The graph with other values on one node."""
+    graph.nodes[node_titled(graph.api(), title)]["inputs"] |= inputs
+    return graph
+
+
+def tiles(title: str, rows: list[tuple[str, list]], columns: list[str]) -> Image.Image:
+    """`rows` of pictures under their headings, each picture under its column's word, broken into a narrow sheet."""
+    font, bold = ImageFont.load_default(size=TEXT), ImageFont.load_default(size=TEXT + 2)
+    width = IN_A_ROW * (SIDE + GAP) + GAP
+    sheet = Image.new("RGB", (width, 4000), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    y = GAP
+
+    def line(text: str, at: int, colour, font) -> int:
+        pen.text((at, y), text, colour, font)
+        return TEXT + GAP
+
+    for part in textwrap.wrap(title, 38):
+        y += line(part, GAP, INK, bold)
+    for heading, pictures in rows:
+        y += line(heading, GAP, INK, font) if heading else 0
+        for first in range(0, len(pictures), IN_A_ROW):
+            here = list(zip(columns, pictures, strict=True))[first : first + IN_A_ROW]
+            for i, (word, _) in enumerate(here):
+                line(word, GAP + i * (SIDE + GAP), MUTED, font)
+            y += TEXT + GAP
+            for i, (_, picture) in enumerate(here):
+                sheet.paste(to_image(picture, SIDE), (GAP + i * (SIDE + GAP), y))
+            y += SIDE + GAP
+    return sheet.crop((0, 0, width, y))
+
+
+def time_lambda(toy: Toy) -> Image.Image:
+    lambdas = (0.01, 0.1, 1, 100, 10000)
+    rows = []
+    for prompt in ("a rose on grass", "a car"):
+        before = toy.one(time_edit(prompt=prompt, batch=1), BEFORE)
+        after = [toy.one(time_edit(prompt=prompt, batch=1, lamb=value), AFTER) for value in lambdas]
+        rows.append((prompt, [before, *after]))
+    return tiles("a rose -> a blue rose, by lambda", rows, ["unedited", *(f"{value:g}" for value in lambdas)])
+
+
+def time_strength(toy: Toy) -> Image.Image:
+    strengths = (-1, 0, 0.5, 1, 1.5, 2)
+
+    def graph(value: float) -> Graph:
+        return having(time_edit(prompt="a rose on grass", batch=1), "Edit what the model assumes", strength=value)
+
+    pictures = [toy.one(graph(value), AFTER) for value in strengths]
+    title = "a rose -> a blue rose, by strength"
+    return tiles(title, [("a rose on grass", pictures)], [f"{value:g}" for value in strengths])
+
+
+def time_several(toy: Toy) -> Image.Image:
+    prompts = (
+        "a rose on grass",
+        "a car on grass",
+        "a star on grass",
+        "a house on grass",
+        "a leaf on grass",
+        "a heart on grass",
+    )
+    runs = [toy.run(several_edits(prompt=prompt, batch=1), "Pictures before", "Pictures after") for prompt in prompts]
+    rows = [(when, [run(f"Pictures {when}")[0] for run in runs]) for when in ("before", "after")]
+    title = "blue roses, green cars and purple stars; houses are kept"
+    return tiles(title, rows, [prompt.split()[1] for prompt in prompts])
+
+
+def time_conditioning(toy: Toy) -> Image.Image:
+    rows = []
+    for way in ("with edited weights", "with edited text"):
+        title = f"Pictures {way}"
+        rows.append((way, toy.run(edited_conditioning(batch=3), title)(title)))
+    return tiles("a rose -> a blue rose, the same seeds", rows, [f"seed {i + 1}" for i in range(3)])
+
+
+def time_hook(toy: Toy) -> Image.Image:
+    ends = (0.1, 0.2, 0.3, 0.5, 1.0)
+    without, scheduled = "Pictures without the edit", "Pictures with the scheduled edit"
+    pictures = [toy.one(scheduled_edit(batch=1), without)]
+    pictures += [toy.one(scheduled_edit(batch=1, until=end), scheduled) for end in ends]
+    columns = ["never", *(f"{end:.0%}" for end in ends)]
+    return tiles("The edit acts from the start until …", [("a rose on sand", pictures)], columns)
+
+
+def time_balance(toy: Toy) -> Image.Image:
+    count, judged = 6, "The pictures that were judged"
+    api = only(balance(pictures=count, probes=5, lowest=1e3, highest=1e6).api(), [judged])
+    result = toy.client.run(api, judged)
+    (report,) = result.outputs[node_titled(api, "Hold the edit in balance")]["balance"]
+    search = Search(**{item.name: report[item.name] for item in fields(Search)})
+    probes = [Probe(one["lamb"], one["share"]) for one in report["measured"]]
+    pictures = saved(toy.client, api, result, judged)
+    below = tiles(
+        f"The pictures at lambda {report['best']['lamb']:.3g}", [("", pictures)], [f"seed {i + 1}" for i in range(count)]
+    )
+    above = plot(search, probes, below.width, BALANCE_PLOT)
+    sheet = Image.new("RGB", (below.width, above.height + below.height), PAPER)
+    sheet.paste(above, (0, 0))
+    sheet.paste(below, (0, above.height))
+    return sheet
+
+
+def diffedit_rules(toy: Toy) -> Image.Image:
+    rules = ("mean ratio", "paper", "level", "otsu", "area")
+    step = "1. Where to edit"
+
+    def mask(target: str, **inputs) -> np.ndarray:
+        return toy.one(having(diffedit(target=target), step, **inputs), "Mask")
+
+    rows = []
+    for target, strength in (("a blue rose", 0.5), ("a blue star", 0.75)):
+        first = toy.run(having(diffedit(target=target), step, noise_strength=strength), "Mask")
+        heat, *_ = first(step)
+        masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in rules[1:]]
+        rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks]))
+    return tiles("What would change a red rose into …", rows, ["heat map", *rules])
+
+
+def heatmap_to_mask(toy: Toy) -> Image.Image:
+    thresholds = (0.2, 0.5, 0.8)
+    node = "Then try rules without the model"
+
+    def mask(**inputs) -> np.ndarray:
+        return toy.one(having(diffedit_advanced(), node, rule="mean ratio", **inputs), "Mask")
+
+    rows = [
+        ("as it comes", [mask(threshold=value, grow=0, smooth=0.0, fill_holes=False) for value in thresholds]),
+        ("fill_holes, smooth 0.5", [mask(threshold=value, grow=0, smooth=0.5, fill_holes=True) for value in thresholds]),
+    ]
+    return tiles("a red rose -> a blue star, by threshold", rows, [f"{value:g}" for value in thresholds])
+
+
+def trajectory(toy: Toy) -> Image.Image:
+    title = "The way, from noise to picture"
+    states = toy.run(diffedit_advanced(), title)(title)
+    return tiles(
+        "The states of an inversion, decoded", [("", states)], ["noise", *(f"state {i}" for i in range(2, 6)), "picture"]
+    )
+
+
+def masked_latent_sample(toy: Toy) -> Image.Image:
+    starts = (0.4, 0.6, 0.8, 1.0)
+    mask = toy.one(diffedit(), "Mask")
+
+    def edited(**inputs) -> np.ndarray:
+        return toy.one(having(diffedit(), "3. Repaint inside the mask", **inputs), "Edited picture")
+
+    rows = [("a red rose -> a blue rose", [toy.given, mask, *(edited(start=value) for value in starts)])]
+    return tiles("By start", rows, ["picture", "mask", *(f"{value:g}" for value in starts)])
+
+
+def composite(toy: Toy) -> Image.Image:
+    decoded, pasted = "Edited picture", "Edited inside the mask, untouched outside"
+    run = toy.run(diffedit(), decoded, pasted, "Mask")
+    outside = run("Mask")[0] < 0.5
+    rows = []
+    for label, title in (("decoded", decoded), ("composite", pasted)):
+        difference = np.abs(run(title)[0] - toy.given) * outside * DIFFERENCE_GAIN
+        rows.append((label, [run("Mask")[0], run(title)[0], difference]))
+    columns = ["mask", "result", f"outside x{DIFFERENCE_GAIN}"]
+    return tiles("What changed outside the mask", rows, columns)
+
+
+def captions(toy: Toy) -> Image.Image:
+    scenes = (Scene("rose", "red"), Scene("car", "green"), Scene("star", "purple"))
+    pictures, words = [], []
+    for scene in scenes:
+        pictures.append(toy.give(scene))
+        words.append(toy.text(captioned_diffedit(), "The caption"))
+    toy.give(GIVEN)
+    rows = [(text, [picture]) for text, picture in zip(words, pictures, strict=True)]
+    return tiles("Captions by the toy model", rows, [""])
+
+
+SHEETS = {
+    "time_lambda": time_lambda,
+    "time_strength": time_strength,
+    "time_several": time_several,
+    "time_conditioning": time_conditioning,
+    "time_hook": time_hook,
+    "time_balance": time_balance,
+    "diffedit_rules": diffedit_rules,
+    "heatmap_to_mask": heatmap_to_mask,
+    "trajectory": trajectory,
+    "masked_latent_sample": masked_latent_sample,
+    "composite": composite,
+    "captions": captions,
+}
+
+
+def main() -> int:
+    comfyui = prepare()
+    checkpoints = Path(ROOT) / ".host" / "ComfyUI" / "models" / "checkpoints"
+    wanted = os.environ.get("ONLY", "").split(",") if os.environ.get("ONLY") else list(SHEETS)
+    with ComfyServer(comfyui, comfyui_python(comfyui), checkpoint_folders=[checkpoints]) as server:
+        toy = Toy(server)
+        for name in wanted:
+            path = FOLDER / f"{name}.png"
+            SHEETS[name](toy).quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+            print(f"wrote {path.relative_to(ROOT)} ({path.stat().st_size // 1024} kB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

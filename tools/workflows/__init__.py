@@ -1,0 +1,1 @@
+"""Workflows built in Python (`workflow`, `examples`) and written as templates and blocks (`templates`, `blueprints`)."""

@@ -1,0 +1,227 @@
+"""The example workflows, as functions that build them. The committed files in example_workflows/ are made from these."""
+
+from ...comfyui.environment import TOY_CHECKPOINT
+from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
+from .pictures_from_prompts import (
+    balance,
+    edit_and_lora,
+    edited_conditioning,
+    save_and_reuse,
+    scheduled_edit,
+    several_edits,
+    time_edit,
+)
+from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, WHOLE_CLIP, Example
+
+ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
+ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
+GIRL = {"checkpoint": SD15, "picture": HOSTS_PICTURE, "source": "a drawing of a girl in a pink dress"}
+
+EXAMPLES = {
+    "time_edit_model": Example(
+        time_edit,
+        {**ON_SD15, **ROSES, "prompt": "a photo of roses on a table"},
+        """## Edit what the model assumes (TIME)
+
+Roses are red, unless one says otherwise. After this edit they are blue, unless one says otherwise.
+
+1. Choose your checkpoint (SD 1.x, SD 2.x, SDXL and others, see the node's `?`).
+2. **source**: a prompt whose assumption is wrong. **destination**: the same words with others inserted.
+3. Run. Both samplers start from the same noise; the second uses the edited model.
+
+Too weak? Lower `lambda`. Do other prompts change, too? Raise it. Under the node you see which token becomes which.""",
+        ("Pictures before the edit", "Pictures after the edit"),
+    ),
+    "time_several_edits": Example(
+        several_edits,
+        {
+            **ON_SD15,
+            "source": "A pack of roses\nA car\nA cat",
+            "destination": "A pack of blue roses\nA green car\nA black cat",
+            "preserve": "a house\na dog",
+            "prompt": "a car in the city",
+            "name": "my edits",
+        },
+        """## Several edits at once (TIME)
+
+Line 1 of **source** belongs to line 1 of **destination**, and so on. All lines are solved as one system, so that they do
+not spoil one another. What **preserve** lists stays as it is.
+
+The edit is kept as a file for every checkpoint with this text encoder (**Save TIME Edit**), and as a LoRA for this checkpoint,
+for people without this pack.
+
+With several edits a `lambda` of 1 or more is better than the published 0.1.""",
+        ("Pictures before", "Pictures after"),
+    ),
+    "time_edit_and_lora": Example(
+        edit_and_lora,
+        {
+            **ON_SD15,
+            "lora": "your_lora.safetensors",
+            "source": "A car",
+            "destination": "A green car",
+            "prompt": "a photo of a car in the city",
+        },
+        """## An edit and a LoRA (TIME)
+
+Choose your LoRA in **both** loaders. Edit and LoRA go on a model in any order:
+
+- LoRA, then edit: the edit also changes what the LoRA added.
+- edit, then LoRA: the LoRA is added as it is.
+
+The difference is small unless the LoRA changed the same words.""",
+        ("Pictures with the LoRA", "Pictures with the LoRA, then the edit"),
+        needs="time_several_edits",
+    ),
+    "time_save_and_reuse": Example(
+        save_and_reuse,
+        {**ON_SD15, **ROSES, "other": SD15, "prompt": "a painting of roses", "name": "blue roses"},
+        """## Save an edit and use it again (TIME)
+
+An edit holds nothing of the model's weights, so it fits **every checkpoint with the same text encoder**, such as the
+fine-tunes of SD 1.5 that left it as it was. Choose another one in the second loader.
+
+Next time: refresh the page (R), choose the file in **Next time: load it**, press Ctrl+M on it to wake it up, and connect it to
+**Put the edit on it**. An edit for another text encoder is refused.""",
+        ("Pictures before", "Pictures after"),
+    ),
+    "time_edited_conditioning": Example(
+        edited_conditioning,
+        {**ON_SD15, **ROSES, "prompt": "roses on a table"},
+        """## The same edit on the text (TIME)
+
+Instead of the weights, edit what the prompts say to them: exactly the same pictures, and it works with every model, quantised
+ones, SD3, Flux and Qwen-Image included. Connect the positive **and** the negative prompt.""",
+        ("Pictures with edited weights", "Pictures with edited text"),
+    ),
+    "time_scheduled_edit": Example(
+        scheduled_edit,
+        {**ON_SD15, **ROSES, "prompt": "roses on a table"},
+        """## An edit for some of the steps (TIME)
+
+The edit as a hook of the host: on for the first half of the steps, then off. Keyframes decide when and how strongly; other
+prompts of the same picture can go without it.""",
+        ("Pictures without the edit", "Pictures with the scheduled edit"),
+    ),
+    "time_sdxl": Example(
+        time_edit,
+        {**ON_SD15, "checkpoint": SDXL, "size": 1024, "cfg": 6.0, **ROSES, "prompt": "a photo of roses on a table"},
+        """## Edit what SDXL assumes (TIME)
+
+The same as for SD 1.5. SDXL reads a prompt with two text encoders; under the node you see one track for each, and both must
+agree on which token becomes which. The pooled vector, SDXL's second way to read a prompt, is not edited.""",
+        ("Pictures before the edit", "Pictures after the edit"),
+        toy={"source": "a car", "destination": "a green car", "prompt": "a car on grass"},
+    ),
+    "time_balance": Example(
+        balance,
+        {
+            "checkpoint": SD15,
+            "judge": WHOLE_CLIP,
+            "judge_vision": WHOLE_CLIP,
+            "source": "A nurse",
+            "destination": "A male nurse",
+            "label": "a male nurse",
+            "opposite": "a female nurse",
+            "prompt": "A photo of a nurse",
+            "test": "a painting of a nurse at work",
+            "pictures": 24,
+            "probes": 8,
+            "steps": 20,
+            "lowest": 0.1,
+            "highest": 1e6,
+            "size": 512,
+            "batch": 4,
+            "cfg": 7.5,
+        },
+        """## As many of the one as of the other (TIME)
+
+A model draws nurses as women. This finds the edit with which half of them are men: **TIME Balance** makes pictures with several
+values of `lambda`, and CLIP judges each of them by **label** and **opposite**.
+
+1. The judge is a whole CLIP model. Save
+[model.safetensors](https://huggingface.co/openai/clip-vit-large-patch14) as `clip-vit-large-patch14.safetensors` in
+`models/text_encoders` and in `models/clip_vision`. The `clip_l.safetensors` that most people have cannot judge.
+2. Run: 8 × 24 pictures at most. Try with few **pictures** first.
+3. Look at the pictures that were judged. If you would have counted otherwise, choose other words for label and opposite.
+
+The edit is kept as a file, so that the search need not be made again.""",
+        ("Pictures before", "Share over lambda"),
+    ),
+    "diffedit": Example(
+        diffedit,
+        {**GIRL, "target": "a drawing of a girl in a blue dress"},
+        """## DiffEdit step by step
+
+Edit a picture by saying what it shows and what it shall show.
+
+1. **Where to edit.** The model's predictions under both prompts are contrasted. Drag the line under the picture: the outline
+follows at once, and the next run masks what it encloses.
+2. **Back to noise.** The picture is walked back, and every state on the way is kept.
+3. **Repaint inside the mask.** Outside it, the latent ends bit for bit on the original.
+
+Change the picture and both prompts. For a whole object raise `noise_strength` to 0.6 to 0.75.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+    ),
+    "time_edit_of_a_picture": Example(
+        time_edit_of_a_picture,
+        {**GIRL, "source": "a drawing of a girl in a dress", "destination": "a drawing of a girl in a blue dress"},
+        """## A TIME edit of a given picture
+
+TIME changes what a model assumes; DiffEdit finds where in *this* picture that matters. The plain and the edited model are
+contrasted under one prompt, the picture is inverted with the plain one and repainted with the edited one. A LoRA in place of
+the edit works just as well.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+    ),
+    "diffedit_advanced": Example(
+        diffedit_advanced,
+        {**GIRL, "target": "a drawing of a girl in a suit of armour"},
+        """## DiffEdit, every part by itself
+
+Contrast once, then try rules on the heat map without the model. The inversion comes back exactly (o-belm), its states can be
+looked at, and the picture is repainted with the host's guiders, samplers and schedules, in three ways.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+    ),
+    "diffedit_captions": Example(
+        captioned_diffedit,
+        {
+            **GIRL,
+            "source": "a girl in a pink dress",
+            "target": "a girl in a blue dress",
+            "blip": "blip-image-captioning-large",
+            "t5": "flan-t5-base",
+        },
+        """## DiffEdit without prompts by hand
+
+A caption of the picture (BLIP), and many captions for what is there and for what is wanted (Flan-T5), averaged to two
+directions. The models lie in `models/captioning/<name>/` with their `config.json`, tokenizer files and `model.safetensors`;
+nothing is downloaded.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+    ),
+    "exact_inversion": Example(
+        exact_inversion,
+        {"checkpoint": SD15, "picture": HOSTS_PICTURE, "source": "a drawing of a girl in a pink dress", "steps": 50},
+        """## How exact is an inversion?
+
+A picture to noise and back without any edit, by three methods. `ddim` is the published one; `fixed point` repeats each step
+until it inverts the sampling step; `o-belm` comes back exactly by construction. The nodes show the error step by step.""",
+        ("Back by ddim", "Back by o-belm"),
+    ),
+}
+
+__all__ = [
+    "EXAMPLES",
+    "EXAMPLE_PICTURE",
+    "TOY_CHECKPOINT",
+    "Example",
+    "balance",
+    "captioned_diffedit",
+    "diffedit",
+    "diffedit_advanced",
+    "edit_and_lora",
+    "edited_conditioning",
+    "scheduled_edit",
+    "several_edits",
+    "time_edit",
+    "time_edit_of_a_picture",
+]

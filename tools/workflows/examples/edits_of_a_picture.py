@@ -1,0 +1,380 @@
+"""Workflows that edit a given picture."""
+
+from ...comfyui.environment import TOY_CHECKPOINT
+from ..workflow import Graph
+from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS
+
+MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5}
+INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 3}
+
+
+def diffedit(
+    checkpoint: str = TOY_CHECKPOINT,
+    picture: str = EXAMPLE_PICTURE,
+    source: str = "a red rose",
+    target: str = "a blue rose",
+    seed: int = 1,
+) -> Graph:
+    """The three steps of DiffEdit on one picture."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
+    mask = graph.add(
+        "DiffEditMask",
+        "1. Where to edit",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=seed,
+        source=shows[0],
+        clip=loader[1],
+        picture=image[0],
+        **MASK_DEFAULTS,
+    )
+    graph.group("2. Back to noise")
+    inverted = graph.add(
+        "DDIMInvert",
+        "2. Back to noise",
+        model=loader[0],
+        latent=latent[0],
+        positive=empty[0],
+        **INVERT_DEFAULTS,
+    )
+    graph.group("3. Repaint inside the mask")
+    edited = graph.add(
+        "MaskedLatentSample",
+        "3. Repaint inside the mask",
+        model=loader[0],
+        positive=wanted[0],
+        negative=empty[0],
+        trajectory=inverted[1],
+        cfg=7.5,
+        sampler_name="as inverted",
+        seed=seed,
+        mask=mask[0],
+    )
+    _edited_picture(graph, loader, image, edited, mask, "diffedit")
+    roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
+    graph.add("PreviewImage", "Original through the VAE", images=roundtrip[0])
+    return graph
+
+
+def time_edit_of_a_picture(
+    checkpoint: str = TOY_CHECKPOINT,
+    picture: str = EXAMPLE_PICTURE,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    seed: int = 1,
+) -> Graph:
+    """Both methods joined: where in this picture would an edit of the model act? Then apply it there, and only there."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    edit = graph.add(
+        "TIMEEditModel",
+        "Edit what the model assumes",
+        model=loader[0],
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=0.1,
+    )
+    graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
+    mask = graph.add(
+        "DiffEditMask",
+        "1. Where the edited model disagrees",
+        model=loader[0],
+        latent=latent[0],
+        target=shows[0],
+        seed=seed,
+        target_model=edit[0],
+        grow=1,
+        picture=image[0],
+        **MASK_DEFAULTS,
+    )
+    graph.group("2. Back to noise")
+    inverted = graph.add(
+        "DDIMInvert",
+        "2. Back to noise, with the plain model",
+        model=loader[0],
+        latent=latent[0],
+        positive=empty[0],
+        **INVERT_DEFAULTS,
+    )
+    graph.group("3. Repaint inside the mask")
+    edited = graph.add(
+        "MaskedLatentSample",
+        "3. Repaint with the edited model, same prompt",
+        model=edit[0],
+        positive=shows[0],
+        negative=empty[0],
+        trajectory=inverted[1],
+        cfg=7.5,
+        sampler_name="as inverted",
+        seed=seed,
+        mask=mask[0],
+    )
+    _edited_picture(graph, loader, image, edited, mask, "time_of_a_picture")
+    return graph
+
+
+def diffedit_advanced(
+    checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", target: str = "a blue star"
+) -> Graph:
+    """Another rule on the same heat map, an inversion that comes back exactly, its states, and the host's own samplers."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
+    graph.group("1. Where to edit")
+    contrast = graph.add(
+        "DiffEditMask",
+        "Contrast once",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=1,
+        maps=10,
+        noise_strength=0.75,
+        threshold_ratio=3.0,
+        threshold=0.5,
+        cfg=7.5,
+        source=shows[0],
+        picture=image[0],
+    )
+    mask = graph.add(
+        "HeatmapToMask",
+        "Then try rules without the model",
+        heatmap=contrast[1],
+        threshold_ratio=3.0,
+        threshold=0.5,
+        rule="area",
+        area=25.0,
+        smooth=0.5,
+        grow=1,
+        fill_holes=True,
+        picture=image[0],
+    )
+    graph.group("2. Back to noise")
+    inverted = graph.add(
+        "DDIMInvert",
+        "Back to noise, exactly invertible",
+        model=loader[0],
+        latent=latent[0],
+        steps=30,
+        strength=0.9,
+        cfg=1.0,
+        method="o-belm",
+        refinements=3,
+        positive=empty[0],
+        walk_back=True,
+    )
+    graph.add("PreviewAny", "What the inversion says", source=inverted[3])
+    states = graph.add("TrajectoryStates", "The way to noise", model=loader[0], trajectory=inverted[1], count=6)
+    seen = graph.add("VAEDecode", "Decode the way", samples=states[0], vae=loader[2])
+    graph.add("SaveImage", "The way, from noise to picture", images=seen[0], filename_prefix="diffedit_states")
+    graph.group("3. Repaint inside the mask")
+    guider = graph.add("CFGGuider", "Guide", model=loader[0], positive=wanted[0], negative=empty[0], cfg=5.0)
+    heun = graph.add("KSamplerSelect", "Any sampler", sampler_name="heun")
+    edited = graph.add(
+        "MaskedLatentSampleAdvanced",
+        "Repaint inside the mask",
+        guider=guider[0],
+        trajectory=inverted[1],
+        seed=1,
+        sampler=heun[0],
+        sigmas=inverted[2],
+        mask=mask[0],
+    )
+    _edited_picture(graph, loader, image, edited, mask, "diffedit_advanced")
+
+    graph.group("The same by the host's own nodes")
+    sampler = graph.add(
+        "MaskedLatentSampler",
+        "The same as a sampler",
+        model=loader[0],
+        trajectory=inverted[1],
+        seed=1,
+        mask=mask[0],
+        sampler=heun[0],
+    )
+    silent = graph.add("DisableNoise", "No noise: the inversion is the start")
+    hosts = graph.add(
+        "SamplerCustomAdvanced",
+        "In the host's sampling node",
+        noise=silent[0],
+        guider=guider[0],
+        sampler=sampler[0],
+        sigmas=inverted[2],
+        latent_image=latent[0],
+    )
+    from_host = graph.add("VAEDecode", "Decode the host's", samples=hosts[0], vae=loader[2])
+    graph.add("SaveImage", "The same by the host's node", images=from_host[0], filename_prefix="diffedit_host")
+    covered = graph.add("SetLatentNoiseMask", "Mask the latent", samples=latent[0], mask=mask[0])
+    inpainted = graph.add(
+        "SamplerCustomAdvanced",
+        "Inpainting from the inverted noise",
+        noise=inverted[4],
+        guider=guider[0],
+        sampler=heun[0],
+        sigmas=inverted[2],
+        latent_image=covered[0],
+    )
+    from_noise = graph.add("VAEDecode", "Decode the inpainting", samples=inpainted[0], vae=loader[2])
+    graph.add("SaveImage", "Inpainted from the inverted noise", images=from_noise[0], filename_prefix="diffedit_noise")
+    return graph
+
+
+def exact_inversion(
+    checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", steps: int = 20
+) -> Graph:
+    """A picture to noise and back, without any edit, by three methods: how much of it comes back?"""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
+    graph.add("SaveImage", "The best that can come back", images=roundtrip[0], filename_prefix="inversion_original")
+    for method in ("ddim", "fixed point", "o-belm"):
+        graph.group(f"To noise and back by {method}")
+        inverted = graph.add(
+            "DDIMInvert",
+            f"To noise: {method}",
+            model=loader[0],
+            latent=latent[0],
+            steps=steps,
+            strength=1.0,
+            cfg=1.0,
+            method=method,
+            refinements=5,
+            positive=shows[0],
+            walk_back=True,
+        )
+        graph.add("PreviewAny", f"How exact: {method}", source=inverted[3])
+        back = graph.add(
+            "MaskedLatentSample",
+            f"And back: {method}",
+            model=loader[0],
+            positive=shows[0],
+            negative=shows[0],
+            trajectory=inverted[1],
+            cfg=1.0,
+            sampler_name="as inverted",
+            seed=0,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {method}", samples=back[0], vae=loader[2])
+        graph.add("SaveImage", f"Back by {method}", images=decoded[0], filename_prefix=f"inversion_{method.replace(' ', '_')}")
+    return graph
+
+
+def captioned_diffedit(
+    checkpoint: str = TOY_CHECKPOINT,
+    picture: str = EXAMPLE_PICTURE,
+    source: str = "a red rose",
+    target: str = "a blue rose",
+    blip: str = "toy-blip",
+    t5: str = "toy-t5",
+) -> Graph:
+    """No prompt by hand: a caption of the picture, and many captions for each concept, averaged to a direction of the edit."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    sampling = {"max_tokens": 16, "do_sample": True, "temperature": 0.8, "top_k": 10}
+    caption = graph.add(
+        "CaptionImage",
+        "What does the picture show?",
+        image=image[0],
+        model=blip,
+        text="a photo of",
+        seed=0,
+        captions=1,
+        **{**sampling, "do_sample": False},
+    )
+    graph.add("PreviewAny", "The caption", source=caption[0])
+    shows = graph.add("CLIPTextEncode", "Encode the caption", clip=loader[1], text=caption[0])
+
+    def concept(title: str, words: str):
+        captions = graph.add(
+            "CaptionConcept",
+            f"Captions for {title}",
+            concept=words,
+            model=t5,
+            template="Write a caption for a picture of {concept}.",
+            seed=0,
+            captions=16,
+            **sampling,
+        )
+        graph.add("PreviewAny", f"The captions for {title}", source=captions[0])
+        return graph.add("AveragePromptEmbeddings", f"Average of {title}", clip=loader[1], prompts=captions[0])
+
+    now, wanted = concept("what is there", source), concept("what is wanted", target)
+    graph.group("1. Where to edit")
+    mask = graph.add(
+        "DiffEditMask",
+        "1. Where the directions differ",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=1,
+        source=now[0],
+        picture=image[0],
+        **MASK_DEFAULTS,
+    )
+    graph.group("2. Back to noise")
+    inverted = graph.add(
+        "DDIMInvert",
+        "2. Back to noise, under the caption",
+        model=loader[0],
+        latent=latent[0],
+        positive=shows[0],
+        **INVERT_DEFAULTS,
+    )
+    graph.group("3. Repaint inside the mask")
+    edited = graph.add(
+        "MaskedLatentSample",
+        "3. Repaint in the wanted direction",
+        model=loader[0],
+        positive=wanted[0],
+        negative=now[0],
+        trajectory=inverted[1],
+        cfg=5.0,
+        sampler_name="as inverted",
+        seed=1,
+        mask=mask[0],
+    )
+    _edited_picture(graph, loader, image, edited, mask, "captioned")
+    return graph
+
+
+def _given_picture(graph: Graph, checkpoint: str, picture: str):
+    """The nodes that load the model and the picture, and encode it."""
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    image = graph.add("LoadImage", "Picture to edit", image=picture)
+    return loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
+
+
+def _edited_picture(graph: Graph, loader, image, edited, mask, prefix: str) -> None:
+    """Save the edited picture as decoded and with the original's pixels outside the mask; show the mask."""
+    graph.group("The result")
+    decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
+    graph.add("SaveImage", "Edited picture", images=decoded[0], filename_prefix=prefix)
+    graph.add("MaskPreview", "Mask", mask=mask[0])
+    pasted = graph.add(
+        "CompositeEditedPicture",
+        "Keep the original's pixels outside",
+        original=image[0],
+        edited=decoded[0],
+        mask=mask[0],
+        feather=0,
+    )
+    title = "Edited inside the mask, untouched outside"
+    graph.add("SaveImage", title, images=pasted[0], filename_prefix=f"{prefix}_pasted")

@@ -1,0 +1,347 @@
+"""Workflows that make pictures with and without a TIME edit."""
+
+from ...comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
+from ..workflow import Graph
+from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
+
+LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
+
+
+def time_edit(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a photo of a rose",
+    size: int = 128,
+    batch: int = 4,
+    steps: int = 20,
+    cfg: float = 3.0,
+    seed: int = 1,
+    lamb: float = 0.1,
+) -> Graph:
+    """Pictures of one prompt by the model as it is and by the edited model, from the same noise."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
+    edit = graph.add(
+        "TIMEEditModel",
+        "Edit what the model assumes",
+        model=loader[0],
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+    )
+    graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    graph.group(SAMPLE)
+    positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
+    negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
+    empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
+    for model, name in ((loader[0], "before"), (edit[0], "after")):
+        sampled = graph.add(
+            "KSampler",
+            f"Sample {name} the edit",
+            model=model,
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=positive[0],
+            negative=negative[0],
+            latent_image=empty[0],
+            denoise=1.0,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
+        graph.add("SaveImage", f"Pictures {name} the edit", images=decoded[0], filename_prefix=f"time_{name}")
+    return graph
+
+
+def several_edits(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose\na car\na star",
+    destination: str = "a blue rose\na green car\na purple star",
+    preserve: str = "a house\na house on grass",
+    prompt: str = "a car on grass",
+    size: int = 128,
+    batch: int = 4,
+    lamb: float = 1.0,
+    cfg: float = 3.0,
+    name: str = "toy edits",
+    folder: str = "output",
+) -> Graph:
+    """Several edits solved in one system, saved as an edit and as a LoRA, and put on the model."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Edit several assumptions at once",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **{**EDIT_DEFAULTS, "preserve": preserve},
+    )
+    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
+    graph.add(
+        "TIMESaveLoRA",
+        "The same as a LoRA",
+        model=loader[0],
+        time_edit=edit[0],
+        filename=name,
+        strength=1.0,
+        tolerance=0.001,
+        folder=folder,
+    )
+    edited = graph.add("TIMEApplyEdit", "Put the edit on the model", model=loader[0], time_edit=kept[0], strength=1.0)
+    _before_and_after(graph, loader, prompt, size, batch, cfg, {"before": (loader[0], None), "after": (edited[0], None)})
+    return graph
+
+
+def edited_conditioning(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a rose on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 0.1,
+) -> Graph:
+    """The same edit on the text instead of on the weights, which fits any model, quantised ones and Flux too."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    applied = graph.add("TIMEApplyEdit", "On the weights", model=loader[0], time_edit=edit[0], strength=1.0)
+
+    def on_the_text(text: list, which: str) -> list:
+        title = f"On the {which} text"
+        return graph.add("TIMEEditConditioning", title, conditioning=text, time_edit=edit[0], strength=1.0)[0]
+
+    ways = {"with edited weights": (applied[0], None), "with edited text": (loader[0], on_the_text)}
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def scheduled_edit(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a rose on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 0.1,
+    until: float = 0.5,
+) -> Graph:
+    """An edit for the first steps only, by the host's hooks."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    hook = graph.add("TIMEEditHook", "The edit as a hook", model=loader[0], time_edit=edit[0], strength=1.0)
+    first = graph.add("CreateHookKeyframe", "From the start: on", strength_mult=1.0, start_percent=0.0)
+    second = graph.add("CreateHookKeyframe", "Later: off", strength_mult=0.0, start_percent=until, prev_hook_kf=first[0])
+    scheduled = graph.add("SetHookKeyframes", "Schedule it", hooks=hook[0], hook_kf=second[0])
+
+    def with_the_hook(text: list, which: str) -> list:
+        title = f"Give it to the {which} text"
+        return graph.add(
+            "ConditioningSetProperties",
+            title,
+            cond_NEW=text,
+            strength=1.0,
+            set_cond_area="default",
+            hooks=scheduled[0],
+        )[0]
+
+    ways = {"without the edit": (loader[0], None), "with the scheduled edit": (loader[0], with_the_hook)}
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def edit_and_lora(
+    checkpoint: str = TOY_CHECKPOINT,
+    lora: str = "toy edits.safetensors",
+    source: str = "a moon",
+    destination: str = "a red moon",
+    prompt: str = "a moon on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 1.0,
+) -> Graph:
+    """A LoRA and an edit on one model, in both orders. The edit multiplies the weights as they then are."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group("2. LoRA and edit, edit and LoRA")
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+
+    def with_lora(model: list, title: str) -> list:
+        return graph.add("LoraLoaderModelOnly", title, model=model, lora_name=lora, strength_model=1.0)[0]
+
+    def with_edit(model: list, title: str) -> list:
+        return graph.add("TIMEApplyEdit", title, model=model, time_edit=edit[0], strength=1.0)[0]
+
+    by_lora = with_lora(loader[0], "The LoRA")
+    ways = {
+        "with the LoRA": (by_lora, None),
+        "with the LoRA, then the edit": (with_edit(by_lora, "The edit behind it"), None),
+        "with the edit, then the LoRA": (with_lora(with_edit(loader[0], "The edit first"), "The LoRA behind it"), None),
+    }
+    _before_and_after(graph, loader, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def save_and_reuse(
+    checkpoint: str = TOY_CHECKPOINT,
+    other: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "a painting of a rose",
+    name: str = "blue roses",
+    folder: str = "output",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 1.0,
+) -> Graph:
+    """An edit made with one checkpoint, kept in a file, and put on another checkpoint with the same text encoder."""
+    graph = Graph()
+    graph.group("1. Make the edit and keep it")
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+    kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
+    graph.group("2. Put it on another checkpoint")
+    second = graph.add("CheckpointLoaderSimple", "Another with the same text encoder", ckpt_name=other)
+    edited = graph.add("TIMEApplyEdit", "Put the edit on it", model=second[0], time_edit=kept[0], strength=1.0)
+    graph.add("TIMELoadEdit", "Next time: load it", muted=True, file=f"{folder}/{name}.safetensors", clip=second[1])
+    ways = {"before": (second[0], None), "after": (edited[0], None)}
+    _before_and_after(graph, second, prompt, size, batch, cfg, ways)
+    return graph
+
+
+def balance(
+    checkpoint: str = TOY_CHECKPOINT,
+    judge: str = TOY_CLIP,
+    judge_vision: str = TOY_CLIP_VISION,
+    source: str = "a rose",
+    destination: str = "a yellow rose",
+    label: str = "a yellow rose",
+    opposite: str = "a red rose",
+    prompt: str = "a photo of a rose",
+    test: str = "a painting of a rose",
+    pictures: int = 2,
+    probes: int = 2,
+    steps: int = 10,
+    lowest: float = 4e4,
+    highest: float = 8e4,
+    size: int = 128,
+    batch: int = 1,
+    cfg: float = 3.0,
+) -> Graph:
+    """The lambda with which half of the pictures show the destination, found by pictures that CLIP judges."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    words = graph.add("CLIPLoader", "The judge's text half", clip_name=judge, type="stable_diffusion", device="default")
+    eyes = graph.add("CLIPVisionLoader", "The judge's vision half", clip_name=judge_vision)
+    graph.group("2. Search")
+    found = graph.add(
+        "TIMEBalance",
+        "Hold the edit in balance",
+        model=loader[0],
+        clip=loader[1],
+        vae=loader[2],
+        clip_vision=eyes[0],
+        judge_clip=words[0],
+        source=source,
+        destination=destination,
+        prompt=prompt,
+        label=label,
+        opposite=opposite,
+        target=0.5,
+        pictures=pictures,
+        probes=probes,
+        seed=1,
+        steps=steps,
+        cfg=cfg,
+        sampler_name="euler",
+        scheduler="normal",
+        width=size,
+        height=size,
+        lowest=lowest,
+        highest=highest,
+    )
+    graph.add("PreviewImage", "Share over lambda", images=found[4])
+    graph.add("PreviewImage", "The pictures that were judged", images=found[5])
+    graph.add("TIMESaveEdit", "Keep the edit", time_edit=found[1], filename="balanced", folder="output")
+    ways = {"before": (loader[0], None), "in balance": (found[0], None)}
+    _before_and_after(graph, loader, test, size, batch, cfg, ways)
+    return graph
+
+
+def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, cfg: float, ways: dict) -> None:
+    """Pictures from the same noise: `ways` are a name, a model, and what is done with the encoded prompts."""
+    graph.group(SAMPLE)
+    positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
+    negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
+    empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
+    for name, (model, change) in ways.items():
+        texts = {"positive": positive[0], "negative": negative[0]}
+        if change:
+            texts = {which: change(text, which) for which, text in texts.items()}
+        sampled = graph.add(
+            "KSampler",
+            f"Sample {name}",
+            model=model,
+            seed=1,
+            steps=20,
+            cfg=cfg,
+            sampler_name="euler",
+            scheduler="normal",
+            latent_image=empty[0],
+            denoise=1.0,
+            **texts,
+        )
+        decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
+        graph.add("SaveImage", f"Pictures {name}", images=decoded[0], filename_prefix=f"time_{name.replace(' ', '_')}")

@@ -1,0 +1,342 @@
+/**
+ * The view of DiffEdit Mask and Heatmap to Mask: the picture under its heat map with the outline of the mask, and a histogram
+ * whose line moves the input that decides it. What is shown is what the next run masks, as long as the heat map is the same.
+ */
+import { draggableLine, pager } from "../parts/controls.mjs";
+import { Heatmap } from "./heatmap.mjs";
+import { drawHistogram } from "./histogram.mjs";
+import { html } from "../parts/markup.mjs";
+import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
+import { drawMask, heatPixels } from "./mask_drawing.mjs";
+import { maskedCells } from "./mask_rules.mjs";
+import { STYLE } from "./mask_style.mjs";
+
+const RESULT = "result"; // properties of the node
+const OPACITY = "opacity";
+const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
+
+// Inputs that the browser can follow; the values in the file were made with the others.
+const FOLLOWED = [
+  "threshold_ratio",
+  "threshold",
+  "rule",
+  "area",
+  "outliers",
+  "level",
+  "area_floor",
+  "grow",
+  "fill_holes",
+];
+
+export function create(face) {
+  const view = new MaskView(face);
+  return { element: view.element, minHeight: 400, destroy: () => view.destroy() };
+}
+
+class MaskView {
+  constructor(face) {
+    this.face = face;
+    this.shots = []; // one for each picture: {heatmap, picture: row in it, images: one for each frame}
+    this.place = { shot: 0, frame: 0, pair: 0 };
+    this.hint = "mask.empty";
+    this.buildElements();
+    this.resizing = new ResizeObserver(() => this.refresh());
+    this.resizing.observe(this.element);
+    face.onChange(() => {
+      this.restore();
+      this.refresh();
+    });
+    face.onSetting("MaskOpacity", () => this.refresh());
+    face.onResult((output) => this.take(output));
+    face.onPreview((picture) => this.showLive(picture));
+    this.restore();
+    this.refresh();
+  }
+
+  destroy() {
+    this.destroyed = true;
+    this.resizing.disconnect();
+  }
+
+  buildElements() {
+    const { face } = this;
+    this.canvas = html("canvas", { role: "img" });
+    this.message = html("p", { class: "hint" });
+    this.live = html("img", { class: "live", alt: "", hidden: "" });
+    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live);
+    this.coverage = html("span", { class: "coverage" });
+    this.picturePager = pager((by) => this.turn("shot", by));
+    this.framePager = pager((by) => this.turn("frame", by));
+    this.pairs = html("select", { "aria-label": face.text("mask.pairs"), onchange: () => this.choosePair() });
+    this.opacity = html("input", {
+      type: "range",
+      min: 0,
+      max: 100,
+      step: 5,
+      title: face.text("mask.opacity"),
+      "aria-label": face.text("mask.opacity"),
+      oninput: () => this.refresh(),
+      onchange: () => face.setProperty(OPACITY, Number(this.opacity.value)),
+    });
+    this.bars = html("canvas", { "aria-hidden": "true" });
+    this.track = html("div", { class: "track" }, this.bars);
+    this.line = draggableLine(
+      this.track,
+      (place) => this.moveTo(place),
+      (steps, sideways) => this.stepBy(steps, sideways),
+    );
+    this.caption = html("span", { class: "caption" });
+    this.note = html("p", { class: "note", role: "status" });
+    this.body = html(
+      "div",
+      { class: "view" },
+      this.scene,
+      html(
+        "div",
+        { class: "row" },
+        this.coverage,
+        this.picturePager.element,
+        this.framePager.element,
+        this.pairs,
+        this.opacity,
+      ),
+      this.track,
+      html("div", { class: "row" }, this.caption),
+      this.note,
+    );
+    this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
+    const shadow = this.element.attachShadow({ mode: "open" });
+    shadow.append(html("style", {}, STYLE), this.body);
+  }
+
+  /** The heat map so far, while the node runs. */
+  showLive(picture) {
+    this.live.hidden = !picture;
+    if (picture) this.live.src = picture;
+  }
+
+  /** After a run, or when the host restores what a run gave. */
+  take({ heatmap, picture }) {
+    if (!heatmap?.length) return;
+    this.showLive(undefined);
+    const result = { heatmap, picture: picture ?? [] };
+    if (JSON.stringify(result) !== JSON.stringify(this.face.property(RESULT))) this.face.setProperty(RESULT, result);
+    this.load(result);
+  }
+
+  /** What an earlier run left, if the server still has it. */
+  restore() {
+    const result = this.face.property(RESULT);
+    if (result && !this.loading) this.load(result);
+  }
+
+  async load(result) {
+    const wanted = JSON.stringify(result);
+    if (this.loading === wanted) return;
+    this.loading = wanted;
+    const shots = await this.shotsOf(result).catch(() => undefined);
+    if (this.destroyed || this.loading !== wanted) return;
+    this.hint = shots ? "" : "mask.gone";
+    this.shots = shots ?? [];
+    this.refresh();
+  }
+
+  async shotsOf({ heatmap: files, picture }) {
+    const heatmaps = await Promise.all(files.map((file) => this.heatmapFrom(file)));
+    const waiting = [...picture];
+    const shots = [];
+    for (const heatmap of heatmaps) {
+      for (let row = 0; row < heatmap.pictures; row++) {
+        const images = waiting.splice(0, heatmap.frames).map((file) => this.imageFrom(file));
+        shots.push({ heatmap, picture: row, images });
+      }
+    }
+    return shots;
+  }
+
+  async heatmapFrom(file) {
+    const response = await fetch(this.face.fileUrl(file));
+    if (!response.ok) throw new Error(String(response.status));
+    return new Heatmap(await response.arrayBuffer());
+  }
+
+  imageFrom(file) {
+    const image = html("img", { onload: () => this.refresh() });
+    image.src = this.face.fileUrl(file);
+    return image;
+  }
+
+  /** Draw anew before the next frame. */
+  refresh() {
+    if (this.pending || this.destroyed) return;
+    this.pending = requestAnimationFrame(() => {
+      this.pending = undefined;
+      if (!this.destroyed) this.update();
+    });
+  }
+
+  update() {
+    const filled = this.shots.length > 0;
+    this.body.classList.toggle("empty", !filled);
+    this.message.textContent = filled ? "" : this.face.text(this.hint || "mask.empty");
+    this.element.shown = undefined;
+    if (!filled) return;
+    this.place.shot = Math.min(this.place.shot, this.shots.length - 1);
+    const { heatmap, picture } = this.shots[this.place.shot];
+    this.place.frame = Math.min(this.place.frame, heatmap.frames - 1);
+    this.place.pair = Math.min(this.place.pair, heatmap.pairs - 1);
+    const settings = this.settings(heatmap);
+    const cells = maskedCells(heatmap, picture, settings);
+    this.axis = axisOf(heatmap, this.place.pair, picture, settings);
+    this.covered = (100 * cells.reduce((sum, cell) => sum + cell, 0)) / cells.length;
+    this.showScene(heatmap, cells);
+    this.showRow(heatmap);
+    this.showHistogram(heatmap, settings);
+    /** For whoever wants to know which cells are shown as masked: those of the picture, all its frames. */
+    this.element.shown = { ...this.place, width: heatmap.width, height: heatmap.height, cells, covered: this.covered };
+  }
+
+  /** What the next run reads: the node's own inputs, or what the last run got from another node. */
+  settings(heatmap) {
+    const chosen = { ...heatmap.settings };
+    for (const name of FOLLOWED) {
+      const own = this.face.value(name);
+      if (own !== undefined && !this.face.isLinked(name)) chosen[name] = own;
+    }
+    return chosen;
+  }
+
+  /** Inputs that have changed since the run, and that the browser cannot follow. */
+  stale(heatmap) {
+    const others = Object.keys(heatmap.settings).filter((name) => !FOLLOWED.includes(name) && !this.face.isLinked(name));
+    return others.filter((name) => {
+      const own = this.face.value(name);
+      return own !== undefined && own !== heatmap.settings[name];
+    });
+  }
+
+  showScene({ width, height, frames, colours }, cells) {
+    const { images } = this.shots[this.place.shot];
+    const image = images[this.place.frame];
+    const picture = image?.complete && image.naturalWidth > 0 ? image : null;
+    const scale = Math.min(this.scene.clientWidth / width, this.scene.clientHeight / height);
+    this.canvas.style.width = `${width * scale}px`;
+    this.canvas.style.height = `${height * scale}px`;
+    const pixels = this.resize(this.canvas);
+    const ofFrame = (values) => values.subarray(this.place.frame * width * height, (this.place.frame + 1) * width * height);
+    const heat = heatPixels(ofFrame(this.axis.seen), width, height, colours, picture !== null);
+    drawMask(this.canvas, { width, height }, picture, heat, this.heatOpacity(picture), ofFrame(cells), pixels);
+    const place = this.face.text("mask.picture", { number: this.place.shot + 1, count: this.shots.length });
+    const frame = frames > 1 ? this.face.text("mask.frame", { number: this.place.frame + 1, count: frames }) : "";
+    this.canvas.setAttribute("aria-label", [this.face.text("mask.image"), place, frame].filter(Boolean).join(", "));
+  }
+
+  heatOpacity(picture) {
+    const own = this.face.property(OPACITY) ?? this.face.setting("MaskOpacity") ?? 60;
+    const dragged = this.element.shadowRoot.activeElement === this.opacity;
+    if (!dragged) this.opacity.value = own;
+    this.opacity.hidden = !picture;
+    return picture ? Number(this.opacity.value) / 100 : 1;
+  }
+
+  showRow({ frames, pairs }) {
+    const { text } = this.face;
+    this.coverage.textContent = text("mask.covered", { percent: this.covered.toFixed(1) });
+    this.element.dataset.covered = this.covered;
+    const pages = (name, number, count) => ({
+      number,
+      count,
+      label: text(`mask.${name}`, { number, count }),
+      previous: text(`mask.${name}Before`),
+      next: text(`mask.${name}After`),
+    });
+    this.picturePager.update(pages("picture", this.place.shot + 1, this.shots.length));
+    this.framePager.update(pages("frame", this.place.frame + 1, frames));
+    this.pairs.hidden = pairs < 2;
+    if (this.pairs.length !== pairs) {
+      const options = Array.from({ length: pairs }, (_, i) => html("option", {}, text("mask.pair", { number: i + 1 })));
+      this.pairs.replaceChildren(...options);
+    }
+    this.pairs.selectedIndex = this.place.pair;
+  }
+
+  showHistogram(heatmap, settings) {
+    const { text } = this.face;
+    const setting = settingOf(settings.rule);
+    const linked = setting !== undefined && this.face.isLinked(setting);
+    const value = setting === undefined ? this.axis.line : settings[setting];
+    const { decimals, min, max } = setting === undefined ? { decimals: 2, min: 0, max: 1 } : SETTINGS[setting];
+    const label = text(`mask.${setting ?? "otsu"}`, { value: value.toFixed(decimals) });
+    this.line.update({
+      place: this.axis.line,
+      label: text(`mask.name.${setting ?? "otsu"}`),
+      now: value,
+      min,
+      max,
+      text: `${label}, ${this.coverage.textContent}`,
+      isMovable: setting !== undefined && !linked,
+    });
+    this.caption.textContent = linked ? text("mask.linked", { setting: label }) : label;
+    const stale = this.stale(heatmap);
+    this.note.textContent = stale.length ? text("mask.stale", { inputs: stale.join(", ") }) : "";
+    const style = getComputedStyle(this.track);
+    const scale = this.resize(this.bars);
+    drawHistogram(this.bars, scale, this.axis.places, this.axis.line, inksOf(style), (place) => {
+      const hottest = heatmap.colours.length / 3 - 1;
+      const first = 3 * Math.round(this.axis.heatAt(place) * hottest);
+      return `rgb(${heatmap.colours.subarray(first, first + 3).join(" ")})`;
+    });
+  }
+
+  /** Gives a canvas the pixels of its place on the screen; how many there are to one of the page. */
+  resize(canvas) {
+    const zoom = canvas.getBoundingClientRect().width / (canvas.offsetWidth || 1) || 1;
+    const pixels = Math.max(FINE, zoom * devicePixelRatio);
+    const [width, height] = [canvas.offsetWidth, canvas.offsetHeight].map((size) => Math.max(1, Math.round(size * pixels)));
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    return pixels;
+  }
+
+  turn(what, by) {
+    this.place[what] = Math.max(0, this.place[what] + by);
+    this.refresh();
+  }
+
+  choosePair() {
+    this.place.pair = this.pairs.selectedIndex;
+    this.refresh();
+  }
+
+  moveTo(place) {
+    this.set((setting) => kept(setting, this.axis.settingAt(place)));
+  }
+
+  stepBy(steps, sideways) {
+    this.set((setting, value) => {
+      const { min, max, step } = SETTINGS[setting];
+      if (!Number.isFinite(steps)) return steps < 0 ? min : max;
+      // a larger area lies to the left
+      const direction = sideways && setting === "area" ? -1 : 1;
+      return kept(setting, value + direction * steps * step);
+    });
+  }
+
+  set(valueOf) {
+    if (!this.shots.length) return;
+    const { rule, ...settings } = this.settings(this.shots[this.place.shot].heatmap);
+    const setting = settingOf(rule);
+    this.face.setValue(setting, valueOf(setting, settings[setting]));
+    this.refresh();
+  }
+}
+
+function inksOf(style) {
+  return { below: style.getPropertyValue("--below").trim(), above: style.getPropertyValue("--above").trim() };
+}
+
+/** Keys that a control of ours answers are none of the graph's. */
+function keepFromHost(event) {
+  const ours = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " ", "Enter"];
+  if (ours.includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+}

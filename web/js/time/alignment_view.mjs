@@ -1,0 +1,207 @@
+/**
+ * TIME Edit Model and TIME Compute Edit: which token of the destination each token of the source becomes, as soon as the
+ * prompts are typed; after a run also how well the edit fits, how far it leaks, and what other values of lambda would do.
+ */
+import { drawTrack, legend, TRACK_STYLE } from "./alignment_track.mjs";
+import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
+import { pager } from "../parts/controls.mjs";
+import { ASSUMED, encoderOf, encoderOfTracks } from "../parts/encoder.mjs";
+import { COMMON_STYLE, html } from "../parts/markup.mjs";
+
+const ROUTE = "/time_diffedit/alignment";
+const PAUSE = 300; // milliseconds without a key before the server is asked
+const LONGEST = 60_000; // characters; the route reads no more
+const MIN_HEIGHT = 285;
+const INPUTS = ["source", "destination", "alignment", "tokens"];
+const STYLE = `
+  .head { display: flex; gap: 8px; flex-wrap: wrap; }
+  .head button { font: inherit; color: inherit; background: var(--comfy-menu-bg, #353535); cursor: pointer;
+    border: 1px solid var(--border-color, #4e4e4e); border-radius: 4px; padding: 0 7px; margin: 0 4px; }
+  .head button:disabled { opacity: 0.4; cursor: default; }
+`;
+
+export function create(face) {
+  const words = (key, values) => face.text(`alignment.${key}`, values);
+  const element = html("div", { style: "height: 100%" });
+  const lines = pager((by) => {
+    line += by;
+    show();
+  });
+  const beside = html("span");
+  const head = html("div", { class: "head" }, lines.element, beside);
+  const preview = html("div");
+  const diagnostics = diagnosticsView(face);
+  const root = html("section", { class: "root", "aria-label": words("title") }, head, preview, diagnostics.element);
+  const style = html("style", {}, COMMON_STYLE + STYLE + TRACK_STYLE + DIAGNOSTICS_STYLE);
+  element.attachShadow({ mode: "open" }).append(style, root);
+
+  let answer = null; // of the server, to the prompts as they are
+  let run = null; // what the last run reported, and which values belong to it
+  let line = 0;
+  const ask = questions(face, (found) => {
+    answer = found;
+    show();
+  });
+
+  face.onChange(() => {
+    ask();
+    show();
+  });
+  face.onResult((output) => {
+    const report = output.time_edit?.[0];
+    if (!report) return;
+    run = { report, curve: output.lambda_curve ?? [], values: valuesOf(face) };
+    ask.know(encoderOfTracks(report.alignments[0]));
+    show();
+  });
+  ask();
+  show();
+
+  function show() {
+    const linked = INPUTS.some((name) => face.isLinked(name));
+    const shown = current(answer, run, linked);
+    const pairs = shown.pairs;
+    line = Math.min(line, Math.max(pairs.length - 1, 0));
+    const pair = pairs[line];
+    const place = { number: line + 1, count: pairs.length };
+    lines.update({ ...place, label: words("line", place), previous: words("previous"), next: words("next") });
+    beside.replaceChildren(...besidePager(pairs));
+    preview.replaceChildren(
+      ...(shown.message ? [html("p", { class: "quiet" }, words(shown.message))] : []),
+      ...(shown.error ? [html("p", { class: "error", role: "alert" }, shown.error)] : []),
+      ...(pair ? pairElements(pair, shown.settings) : []),
+      ...(shown.assumed && pair ? [html("p", { class: "quiet" }, words("assumed"))] : []),
+    );
+    diagnostics.update(run && { ...run, stale: !linked && isStale(face, run, answer) });
+  }
+
+  function pairElements(pair, settings) {
+    if (pair.error) return [html("p", { class: "error", role: "alert" }, pair.error)];
+    const several = pair.tracks.length > 1;
+    const most = Math.max(...pair.tracks.map((track) => track.alternatives ?? 0));
+    return [
+      ...pair.tracks.map((track) => drawTrack(track, settings, words, several)),
+      legend(pair.tracks, settings, words),
+      ...(most ? [html("p", {}, words("alternatives", { count: most }))] : []),
+    ];
+  }
+
+  function besidePager(pairs) {
+    const failing = pairs.length > 1 ? pairs.flatMap((pair, i) => (pair.error ? [i + 1] : [])) : [];
+    const weight = pairs[line]?.weight ?? 1;
+    return [
+      ...(weight === 1 ? [] : [html("span", { class: "quiet" }, words("weight", { weight }))]),
+      ...(failing.length ? [html("span", { class: "error" }, words("failing", { lines: failing.join(", ") }))] : []),
+    ];
+  }
+
+  return {
+    element,
+    minHeight: MIN_HEIGHT,
+    destroy() {
+      ask.stop();
+      diagnostics.destroy();
+    },
+  };
+}
+
+/**
+ * What is to be shown: the run's own alignment if it is that of the prompts as they are, else the server's answer.
+ *
+ * @returns {{pairs: object[], settings?: object, error?: string, message?: string, assumed?: boolean}}
+ */
+function current(answer, run, linked) {
+  if (run && (linked || !answer || isOf(answer, run.report))) {
+    const { pairs, alignments, settings } = run.report;
+    return { settings, pairs: pairs.map((pair, i) => ({ ...pair, tracks: alignments[i] })) };
+  }
+  if (linked) return { pairs: [], message: "linked" };
+  if (!answer) return { pairs: [] };
+  return answer;
+}
+
+/** Do an answer of the server and the report of a run speak of the same prompts and the same way to place them? */
+function isOf(answer, report) {
+  const same = (name) => answer.settings?.[name] === report.settings[name];
+  const prompts = (pairs) => JSON.stringify(pairs.map((pair) => [pair.source, pair.destination, pair.weight]));
+  return !answer.error && same("alignment") && same("tokens") && prompts(answer.pairs) === prompts(report.pairs);
+}
+
+const OTHERS = ["augmentations", "preserve", "preserve_empty", "layers", "lambda_unit", "edit_keys", "edit_values", "where"];
+
+const valuesOf = (face) => JSON.stringify(OTHERS.map((name) => face.value(name)));
+
+function isStale(face, run, answer) {
+  const lamb = face.isLinked("lamb") ? run.report.settings.lamb : face.value("lamb");
+  return valuesOf(face) !== run.values || lamb !== run.report.settings.lamb || (answer !== null && !isOf(answer, run.report));
+}
+
+/**
+ * Asks the server about the prompts of `face` when they have not changed for a moment; only the last answer counts.
+ *
+ * The returned function is to be called whenever something may have changed; `know` tells it the encoder that a run told.
+ */
+function questions(face, tell) {
+  let timer = 0;
+  let asked = ""; // the question that was asked last
+  let number = 0;
+  let told; // the encoder by the last run
+  let aborter;
+
+  function question() {
+    const known = encoderOf(face.upstream("clip")) ?? told;
+    const values = Object.fromEntries(INPUTS.map((name) => [name, face.value(name)]));
+    return { ...values, encoder: known ?? ASSUMED, assumed: !known };
+  }
+
+  async function ask() {
+    const { assumed, ...now } = question();
+    const key = JSON.stringify(now) + assumed;
+    if (key === asked || INPUTS.some((name) => face.isLinked(name))) return;
+    asked = key;
+    aborter?.abort();
+    aborter = new AbortController();
+    const mine = ++number;
+    const settings = { alignment: now.alignment, tokens: now.tokens };
+    const found = await answerTo(now, assumed, aborter.signal);
+    if (mine === number && found) tell({ pairs: [], ...found, settings });
+  }
+
+  /** The answer; for an encoder that the server does not know, that for the assumed one. */
+  async function answerTo(now, assumed, signal) {
+    const body = JSON.stringify(now);
+    if (body.length > LONGEST) return { message: "tooLong" };
+    try {
+      const headers = { "Content-Type": "application/json" };
+      const response = await face.fetch(ROUTE, { method: "POST", headers, body, signal });
+      if (response.status === 429) {
+        schedule(1000 * Number(response.headers.get("Retry-After") ?? 1));
+        asked = "";
+        return null;
+      }
+      if (!response.ok) return { message: "unavailable" };
+      const found = await response.json();
+      if (found.encoder === "unknown" && !assumed) return await answerTo({ ...now, encoder: told ?? ASSUMED }, !told, signal);
+      return { ...found, assumed };
+    } catch {
+      return signal.aborted ? null : { message: "unavailable" };
+    }
+  }
+
+  function schedule(pause = PAUSE) {
+    clearTimeout(timer);
+    timer = setTimeout(ask, pause);
+  }
+
+  return Object.assign(() => schedule(), {
+    know(encoder) {
+      told = encoder;
+      schedule();
+    },
+    stop() {
+      clearTimeout(timer);
+      aborter?.abort();
+      number++;
+    },
+  });
+}

@@ -1,0 +1,67 @@
+/** TIME Balance: the share of pictures that show the label, over lambda, and which lambda was taken. */
+import { COMMON_STYLE, html, short } from "../parts/markup.mjs";
+import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
+
+const MIN_HEIGHT = 250;
+const PLOT_HEIGHT = 130;
+const STYLE = "img { width: 100%; }";
+
+export function create(face) {
+  const words = (key, values) => face.text(`balance.${key}`, values);
+  const element = html("div", { style: "height: 100%" });
+  const plot = linePlot(PLOT_HEIGHT);
+  const above = html("div", { role: "status" });
+  const live = html("img", { alt: words("live"), hidden: true });
+  const root = html("section", { class: "root", "aria-label": words("title") }, live, above, plot.element);
+  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE + STYLE), root);
+
+  face.onResult((output) => output.balance?.[0] && show(output.balance[0]));
+  face.onPreview((picture) => {
+    live.hidden = !picture;
+    if (picture) live.src = picture;
+  });
+  plot.element.hidden = true;
+  above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
+
+  function show(report) {
+    const { best, target, pictures, label, measured } = report;
+    const found = measured.find(({ lamb }) => lamb === best.lamb);
+    const said = words("found", { lambda: short(best.lamb), shown: found.shown, pictures, label, share: short(best.share) });
+    above.replaceChildren(
+      html("p", {}, said),
+      ...warningsOf(report, words).map((warning) => html("p", { class: "warning" }, warning)),
+    );
+    plot.element.hidden = false;
+    plot.update({
+      series: linesOf(report, words),
+      x: { log: true, label: words("lambda"), also: [report.lowest, report.highest] },
+      y: { also: [0, 1] },
+      marks: [{ x: best.lamb, label: `λ ${short(best.lamb)}` }],
+      label: words("plot", { label, target: short(target), count: measured.length }),
+      readout(x) {
+        const { shown, share } = measured.find(({ lamb }) => lamb === x);
+        return words("readout", { lambda: short(x), share: short(share), shown, pictures });
+      },
+    });
+  }
+
+  return { element, minHeight: MIN_HEIGHT, destroy: plot.destroy };
+}
+
+/** The lines of the plot as [lambda, share], lambdas ascending: what was measured, and what was wanted. */
+export function linesOf({ measured, target }, words) {
+  const probes = [...measured].sort((a, b) => a.lamb - b.lamb);
+  return [
+    { name: words("share"), points: probes.map(({ lamb, share }) => [lamb, share]) },
+    { name: words("wanted"), points: probes.map(({ lamb }) => [lamb, target]) },
+  ];
+}
+
+export function warningsOf({ out_of_reach: side, rise, target, lowest, highest, measured }, words) {
+  const lambdas = measured.map(({ lamb }) => lamb);
+  const [end, bound] = side === "below" ? [Math.min(...lambdas), lowest] : [Math.max(...lambdas), highest];
+  return [
+    ...(side ? [words(side, { target: short(target), lambda: short(end), bound: short(bound) })] : []),
+    ...(rise ? [words("rise", { rise: short(rise) })] : []),
+  ];
+}
