@@ -1,4 +1,6 @@
-"""The inputs that TIME Edit Model and TIME Compute Edit share, and what both do with them."""
+"""The inputs that TIME Edit Model, TIME Compute Edit and TIME Balance share, and what all of them do with them."""
+
+from dataclasses import dataclass
 
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
@@ -6,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.equations.equations import Equations, equations, steps
-from ...time_core.equations.pairs import ALIGNMENTS, TOKENS, Settings
+from ...time_core.equations.pairs import ALIGNMENTS, TOKENS, Request, Settings
 from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_preserve
 from ...time_core.equations.solve import check_lambda
 from ...time_core.equations.text import TextReader
@@ -158,44 +160,50 @@ def where() -> io.Combo.Input:
     )
 
 
-def compute(clip, model, where: str, lamb: float, **inputs) -> TimeEdit:
-    """The edit of the inputs, as `equations_of` reads them, at `lamb`; `model` may be None."""
+@dataclass(frozen=True)
+class EditInputs:
+    """What the inputs of a node say of an edit, as they are typed. The defaults are for inputs that may be left out."""
+
+    source: str
+    destination: str
+    edit_keys: bool = True
+    edit_values: bool = True
+    augmentations: str = AUGMENTATIONS
+    preserve: str = ""
+    preserve_empty: bool = False
+    alignment: str = ALIGNMENTS[0]
+    tokens: str = TOKENS[0]
+    layers: str = "all"
+    lambda_unit: str = ABSOLUTE
+
+    def request(self) -> Request:
+        """The inputs read. Raises ValueError as parse_pairs and parse_preserve."""
+        settings = Settings(
+            relative=self.lambda_unit == RELATIVE,
+            alignment=self.alignment,
+            tokens=self.tokens,
+            augmentations=parse_lines(self.augmentations),
+            preserve_empty=self.preserve_empty,
+            edit_keys=self.edit_keys,
+            edit_values=self.edit_values,
+            layers=self.layers,
+        )
+        return Request(parse_pairs(self.source, self.destination), parse_preserve(self.preserve), settings)
+
+
+def compute(clip, model, where: str, inputs: EditInputs, lamb: float) -> TimeEdit:
+    """The edit of the inputs at `lamb`; `model` may be None. Raises ValueError as `equations_of` and Equations.edit."""
     check_lambda(lamb)
-    return equations_of(clip, model, where, **inputs).edit(lamb, with_curve=True)
+    return equations_of(clip, model, where, inputs).edit(lamb, with_curve=True)
 
 
-def equations_of(
-    clip,
-    model,
-    where: str,
-    source: str,
-    destination: str,
-    edit_keys: bool = True,
-    edit_values: bool = True,
-    augmentations: str = AUGMENTATIONS,
-    preserve: str = "",
-    preserve_empty: bool = False,
-    alignment: str = ALIGNMENTS[0],
-    tokens: str = TOKENS[0],
-    layers: str = "all",
-    lambda_unit: str = ABSOLUTE,
-) -> Equations:
+def equations_of(clip, model, where: str, inputs: EditInputs) -> Equations:
     """The inputs' equations, with a progress bar over the prompts; `model` may be None.
 
-    The defaults are for workflows that were saved before these inputs existed.
+    Raises ValueError as EditInputs.request, `choose` and `equations`, InterruptProcessingException if the user interrupted.
     """
-    pairs, kept = parse_pairs(source, destination), parse_preserve(preserve)
-    settings = Settings(
-        relative=lambda_unit == RELATIVE,
-        alignment=alignment,
-        tokens=tokens,
-        augmentations=parse_lines(augmentations),
-        preserve_empty=preserve_empty,
-        edit_keys=edit_keys,
-        edit_values=edit_values,
-        layers=layers,
-    )
-    bar = ProgressBar(steps(pairs, settings, kept))
+    request = inputs.request()
+    bar = ProgressBar(steps(request))
 
     def step() -> None:
         throw_exception_if_processing_interrupted()
@@ -203,8 +211,9 @@ def equations_of(
 
     reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
     if model is not None:
-        choose(model, read_text(model, where), settings, reader.empty.rows.shape[1])  # before the long part
-    return equations(reader, pairs, settings, kept, step)
+        width = reader.empty.rows.shape[1]
+        choose(model, read_text(model, where), request.settings, width)  # before the long part
+    return equations(reader, request, step)
 
 
 def report(edit: TimeEdit, summary: str) -> dict:

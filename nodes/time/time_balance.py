@@ -7,7 +7,7 @@ from PIL import Image
 
 from ...time_core.application.adapter import apply_edit
 from ...time_core.balance.plot import plot
-from ...time_core.balance.probe import Judge, Sampling, sample_pictures
+from ...time_core.balance.probe import Judge, Sampling, Series, sample_pictures
 from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search, balance
 from ...time_core.equations.prompts import parse_lines, parse_pairs, plain
@@ -223,21 +223,23 @@ class TIMEBalance(io.ComfyNode):
         **settings,
     ) -> io.NodeOutput:
         search = Search(target, lowest, highest, probes, tolerance)
-        sampling = Sampling(pictures, seed, steps, cfg, sampler_name, scheduler, width, height)
+        sampling = Sampling(steps, cfg, sampler_name, scheduler, width, height)
         prompts = parse_lines(prompt)
         if not prompts:
             raise ValueError("prompt is empty; write what the pictures shall show, such as 'A photo of a nurse'.")
         label, opposite = labels(source, destination, label, opposite)
         judge = Judge(clip if judge_clip is None else judge_clip, clip_vision, label, opposite)
-        equations = time_inputs.equations_of(clip, model, where, source, destination, **settings)
+        inputs = time_inputs.EditInputs(source, destination, **settings)
+        equations = time_inputs.equations_of(clip, model, where, inputs)
         *positives, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (*prompts, negative))
+        series = Series(positives, negative, pictures, seed)
 
         progress = Progress(search, pictures * steps)
         made: dict[float, torch.Tensor] = {}
 
         def measure(lamb: float) -> float:
             edited = apply_edit(model, equations.edit(lamb), where=where)
-            made[lamb] = sample_pictures(edited, vae, positives, negative, sampling, progress.on_step)
+            made[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
             return judge.shows_label(made[lamb]).double().mean().item()
 
         def on_probe(done: tuple[Probe, ...]) -> None:

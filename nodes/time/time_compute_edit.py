@@ -43,6 +43,9 @@ class TIMEComputeEdit(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, clip, model=None, where=time_inputs.CROSS_ATTENTION, **settings) -> io.NodeOutput:
-        edit = time_inputs.compute(clip, model, where, **settings)
+    def execute(
+        cls, clip, source, destination, lamb, model=None, where=time_inputs.CROSS_ATTENTION, **settings
+    ) -> io.NodeOutput:
+        inputs = time_inputs.EditInputs(source, destination, **settings)
+        edit = time_inputs.compute(clip, model, where, inputs, lamb)
         return io.NodeOutput(edit, ui=time_inputs.report(edit, edit.summary()))

@@ -48,8 +48,11 @@ class TIMEEditModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, clip, strength, where=time_inputs.CROSS_ATTENTION, **settings) -> io.NodeOutput:
-        edit = time_inputs.compute(clip, model, where, **settings)
+    def execute(
+        cls, model, clip, source, destination, lamb, strength, where=time_inputs.CROSS_ATTENTION, **settings
+    ) -> io.NodeOutput:
+        inputs = time_inputs.EditInputs(source, destination, **settings)
+        edit = time_inputs.compute(clip, model, where, inputs, lamb)
         edited = apply_edit(model, edit, strength, where)
         count = len(projections_for(model, edit, where))
         summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}"

@@ -1,6 +1,6 @@
 """One measurement of `balance`: pictures of a prompt by the host's own sampling, judged by CLIP zero-shot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,11 @@ LATENT_CELL = 8  # of an empty latent, until the host fits it to the model
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the pictures are made: as by Empty Latent Image and KSampler, picture i from the noise of seed + i alone.
+    """How a picture is made, as by Empty Latent Image, KSampler and VAE Decode.
 
-    `width` and `height` in pixels; `sampler_name` and `scheduler` are the host's.
+    `sampler_name` and `scheduler` are the host's; `width` and `height` in pixels.
     """
 
-    pictures: int
-    seed: int
     steps: int
     cfg: float
     sampler_name: str
@@ -33,11 +31,40 @@ class Sampling:
     height: int
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures of one prompt that share their model calls: CONDITIONINGs, and for each picture the seed of its noise."""
+
+    positive: list
+    negative: list
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Which pictures are made: `pictures` of them, picture i of the i-th positive, in turn, from the noise of `seed` + i alone.
+
+    `positives` and `negative` are CONDITIONINGs.
+    """
+
+    positives: Sequence[list]
+    negative: list
+    pictures: int
+    seed: int
+
+    def batches(self, at_once: int) -> Iterator[tuple[list[int], Batch]]:
+        """The numbers of at most `at_once` pictures of one positive, and these pictures; every picture once."""
+        for of, positive in enumerate(self.positives):
+            in_turn = range(of, self.pictures, len(self.positives))
+            for first in range(0, len(in_turn), at_once):
+                numbers = list(in_turn[first : first + at_once])
+                yield numbers, Batch(positive, self.negative, [(self.seed + i) % SEEDS for i in numbers])
+
+
 def sample_pictures(
     model: Any,
     vae: Any,
-    positives: Sequence[list],
-    negative: list,
+    series: Series,
     sampling: Sampling,
     on_step: Callable[[int], None] = lambda done: None,
     at_once: int | None = None,
@@ -48,62 +75,44 @@ def sample_pictures(
     How many share a model call decides rounding only, unless the sampler draws noise on its way.
 
     Args:
-        positives: CONDITIONINGs; picture i is of the i-th, in turn.
-        negative: CONDITIONING.
         on_step: called after each step with pictures x steps done so far, of `pictures * steps` in all.
         at_once: pictures that share a model call; None: as memory allows.
 
     Raises InterruptProcessingException if the user interrupted.
     """
-    blank = blank_latent(model, sampling.width, sampling.height)
-    at_once = at_once or pictures_at_once(model, blank)
+    at_once = at_once or pictures_at_once(model, blank_latent(model, sampling.width, sampling.height))
     parts: dict[int, torch.Tensor] = {}
-    for of, positive in enumerate(positives):
-        for here in torch.arange(of, sampling.pictures, len(positives)).split(at_once):
-            numbers, before = here.tolist(), len(parts)
-            seeds = [(sampling.seed + i) % SEEDS for i in numbers]
+    for numbers, batch in series.batches(at_once):
+        before, count = len(parts), len(numbers)
 
-            def report(step: int, _denoised, _x, steps: int, before: int = before, count: int = len(seeds)) -> None:
-                comfy.model_management.throw_exception_if_processing_interrupted()
-                on_step(before * sampling.steps + count * (step + 1) * sampling.steps // steps)
+        def report(step: int, _denoised, _x, steps: int, before: int = before, count: int = count) -> None:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            on_step(before * sampling.steps + count * (step + 1) * sampling.steps // steps)
 
-            how = sampling.steps, sampling.cfg, sampling.sampler_name, sampling.scheduler
-            pixels = sample_batch(model, vae, positive, negative, blank, seeds, *how, report)
-            parts |= dict(zip(numbers, pixels.split(len(pixels) // len(numbers)), strict=True))
-    return torch.cat([parts[i] for i in range(sampling.pictures)])
+        pixels = sample_batch(model, vae, batch, sampling, report)
+        parts |= dict(zip(numbers, pixels.split(len(pixels) // count), strict=True))
+    return torch.cat([parts[i] for i in range(series.pictures)])
 
 
-def sample_batch(
-    model: Any,
-    vae: Any,
-    positive: list,
-    negative: list,
-    blank: torch.Tensor,
-    seeds: Sequence[int],
-    steps: int,
-    cfg: float,
-    sampler_name: str,
-    scheduler: str,
-    callback: Callable | None = None,
-) -> torch.Tensor:
+def sample_batch(model: Any, vae: Any, batch: Batch, sampling: Sampling, callback: Callable | None = None) -> torch.Tensor:
     """IMAGE (seeds, H, W, 3) of one model call a step, float32 on the CPU; picture i from the noise of seed i.
 
-    `blank`: see `blank_latent`. `callback`: of comfy.sample.sample, after every step. Raises InterruptProcessingException if
-    the user interrupted.
+    `callback`: of comfy.sample.sample, after every step. Raises InterruptProcessingException if the user interrupted.
     """
+    blank = blank_latent(model, sampling.width, sampling.height)
     latents = comfy.sample.sample(
         model,
-        torch.cat([noise(blank, seed) for seed in seeds]),
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        positive,
-        negative,
-        blank.repeat(len(seeds), *[1] * (blank.ndim - 1)),
+        torch.cat([noise(blank, seed) for seed in batch.seeds]),
+        sampling.steps,
+        sampling.cfg,
+        sampling.sampler_name,
+        sampling.scheduler,
+        batch.positive,
+        batch.negative,
+        blank.repeat(len(batch.seeds), *[1] * (blank.ndim - 1)),
         callback=callback,
         disable_pbar=True,
-        seed=seeds[0],
+        seed=batch.seeds[0],
     )
     comfy.model_management.throw_exception_if_processing_interrupted()
     decoded = vae.decode(latents)

@@ -60,48 +60,53 @@ class Placement:
     alternatives: int = 0
 
 
+@dataclass(frozen=True)
+class Spelled:
+    """A track and what its tokens spell.
+
+    `keys` has one for every word token; tokens of equal keys are the same word. `words` has for every row the word that
+    it is part of, for messages.
+    """
+
+    track: Track
+    keys: Sequence[Hashable]
+    words: Sequence[str]
+
+
 def place(
-    source: Track,
-    destination: Track,
-    source_keys: Sequence[Hashable],
-    destination_keys: Sequence[Hashable],
-    source_words: Sequence[str],
-    mode: str = "inserted words",
-    inserted: Sequence[bool] | None = None,
+    source: Spelled, destination: Spelled, mode: str = "inserted words", inserted: Sequence[bool] | None = None
 ) -> Placement:
     """Place the rows of `source` on rows of `destination`; `mode` is one of the module's three.
 
     Args:
-        source_keys, destination_keys: one for every word token; tokens of equal keys are the same word.
-        source_words: for every source row the word that it is part of, for the error message.
         inserted: for every word token of the destination whether the user marked it as inserted; the placement is then
             given and not searched for.
 
     Raises ValueError naming the first source word that has no place in the destination.
     """
-    here, there = source.word_rows, destination.word_rows
+    here, there = source.track.word_rows, destination.track.word_rows
     alternatives = 0
     if mode == "whole prompt":
         words = []
     elif inserted is not None:
-        words = _marked(source_keys, destination_keys, inserted)
+        words = _marked(source.keys, destination.keys, inserted)
     elif mode == "replaced words":
-        words = _replaced(source_keys, destination_keys)
+        words = _replaced(source.keys, destination.keys)
     else:
-        unmatched = _first_unmatched(source_keys, destination_keys)
+        unmatched = _first_unmatched(source.keys, destination.keys)
         if unmatched is not None:
             raise ValueError(
-                f"destination has no place for the word {source_words[here[unmatched]]!r} of source; destination must "
+                f"destination has no place for the word {source.words[here[unmatched]]!r} of source; destination must "
                 "hold the source's words in their order, with others inserted. To replace words, set alignment to "
                 '"replaced words"; for another text altogether, to "whole prompt".'
             )
-        places, alternatives = _fewest_displaced(source_keys, destination_keys)
+        places, alternatives = _fewest_displaced(source.keys, destination.keys)
         words = list(enumerate(places))
     rows = [(here[i], there[j]) for i, j in words]
-    for number, chunk in enumerate(source.chunks):
-        last = number + 1 == len(source.chunks)
-        onto = destination.chunks[-1 if last else min(number, len(destination.chunks) - 1)]
-        rows += _frame(chunk, onto)
+    chunks, others = source.track.chunks, destination.track.chunks
+    for number, chunk in enumerate(chunks):
+        last = number + 1 == len(chunks)
+        rows += _frame(chunk, others[-1 if last else min(number, len(others) - 1)])
     return Placement(tuple(sorted(rows)), alternatives)
 
 

@@ -9,26 +9,22 @@ from . import placing, solve
 from .alignment import Alignment, Placement, last_word, restrict
 from .fingerprint import Fingerprint
 from .lambda_curve import curve
-from .pairs import Kept, Pair, Settings
+from .pairs import Pair, Request, Settings
 from .prompts import augment, plain
 from .text import Text, TextReader
 from .time_edit import Diagnostics, TimeEdit
 
 
 def build_edit(
-    reader: TextReader,
-    pairs: tuple[Pair, ...],
-    settings: Settings = Settings(),  # noqa: B008, it is frozen
-    preserve: tuple[Kept, ...] = (),
-    step: Callable[[], None] = lambda: None,
-    with_curve: bool = False,
+    reader: TextReader, request: Request, step: Callable[[], None] = lambda: None, with_curve: bool = False
 ) -> TimeEdit:
     """Solve all pairs in one system (equation 5 of arXiv 2303.08084): `equations`, then `Equations.edit`.
 
-    Arguments and errors are those of the two; `settings` holds the lambda.
+    Arguments and errors are those of the two; the settings of `request` hold the lambda.
     """
-    solve.check_lambda(settings.lamb)
-    return equations(reader, pairs, settings, preserve, step).edit(settings.lamb, with_curve)
+    lamb = request.settings.lamb
+    solve.check_lambda(lamb)
+    return equations(reader, request, step).edit(lamb, with_curve)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +36,15 @@ class Equations:
         bare: for each pair the rows (m, d) of its source and destination without augmentations; empty where they were
             too many to be kept.
         empty: (n, d) rows of the empty prompt.
-        pairs, preserve, settings, fingerprint, alignments: as in TimeEdit.
+        request: what was asked for; the lambda in it plays no part.
+        fingerprint, alignments: as in TimeEdit.
     """
 
     system: solve.System
     kept: solve.System | None
     bare: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     empty: torch.Tensor
-    pairs: tuple[Pair, ...]
-    preserve: tuple[Kept, ...]
-    settings: Settings
+    request: Request
     fingerprint: Fingerprint
     alignments: tuple[tuple[Alignment, ...], ...]
 
@@ -60,7 +55,7 @@ class Equations:
         solve.System.solve.
         """
         solve.check_lambda(lamb)
-        unit = self.system.mean_square if self.settings.relative else 1.0
+        unit = self.system.mean_square if self.request.settings.relative else 1.0
         ridge = lamb * unit
         left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*self.system.solve(ridge)))
         spectrum = self.system.spectrum(self.empty) if with_curve else None
@@ -68,9 +63,9 @@ class Equations:
         return TimeEdit(
             left=left,
             right=right,
-            pairs=self.pairs,
-            preserve=self.preserve,
-            settings=replace(self.settings, lamb=lamb),
+            pairs=self.request.pairs,
+            preserve=self.request.preserve,
+            settings=replace(self.request.settings, lamb=lamb),
             fingerprint=self.fingerprint,
             alignments=self.alignments,
             diagnostics=Diagnostics(
@@ -89,29 +84,23 @@ class Equations:
         )
 
 
-def equations(
-    reader: TextReader,
-    pairs: tuple[Pair, ...],
-    settings: Settings,
-    preserve: tuple[Kept, ...] = (),
-    step: Callable[[], None] = lambda: None,
-) -> Equations:
-    """Encode the prompts and set up the system.
+def equations(reader: TextReader, request: Request, step: Callable[[], None] = lambda: None) -> Equations:
+    """Encode the prompts and set up the system. Beyond the encoding, time and memory depend on the rows' width alone.
 
     Args:
         reader: the text encoder, and the model's own projector where there is one.
-        pairs: at least one. Beyond the encoding of their prompts, time and memory depend on the width alone.
         step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
     the edit changes, or the reader or the alignment object.
     """
-    _check_before_encoding(reader, pairs, settings, preserve)
+    _check_before_encoding(reader, request)
+    settings = request.settings
 
     system = solve.System(_read(reader, "", step).rows.shape[1])
     bare: list[tuple[torch.Tensor, torch.Tensor]] = []
     alignments = []
-    for pair, source_prompt, destination_prompt in _texts(pairs, settings):
+    for pair, source_prompt, destination_prompt in _texts(request):
         source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
         placements = placing.place_units(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
         here, there = _gather(source, destination, placements)
@@ -126,8 +115,8 @@ def equations(
             bare.append((here, there))
         if system.folded:
             bare = []
-    kept = solve.System(system.width) if preserve or settings.preserve_empty else None
-    for prompt, weight in _kept(preserve, settings):
+    kept = solve.System(system.width) if request.preserve or settings.preserve_empty else None
+    for prompt, weight in _kept(request):
         rows = _kept_rows(_read(reader, prompt, step), settings)
         system.add(rows, rows, weight)
         kept.add(rows, rows)
@@ -136,31 +125,32 @@ def equations(
         kept=kept,
         bare=tuple(bare),
         empty=reader.empty.rows,
-        pairs=tuple(pairs),
-        preserve=tuple(preserve),
-        settings=settings,
+        request=request,
         fingerprint=reader.fingerprint,
         alignments=tuple(alignments),
     )
 
 
-def steps(pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> int:
+def steps(request: Request) -> int:
     """How many prompts `equations` encodes one by one."""
-    return 1 + 2 * len(pairs) * (1 + len(settings.augmentations)) + len(preserve) + settings.preserve_empty
+    settings = request.settings
+    return 1 + 2 * len(request.pairs) * (1 + len(settings.augmentations)) + len(request.preserve) + settings.preserve_empty
 
 
-def _texts(pairs: tuple[Pair, ...], settings: Settings) -> Iterator[tuple[Pair, str, str]]:
+def _texts(request: Request) -> Iterator[tuple[Pair, str, str]]:
     """Every pair by itself, then behind each of the beginnings; brackets are still in the destination."""
-    for pair in pairs:
-        sources, destinations = (augment(text, settings.augmentations) for text in (pair.source, pair.destination))
+    beginnings = request.settings.augmentations
+    for pair in request.pairs:
+        sources, destinations = (augment(text, beginnings) for text in (pair.source, pair.destination))
         for source, destination in zip(sources, destinations, strict=True):
             yield pair, source, destination
 
 
-def _kept(preserve: tuple[Kept, ...], settings: Settings) -> Iterator[tuple[str, float]]:
-    for kept in preserve:
+def _kept(request: Request) -> Iterator[tuple[str, float]]:
+    """The preserved prompts with their weights."""
+    for kept in request.preserve:
         yield kept.prompt, kept.weight
-    if settings.preserve_empty:
+    if request.settings.preserve_empty:
         yield "", 1.0
 
 
@@ -169,16 +159,16 @@ def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
     return reader.read(prompt) if prompt else reader.empty
 
 
-def _check_before_encoding(reader: TextReader, pairs: tuple[Pair, ...], settings: Settings, preserve: tuple[Kept, ...]) -> None:
+def _check_before_encoding(reader: TextReader, request: Request) -> None:
     """What can be found wrong by the tokens alone."""
     edited = set()
-    for _, source_prompt, destination_prompt in _texts(pairs, settings):
+    for _, source_prompt, destination_prompt in _texts(request):
         source, destination = (
             tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
         )
-        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), settings)
+        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), request.settings)
         edited.add(tuple(track.ids for _, (track,) in source))
-    for kept in preserve:
+    for kept in request.preserve:
         if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
             raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
 

@@ -43,3 +43,12 @@ class Settings:
     edit_keys: bool = True
     edit_values: bool = True
     layers: str = "all"
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that an edit is asked for: `pairs`, at least one, shall change, `preserve` shall stay."""
+
+    pairs: tuple[Pair, ...]
+    preserve: tuple[Kept, ...] = ()
+    settings: Settings = Settings()

@@ -1,6 +1,6 @@
 """The rows of two prompts placed on one another, for all of their text encoders."""
 
-from .alignment import Alignment, Placement, describe, last_word, place, restrict
+from .alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
 from .pairs import Pair, Settings
 from .prompts import plain, segments
 from .text import SIDE_BY_SIDE, TextReader, Track
@@ -67,15 +67,8 @@ def _place_track(
             raise ValueError("source or destination has no words; write prompts.")
         if settings.tokens == "last word":
             return last_word(source, destination)
-        placement = place(
-            source,
-            destination,
-            reader.keys(source),
-            reader.keys(destination),
-            reader.words(source),
-            settings.alignment,
-            _inserted(reader, destination, prompts[1]),
-        )
+        spelled = (Spelled(track, reader.keys(track), reader.words(track)) for track in (source, destination))
+        placement = place(*spelled, settings.alignment, _inserted(reader, destination, prompts[1]))
     except ValueError as error:
         raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
     return restrict(placement, source, settings.tokens)

@@ -15,7 +15,7 @@ from PIL import Image
 from time_diffedit.nodes.time.time_balance import TIMEBalance
 from time_diffedit.nodes.time.time_edit_model import TIMEEditModel
 from time_diffedit.time_core.balance import probe
-from time_diffedit.time_core.balance.probe import Sampling, sample_pictures
+from time_diffedit.time_core.balance.probe import Sampling, Series, sample_pictures
 from time_diffedit.time_core.balance.report import four_digits
 from time_diffedit.time_core.balance.zero_shot import text_embeddings
 from toyworld.host_model import load_narrow
@@ -105,7 +105,8 @@ def test_the_share_is_reached(toy, balanced):
     shown = (blue - red - 0.25).relu().mean((1, 2)) > (red - blue - 0.25).relu().mean((1, 2))
     assert shown.double().mean() == pytest.approx(share, abs=1 / 8)
     prompt, empty = (toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a photo of a rose", ""))
-    again = sample_pictures(model, toy.vae, [prompt], empty, Sampling(8, 0, 6, 3.0, "euler", "normal", 128, 128))
+    series, sampling = Series([prompt], empty, 8, 0), Sampling(6, 3.0, "euler", "normal", 128, 128)
+    again = sample_pictures(model, toy.vae, series, sampling)
     assert torch.equal(again, pictures)
 
 
@@ -178,9 +179,9 @@ def test_every_setting_of_sampling_counts(toy, setting):
 def test_pictures_are_those_of_the_hosts_ksampler(toy):
     """Picture i as Empty Latent Image, KSampler and VAE Decode make it with seed + i, whatever it is sampled beside."""
     prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "")]
-    sampling = Sampling(5, 2**64 - 2, 4, 3.0, "euler", "normal", 128, 96)
+    series, sampling = Series(prompts[:1], prompts[1], 5, 2**64 - 2), Sampling(4, 3.0, "euler", "normal", 128, 96)
     done = []
-    pictures = sample_pictures(toy.model, toy.vae, prompts[:1], prompts[1], sampling, done.append, at_once=2)
+    pictures = sample_pictures(toy.model, toy.vae, series, sampling, done.append, at_once=2)
     assert done == [2, 4, 6, 8, 10, 12, 14, 16, 17, 18, 19, 20]
     latent = torch.zeros(1, 4, 12, 16)
     for picture, seed in zip(pictures, (2**64 - 2, 2**64 - 1, 0, 1, 2), strict=True):
@@ -192,10 +193,9 @@ def test_pictures_are_those_of_the_hosts_ksampler(toy):
 
 def test_several_prompts_take_turns(toy):
     prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "a star on sand", "")]
+    sampling = Sampling(2, 3.0, "euler", "normal", 128, 128)
     of_two, of_one = (
-        sample_pictures(
-            toy.model, toy.vae, positives, prompts[2], Sampling(3, 5, 2, 3.0, "euler", "normal", 128, 128), at_once=1
-        )
+        sample_pictures(toy.model, toy.vae, Series(positives, prompts[2], 3, 5), sampling, at_once=1)
         for positives in (prompts[:2], prompts[:1])
     )
     assert torch.equal(of_two[0], of_one[0]) and torch.equal(of_two[2], of_one[2])
@@ -203,6 +203,12 @@ def test_several_prompts_take_turns(toy):
     few = {"probes": 1, "pictures": 2, "steps": 2}
     both = run(toy, prompt="a rose\n\n a star on sand ", **few).args[5]
     assert torch.equal(both[1], run(toy, prompt="a star on sand", **{**few, "pictures": 1}, seed=1).args[5][0])
+
+
+def test_prompts_beyond_the_pictures_are_left_out(toy):
+    few = {"probes": 1, "pictures": 1, "steps": 2}
+    of_three = run(toy, prompt="a rose\na star on sand\na car", **few).args[5]
+    assert torch.equal(of_three, run(toy, prompt="a rose", **few).args[5])
 
 
 def test_memory_decides_how_many_share_a_model_call(toy, monkeypatch):

@@ -7,7 +7,7 @@ from comfy.supported_models import SD15, SD20, SDXL
 from host.models import tiny
 from time_diffedit.time_core.application.adapter import apply_edit
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Pair, Settings
+from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
 from time_diffedit.time_core.equations.text import TextReader
 from time_diffedit.time_core.equations.time_edit import TimeEdit
 from time_diffedit.time_core.reading.projections import cross_attention
@@ -33,7 +33,7 @@ FULL_SIZE = {
 
 
 def build(*pairs: tuple[str, str], **settings) -> TimeEdit:
-    return build_edit(TextReader(tiny.clip()), tuple(Pair(*pair) for pair in pairs), Settings(**settings))
+    return build_edit(TextReader(tiny.clip()), Request(tuple(Pair(*pair) for pair in pairs), settings=Settings(**settings)))
 
 
 def p_of(edit: TimeEdit) -> torch.Tensor:

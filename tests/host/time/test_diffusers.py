@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionModelEditingP
 from diffusers.models.attention_processor import Attention
 from host.models import tiny
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Pair, Settings
+from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
 from time_diffedit.time_core.equations.text import TextReader
 from transformers import CLIPTokenizer
 
@@ -100,7 +100,7 @@ def test_equals_diffusers(pipeline, source, destination, lamb):
     pipeline.edit_model(source, destination, lamb=lamb)
     torch.set_default_dtype(torch.float32)  # the edit runs as the host runs it
     settings = Settings(lamb=lamb, augmentations=PREFIXES)
-    edit = build_edit(TextReader(tiny.clip()), (Pair(source, destination),), settings)
+    edit = build_edit(TextReader(tiny.clip()), Request((Pair(source, destination),), settings=settings))
     p = edit.left.double() @ edit.right.double().T
     for layer, weight in zip(pipeline.projection_matrices, before, strict=True):
         change = (layer.weight - weight).double()

@@ -8,7 +8,7 @@ import torch
 from host.models import tiny
 from time_diffedit.time_core.equations import solve
 from time_diffedit.time_core.equations.equations import build_edit, steps
-from time_diffedit.time_core.equations.pairs import Kept, Pair, Settings
+from time_diffedit.time_core.equations.pairs import Kept, Pair, Request, Settings
 from time_diffedit.time_core.equations.prompts import augment
 from time_diffedit.time_core.equations.text import TextReader
 from time_diffedit.time_core.equations.time_edit import TimeEdit
@@ -22,12 +22,8 @@ def rows(prompt: str) -> torch.Tensor:
 
 
 def build(*pairs, preserve=(), **settings) -> TimeEdit:
-    return build_edit(
-        TextReader(tiny.clip()),
-        tuple(Pair(*pair) for pair in pairs),
-        Settings(**settings),
-        tuple(Kept(*kept) if isinstance(kept, tuple) else Kept(kept) for kept in preserve),
-    )
+    kept = tuple(Kept(*kept) if isinstance(kept, tuple) else Kept(kept) for kept in preserve)
+    return build_edit(TextReader(tiny.clip()), Request(tuple(Pair(*pair) for pair in pairs), kept, Settings(**settings)))
 
 
 def p_of(edit: TimeEdit) -> torch.Tensor:
@@ -245,10 +241,11 @@ def test_a_width_full_of_rows():
 
 
 def test_steps_are_counted_and_can_stop():
-    pairs, settings, preserve = (Pair(*ROSES), Pair("a dog", "a red dog")), Settings(augmentations=BEGINNINGS), (Kept("a cat"),)
+    pairs = Pair(*ROSES), Pair("a dog", "a red dog")
+    request = Request(pairs, (Kept("a cat"),), Settings(augmentations=BEGINNINGS))
     calls = []
-    build_edit(TextReader(tiny.clip()), pairs, settings, preserve, step=lambda: calls.append(None))
-    assert len(calls) == steps(pairs, settings, preserve) == 18
+    build_edit(TextReader(tiny.clip()), request, step=lambda: calls.append(None))
+    assert len(calls) == steps(request) == 18
 
     class Stop(BaseException):
         pass
@@ -257,7 +254,7 @@ def test_steps_are_counted_and_can_stop():
         raise Stop
 
     with pytest.raises(Stop):
-        build_edit(TextReader(tiny.clip()), pairs, settings, preserve, step=stop)
+        build_edit(TextReader(tiny.clip()), request, step=stop)
 
 
 @pytest.mark.parametrize(

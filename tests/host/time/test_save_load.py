@@ -22,7 +22,7 @@ from time_diffedit.nodes.time.time_save_edit import TIMESaveEdit
 from time_diffedit.time_core.application.atomic import write_atomically
 from time_diffedit.time_core.application.edit_file import FORMAT, load_edit, save_edit
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Kept, Pair, Settings
+from time_diffedit.time_core.equations.pairs import Kept, Pair, Request, Settings
 from time_diffedit.time_core.equations.text import TextReader
 from time_diffedit.time_core.equations.time_edit import TimeEdit
 
@@ -32,7 +32,8 @@ import nodes
 @pytest.fixture(scope="module")
 def edit() -> TimeEdit:
     pairs = (Pair("A pack of roses", "A pack of blue roses"), Pair("a café", "a [red] café", 2.0))
-    return build_edit(TextReader(tiny.clip()), pairs, Settings(augmentations=("A photo of",)), (Kept("a tree"),))
+    request = Request(pairs, (Kept("a tree"),), Settings(augmentations=("A photo of",)))
+    return build_edit(TextReader(tiny.clip()), request)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comfy.sd import CLIP
 from comfy.sd1_clip import SD1Tokenizer
-from time_diffedit.time_core.equations.alignment import Alignment, Placement, describe, last_word, place, restrict
+from time_diffedit.time_core.equations.alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
 from time_diffedit.time_core.equations.prompts import plain, segments
 from time_diffedit.time_core.equations.text import Chunk, TextReader, Track
 
@@ -69,7 +69,8 @@ def placed(source: str, destination: str, mode: str = "inserted words") -> Place
     a, b = track(source), track(plain(destination))
     marked = segments(destination)
     inserted = marked and [flag for text, flag in marked for _ in track(text).word_rows]
-    return place(a, b, reader().keys(a), reader().keys(b), reader().words(a), mode, inserted)
+    spelled = (Spelled(of, reader().keys(of), reader().words(of)) for of in (a, b))
+    return place(*spelled, mode, inserted)
 
 
 def ours(source: str, destination: str, mode: str = "inserted words") -> list[int]:
@@ -175,8 +176,11 @@ def test_fewest_displaced_against_every_placement():
         places = [p for p in combinations(range(len(destination)), len(source)) if [destination[j] for j in p] == list(source)]
         cost = {p: breaks((-1, *p, len(destination))) for p in places}
         best = min(places, key=lambda p: (cost[p], p))
-        a, b = (Track("l", (0,) * 20, (Chunk(0, 1, 1 + len(text), 20),)) for text in (source, destination))
-        placement = place(a, b, source, destination, "<" + source + ">" * 20)
+        a, b = (
+            Spelled(Track("l", (0,) * 20, (Chunk(0, 1, 1 + len(text), 20),)), text, "<" + text + ">" * 20)
+            for text in (source, destination)
+        )
+        placement = place(a, b)
         assert [j - 1 for _, j in placement.rows[1 : len(source) + 1]] == list(best), (source, destination)
         assert placement.alternatives == sum(cost[p] == cost[best] for p in places) - 1
 
