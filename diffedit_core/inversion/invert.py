@@ -92,7 +92,7 @@ def invert_latent(
             seed=options.seed,
         )
 
-    up = _InversionSampler(method_named(method), made_of, options, regularisation or Regularisation())
+    up = _InversionSampler(method_named(method), made_of, options, regularisation)
     noisiest = run(up, sigmas)
     states = torch.stack(up.states)
     require_finite(states)
@@ -110,7 +110,7 @@ def invert_latent(
 class _InversionSampler(comfy.samplers.Sampler):
     """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
 
-    def __init__(self, method: Method, made_of: Noising, options: Options, regularisation: Regularisation):
+    def __init__(self, method: Method, made_of: Noising, options: Options, regularisation: Regularisation | None):
         self._method = method
         self._noising = made_of
         self._options = options

@@ -22,25 +22,25 @@ SMALLEST = 8  # rows of the coarsest level of the pyramid
 class Regularisation:
     """
     Attributes:
-        steps: rounds after every model call; 0 does nothing.
-        auto_correlation: weight of the first penalty, >= 0.
-        divergence: weight of the second, >= 0.
-        rolls: gradient steps of the first penalty a round, each with other shifts and the weight shared out, >= 1.
+        num_reg_steps: rounds after every model call, >= 1.
+        lambda_auto_corr: weight of the first penalty, >= 0.
+        lambda_kl: weight of the second, >= 0.
+        num_auto_corr_rolls: gradient steps of the first penalty a round, each with other shifts; they share its weight. >= 1.
         seed: of the shifts.
         pictures: for each picture of the batch the number that decides its shifts.
     """
 
-    steps: int = 0
-    auto_correlation: float = 20.0
-    divergence: float = 20.0
-    rolls: int = 5
+    num_reg_steps: int = 5
+    lambda_auto_corr: float = 20.0
+    lambda_kl: float = 20.0
+    num_auto_corr_rolls: int = 5
     seed: int = 0
     pictures: Sequence[int] = (0,)
 
 
-def regularised(denoise: Denoise, regularisation: Regularisation, noising: Noising) -> Denoise:
+def regularised(denoise: Denoise, regularisation: Regularisation | None, noising: Noising) -> Denoise:
     """`denoise`, with the noise that its estimates imply regularised. Each picture by itself, in a stream of its own."""
-    if regularisation.steps == 0:
+    if regularisation is None:
         return denoise
     # One stream a picture, which lasts for the whole inversion.
     shifts = [generator(regularisation.seed, k) for k in regularisation.pictures]
@@ -70,12 +70,13 @@ def _regularise(x, denoised, sigma: float, regularisation: Regularisation, noisi
     def follow(penalty, weight: float) -> torch.Tensor:
         return moved - weight * noise_share * _gradient(penalty, noise + noise_share * moved)
 
-    for _ in range(regularisation.steps):
-        if regularisation.auto_correlation > 0:
-            for _ in range(regularisation.rolls):
-                moved = follow(lambda n: auto_correlation(n, shifts), regularisation.auto_correlation / regularisation.rolls)
-        if regularisation.divergence > 0:
-            moved = follow(divergence, regularisation.divergence)
+    for _ in range(regularisation.num_reg_steps):
+        if regularisation.lambda_auto_corr > 0:
+            rolls = regularisation.num_auto_corr_rolls
+            for _ in range(rolls):
+                moved = follow(lambda n: auto_correlation(n, shifts), regularisation.lambda_auto_corr / rolls)
+        if regularisation.lambda_kl > 0:
+            moved = follow(divergence, regularisation.lambda_kl)
     return denoised - sigma * picture_share * moved
 
 

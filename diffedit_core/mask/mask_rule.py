@@ -1,6 +1,7 @@
 """From a Heatmap to a mask, by one of the rules and the user's settings."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 
@@ -8,11 +9,65 @@ from . import rules
 from .cell_shapes import filled, grown, smoothed
 from .heatmap import Heatmap
 
-MEAN_RATIO, PAPER, LEVEL, OTSU, AREA = "mean ratio", "paper", "level", "otsu", "area"
-RULES = (MEAN_RATIO, PAPER, LEVEL, OTSU, AREA)
-
 ROUNDING = 1e-5
 """Difference, in units of the noise, up to which two predictions are the same but for rounding."""
+
+
+class Rule(Protocol):
+    """A rule of `rules` with its settings, by the names that users give them."""
+
+    def judged(self, values: torch.Tensor) -> rules.Judged: ...
+
+
+@dataclass(frozen=True)
+class MeanRatio:
+    threshold_ratio: float = 3.0
+    threshold: float = 0.5
+
+    def judged(self, values: torch.Tensor) -> rules.Judged:
+        return rules.mean_ratio(values, self.threshold_ratio, self.threshold)
+
+
+@dataclass(frozen=True)
+class Paper:
+    outliers: float = 2.0
+    threshold: float = 0.5
+
+    def judged(self, values: torch.Tensor) -> rules.Judged:
+        return rules.paper(values, self.outliers, self.threshold)
+
+
+@dataclass(frozen=True)
+class Level:
+    level: float = 0.05
+
+    def judged(self, values: torch.Tensor) -> rules.Judged:
+        return rules.level(values, self.level)
+
+
+@dataclass(frozen=True)
+class Otsu:
+    area_floor: float = 0.5
+
+    def judged(self, values: torch.Tensor) -> rules.Judged:
+        return rules.otsu(values, self.area_floor)
+
+
+@dataclass(frozen=True)
+class Area:
+    area: float = 20.0
+
+    def judged(self, values: torch.Tensor) -> rules.Judged:
+        return rules.area(values, self.area)
+
+
+RULES: dict[str, type[Rule]] = {
+    "mean ratio": MeanRatio,
+    "paper": Paper,
+    "level": Level,
+    "otsu": Otsu,
+    "area": Area,
+}
 
 
 @dataclass(frozen=True)
@@ -20,25 +75,13 @@ class MaskRule:
     """How heat maps are judged.
 
     Attributes:
-        name: one of RULES; each reads only its own settings, see `rules`.
-        ratio: mean ratio.
-        threshold: mean ratio and paper.
-        outliers: paper, percent of the cells.
-        level: level.
-        floor: otsu, percent of the cells.
-        area: area, percent of the cells.
+        rule: one of RULES with its settings.
         smooth: standard deviation, in cells, of a Gaussian that blurs the heat map first.
         grow: cells by which the mask then grows, or shrinks if negative.
         fill_holes: whether its holes are filled in the end.
     """
 
-    name: str = MEAN_RATIO
-    ratio: float = 3.0
-    threshold: float = 0.5
-    outliers: float = 2.0
-    level: float = 0.05
-    floor: float = 0.5
-    area: float = 20.0
+    rule: Rule = MeanRatio()
     smooth: float = 0.0
     grow: int = 0
     fill_holes: bool = False
@@ -58,22 +101,9 @@ class MaskRule:
             ValueError: a heat map is zero everywhere, but for rounding: the two sides agree.
         """
         _require_difference(heatmap.values)
-        seen, cells = zip(*(self._judged(pair) for pair in self.smoothed(heatmap).values), strict=True)
+        seen, cells = zip(*(self.rule.judged(pair) for pair in self.smoothed(heatmap).values), strict=True)
         mask = grown(torch.stack(cells).amax(dim=0), self.grow)
         return torch.stack(seen), filled(mask) if self.fill_holes else mask
-
-    def _judged(self, values: torch.Tensor) -> rules.Judged:
-        if self.name == MEAN_RATIO:
-            return rules.mean_ratio(values, self.ratio, self.threshold)
-        if self.name == PAPER:
-            return rules.paper(values, self.outliers, self.threshold)
-        if self.name == LEVEL:
-            return rules.level(values, self.level)
-        if self.name == OTSU:
-            return rules.otsu(values, self.floor)
-        if self.name == AREA:
-            return rules.area(values, self.area)
-        raise ValueError(f"rule is {self.name!r}; it must be one of {', '.join(RULES)}.")
 
 
 def _require_difference(values: torch.Tensor) -> None:
@@ -83,6 +113,6 @@ def _require_difference(values: torch.Tensor) -> None:
         of_pair = f" (pair {pair} of {len(values)})" if len(values) > 1 else ""
         raise ValueError(
             f"target and source make the model predict the same everywhere in picture {picture}{of_pair}, so there is "
-            "nothing to mask; change target or source so that they describe different things, or connect a target_model "
-            "that differs from model under these prompts."
+            "nothing to mask; change target or source so that they describe different things, or compare with a "
+            "target_model that differs from model under these prompts."
         )

@@ -25,26 +25,34 @@ UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportErro
 
 
 @dataclass(frozen=True)
-class Captioning:
-    """How captions are made: `number` of them, each of up to `max_tokens` new tokens.
+class DrawnWords:
+    """Words are drawn by their probability, so that captions differ. See `SeededSampling`.
 
-    Without `sample` the likeliest token is taken each time, which gives one caption; `temperature`, `top_k` and `seed` are
-    then not read. See `SeededSampling`.
+    Attributes:
+        captions: how many, >= 1.
     """
 
-    number: int
-    max_tokens: int
-    sample: bool
-    temperature: float
-    top_k: int
-    seed: int
+    captions: int = 1
+    temperature: float = 0.8
+    top_k: int = 10
+    seed: int = 0
 
-    def __post_init__(self):
-        if self.number > 1 and not self.sample:
-            raise ValueError(
-                f"captions is {self.number}, but do_sample is off, so that all would be the same; turn on do_sample, or set "
-                "captions to 1."
-            )
+
+@dataclass(frozen=True)
+class Captioning:
+    """How captions are made.
+
+    Attributes:
+        max_tokens: the most new tokens of a caption.
+        drawn: None: the likeliest token is taken each time, which gives one caption.
+    """
+
+    max_tokens: int
+    drawn: DrawnWords | None = None
+
+    @property
+    def number(self) -> int:
+        return 1 if self.drawn is None else self.drawn.captions
 
 
 def caption_images(folder: Path, images: torch.Tensor, text: str, captioning: Captioning) -> list[str]:
@@ -187,7 +195,8 @@ def _generate(network, tokens: torch.Tensor, captioning: Captioning, progress: _
     from transformers import LogitsProcessorList, StoppingCriteriaList
 
     tokens = tokens.repeat(captioning.number, 1)
-    sampling = [SeededSampling(captioning.seed, captioning.temperature, captioning.top_k)] if captioning.sample else []
+    drawn = captioning.drawn
+    sampling = [] if drawn is None else [SeededSampling(drawn.seed, drawn.temperature, drawn.top_k)]
     made = network.generate(
         input_ids=tokens,
         attention_mask=torch.ones_like(tokens),

@@ -12,7 +12,8 @@ from ..model.noising import Noising
 At = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """sigma (B,) -> the state there and its slope d state / d sigma, both (B, C, ..., h, w)."""
 
-BACKGROUNDS = ("trajectory", "noised picture", "clean estimate")
+TRAJECTORY, NOISED_PICTURE, CLEAN_ESTIMATE = "trajectory", "noised picture", "clean estimate"
+BACKGROUNDS = (TRAJECTORY, NOISED_PICTURE, CLEAN_ESTIMATE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +45,13 @@ def background(kind: str, trajectory: Trajectory, seed: int, above: float, until
     Raises:
         ValueError: no such kind.
     """
-    if kind == "trajectory":
+    if kind == TRAJECTORY:
         return Background(trajectory.state_at, True, above, until)
     if kind not in BACKGROUNDS:
         raise ValueError(f"background is {kind!r}; choose one of {', '.join(BACKGROUNDS)}.")
     clean = trajectory.states[0]
     noise = batch_noise(seed, trajectory.batch_index or range(len(clean)), 0, clean)
-    return Background(_straight(clean, noise, trajectory.noising), kind == "noised picture", above, until)
+    return Background(_straight(clean, noise, trajectory.noising), kind == NOISED_PICTURE, above, until)
 
 
 def _straight(clean: torch.Tensor, noise: torch.Tensor, noising: Noising) -> At:

@@ -101,6 +101,11 @@ def sampler_function(sampler_name: str, trajectory: Trajectory) -> SamplerFuncti
     return comfy.samplers.ksampler(sampler_name).sampler_function
 
 
+def reads_negative(sampler_name: str) -> bool:
+    """Does this one of the host's samplers ask for the negative prompt by itself, whatever the guidance?"""
+    return sampler_name.endswith("_cfg_pp")
+
+
 def sample_masked(
     guider: comfy.samplers.CFGGuider,
     sampler: "TrajectorySampler",

@@ -2,7 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...diffedit_core.prompts.captions import caption_concept
 from ...diffedit_core.prompts.captions_folder import T5
-from ..shared.caption_inputs import captioning, check_model, find_model, model_input, sampling_inputs
+from ..shared.caption_inputs import DRAWN, captioning, check_model, decoding_inputs, find_model, model_input
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 PLACE = "{concept}"
@@ -30,7 +30,7 @@ class CaptionConcept(io.ComfyNode):
                     default=f"Write a caption for a picture that shows {PLACE}. Use English and at most 150 characters.",
                     tooltip=f"What the model is asked. {PLACE} stands for the concept.",
                 ),
-                *sampling_inputs(captions=16, do_sample=True),
+                *decoding_inputs(DRAWN, captions=16),
             ],
             outputs=[io.String.Output(display_name="captions", tooltip="One a line, for Average Prompt Embeddings.")],
         )
@@ -40,11 +40,11 @@ class CaptionConcept(io.ComfyNode):
         return check_model(T5, model)
 
     @classmethod
-    def execute(cls, concept, model, template, **sampling) -> io.NodeOutput:
+    def execute(cls, concept, model, template, max_tokens, decoding=None) -> io.NodeOutput:
         if not concept.strip():
             raise ValueError("concept is empty; name what the captions shall be about, such as a bowl of apples.")
         if PLACE not in template:
             raise ValueError(f"template has no {PLACE}, where the concept is put; write it into the question.")
         prompt = template.replace(PLACE, concept.strip())
-        captions = "\n".join(caption_concept(find_model(T5, model), prompt, captioning(**sampling)))
+        captions = "\n".join(caption_concept(find_model(T5, model), prompt, captioning(max_tokens, decoding)))
         return io.NodeOutput(captions, ui=ui.PreviewText(captions))

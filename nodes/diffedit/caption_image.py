@@ -2,7 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...diffedit_core.prompts.captions import caption_images
 from ...diffedit_core.prompts.captions_folder import BLIP
-from ..shared.caption_inputs import captioning, check_model, find_model, model_input, sampling_inputs
+from ..shared.caption_inputs import LIKELIEST, captioning, check_model, decoding_inputs, find_model, model_input
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -25,7 +25,7 @@ class CaptionImage(io.ComfyNode):
                     default="a photograph of",
                     tooltip="Every caption begins with this, and the model goes on. May be empty.",
                 ),
-                *sampling_inputs(captions=1, do_sample=False),
+                *decoding_inputs(LIKELIEST, captions=1),
             ],
             outputs=[io.String.Output(display_name="captions", tooltip="One a line: all of the first picture, then the next.")],
         )
@@ -35,6 +35,6 @@ class CaptionImage(io.ComfyNode):
         return check_model(BLIP, model)
 
     @classmethod
-    def execute(cls, image, model, text, **sampling) -> io.NodeOutput:
-        captions = "\n".join(caption_images(find_model(BLIP, model), image, text, captioning(**sampling)))
+    def execute(cls, image, model, text, max_tokens, decoding=None) -> io.NodeOutput:
+        captions = "\n".join(caption_images(find_model(BLIP, model), image, text, captioning(max_tokens, decoding)))
         return io.NodeOutput(captions, ui=ui.PreviewText(captions))

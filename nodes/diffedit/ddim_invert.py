@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from comfy_api.latest import io
 
 from ...diffedit_core.inversion.invert import invert_latent, negative_is_read
@@ -6,8 +8,11 @@ from ...diffedit_core.inversion.levels import LEADING, SCHEDULERS, inversion_lev
 from ...diffedit_core.inversion.methods import METHODS, Options
 from ...diffedit_core.inversion.regularisation import Regularisation
 from ...diffedit_core.model.host_model import batch_index, image_samples, require_second_picture, require_unscheduled_hooks
+from ..shared.choice import chosen, seed_of_choice
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
+
+NONE, PIX2PIX_ZERO = "none", "pix2pix-zero"
 
 
 class DDIMInvert(io.ComfyNode):
@@ -49,23 +54,7 @@ class DDIMInvert(io.ComfyNode):
                     step=0.1,
                     tooltip="Keep at 1: above about 2 an inversion no longer leads back to the picture.",
                 ),
-                io.Combo.Input(
-                    "method",
-                    options=list(METHODS),
-                    default="ddim",
-                    tooltip="ddim: as published, and enough inside a mask. predictor: closer, for the same one model call a "
-                    "step. fixed point: the exact inverse of the sampling step, found by repeating it. midpoint: two calls; "
-                    "fireflow: nearly as close for one. o-belm and ddpm come back exactly, with Masked Latent Sample's "
-                    "'as inverted'. The trajectory remembers which.",
-                ),
-                io.Int.Input(
-                    "refinements",
-                    default=3,
-                    min=1,
-                    max=50,
-                    tooltip="How often fixed point repeats each step. More: closer to exact, in proportionally more "
-                    "time. The other methods do not read it.",
-                ),
+                _method(),
                 io.Conditioning.Input(
                     "positive",
                     optional=True,
@@ -96,17 +85,7 @@ class DDIMInvert(io.ComfyNode):
                     tooltip="How the steps are spread. leading: as published and in diffusers. The others are the host's, cut "
                     "off at strength's noise level. Not read if sigmas is connected.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    # Else the browser draws another seed for every run, and the inversion is made anew.
-                    control_after_generate=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Decides the noises of ddpm and the shifts of the regularisation; the other methods draw nothing.",
-                ),
+                _regularisation(),
                 io.Boolean.Input(
                     "walk_back",
                     default=False,
@@ -114,45 +93,6 @@ class DDIMInvert(io.ComfyNode):
                     advanced=True,
                     tooltip="Also sample back under the same prompts, and report in info how far that misses the picture. "
                     "Costs about as much time again.",
-                ),
-                io.Int.Input(
-                    "num_reg_steps",
-                    default=0,
-                    min=0,
-                    max=50,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Rounds of regularisation after every model call, which keep the predicted noise close to white "
-                    "(pix2pix-zero; off in the paper). More: whiter noise, which edits more freely, but a picture that no "
-                    "longer comes back.",
-                ),
-                io.Float.Input(
-                    "lambda_auto_corr",
-                    default=20.0,
-                    min=0.0,
-                    max=1000.0,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Regularisation: weight against noise that resembles itself shifted. More: less "
-                    "structure left in it.",
-                ),
-                io.Float.Input(
-                    "lambda_kl",
-                    default=20.0,
-                    min=0.0,
-                    max=1000.0,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Regularisation: weight that pulls the noise's mean to 0 and its variance to 1.",
-                ),
-                io.Int.Input(
-                    "num_auto_corr_rolls",
-                    default=5,
-                    min=1,
-                    max=50,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Regularisation: how many shifts share lambda_auto_corr in a round. More: steadier, slower.",
                 ),
             ],
             outputs=[
@@ -176,20 +116,16 @@ class DDIMInvert(io.ComfyNode):
         steps,
         strength,
         cfg,
-        method,
-        refinements,
+        method=None,
         positive=None,
         negative=None,
         sigmas=None,
         clip=None,
         scheduler=LEADING,
-        seed=0,
+        regularisation=None,
         walk_back=False,
-        num_reg_steps=0,
-        lambda_auto_corr=20.0,
-        lambda_kl=20.0,
-        num_auto_corr_rolls=5,
     ) -> io.NodeOutput:
+        way, options = chosen("method", method, METHODS)
         levels = inversion_levels(model, steps, strength, scheduler, sigmas)
         samples = image_samples(model, latent, "latent")
         positive = conditioning_or_empty(positive, clip, "positive")
@@ -206,9 +142,9 @@ class DDIMInvert(io.ComfyNode):
             negative,
             levels,
             cfg,
-            method,
-            Options(refinements, seed, pictures),
-            Regularisation(num_reg_steps, lambda_auto_corr, lambda_kl, num_auto_corr_rolls, seed, pictures),
+            way,
+            Options(**options, pictures=pictures),
+            _regularisation_from(regularisation, pictures),
             walk_back,
             numbers,
         )
@@ -224,3 +160,82 @@ class DDIMInvert(io.ComfyNode):
             noise,
             ui={"inversion": [inversion.report.as_json()]},
         )
+
+
+def _method() -> io.DynamicCombo.Input:
+    settings = {
+        "fixed point": [
+            io.Int.Input(
+                "refinements",
+                default=3,
+                min=1,
+                max=50,
+                tooltip="How often each step is repeated. More: closer to exact, in proportionally more time.",
+            )
+        ],
+        "ddpm": [seed_of_choice("Decides the noises.")],
+    }
+    return io.DynamicCombo.Input(
+        "method",
+        options=[io.DynamicCombo.Option(name, settings.get(name, [])) for name in METHODS],
+        tooltip="ddim: as published, and enough inside a mask. predictor: closer, for the same one model call a step. fixed "
+        "point: the exact inverse of the sampling step, found by repeating it. midpoint: two calls; fireflow: nearly as close "
+        "for one. o-belm and ddpm come back exactly, with Masked Latent Sample's 'as inverted'. The trajectory remembers "
+        "which.",
+    )
+
+
+def _regularisation() -> io.DynamicCombo.Input:
+    return io.DynamicCombo.Input(
+        "regularisation",
+        optional=True,
+        options=[
+            io.DynamicCombo.Option(NONE, []),
+            io.DynamicCombo.Option(
+                PIX2PIX_ZERO,
+                [
+                    io.Int.Input(
+                        "num_reg_steps",
+                        default=5,
+                        min=1,
+                        max=50,
+                        tooltip="Rounds after every model call. More: whiter noise, which edits more freely, but a picture "
+                        "that no longer comes back.",
+                    ),
+                    io.Float.Input(
+                        "lambda_auto_corr",
+                        default=20.0,
+                        min=0.0,
+                        max=1000.0,
+                        tooltip="Weight against noise that resembles itself shifted. More: less structure left in it.",
+                    ),
+                    io.Float.Input(
+                        "lambda_kl",
+                        default=20.0,
+                        min=0.0,
+                        max=1000.0,
+                        tooltip="Weight that pulls the noise's mean to 0 and its variance to 1.",
+                    ),
+                    io.Int.Input(
+                        "num_auto_corr_rolls",
+                        default=5,
+                        min=1,
+                        max=50,
+                        tooltip="How many shifts share lambda_auto_corr in a round. More: steadier, slower.",
+                    ),
+                    seed_of_choice("Decides the shifts."),
+                ],
+            ),
+        ],
+        tooltip="pix2pix-zero: keeps the predicted noise close to white. none: as in the paper.",
+    )
+
+
+def _regularisation_from(regularisation: dict | None, pictures: Sequence[int]) -> Regularisation | None:
+    """What the input says; left out, none."""
+    if regularisation is None:
+        return None
+    option, settings = chosen("regularisation", regularisation, (NONE, PIX2PIX_ZERO))
+    if option == NONE:
+        return None
+    return Regularisation(**settings, pictures=pictures)

@@ -15,9 +15,16 @@ from ...diffedit_core.model.host_model import (
 )
 from ...diffedit_core.model.latent_pictures import latent_pictures
 from ..shared import mask_rule_inputs
+from ..shared.choice import chosen
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.mask_shown import latent_picture_files, picture_files
 from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
+
+TWO_PROMPTS, TWO_PROMPTS_GUIDED = "two prompts", "two prompts, guided"
+TWO_MODELS, TWO_MODELS_GUIDED = "two models", "two models, guided"
+COMPARISONS = (TWO_PROMPTS, TWO_PROMPTS_GUIDED, TWO_MODELS, TWO_MODELS_GUIDED)
+GUIDED, OF_MODELS = (TWO_PROMPTS_GUIDED, TWO_MODELS_GUIDED), (TWO_MODELS, TWO_MODELS_GUIDED)
+CFG = 7.5
 
 
 class DiffEditMask(io.ComfyNode):
@@ -45,7 +52,8 @@ class DiffEditMask(io.ComfyNode):
                     default=0,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
+                    # Else the browser draws another seed for every run, and the mask is made anew.
+                    control_after_generate=False,
                     tooltip="Decides the noises. The same seed gives the same mask.",
                 ),
                 io.Int.Input(
@@ -64,32 +72,13 @@ class DiffEditMask(io.ComfyNode):
                     tooltip="How much noise covers the picture while the prompts are contrasted. Less: only details "
                     "such as colour can differ. More: whole objects, with softer outlines.",
                 ),
-                mask_rule_inputs.threshold_ratio(),
-                mask_rule_inputs.threshold(),
-                io.Float.Input(
-                    "cfg",
-                    default=7.5,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Guidance while contrasting. It matters only if the two negatives differ, or are connected "
-                    "beside a target_model; otherwise the mask cannot depend on it, and it is not computed.",
-                ),
+                mask_rule_inputs.rule(),
+                _compare(),
                 io.Conditioning.Input(
                     "source",
                     optional=True,
                     tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip; "
-                    "beside a target_model: the same prompt as target.",
-                ),
-                io.Conditioning.Input(
-                    "target_negative",
-                    optional=True,
-                    tooltip="Negative prompt of the target. Left out: the empty prompt.",
-                ),
-                io.Conditioning.Input(
-                    "source_negative",
-                    optional=True,
-                    tooltip="Negative prompt of the source. Left out: the empty prompt.",
+                    "with two models: the same prompt as target.",
                 ),
                 io.Clip.Input(
                     "clip",
@@ -97,20 +86,14 @@ class DiffEditMask(io.ComfyNode):
                     tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
                     "connected.",
                 ),
-                *mask_rule_inputs.choices(),
-                io.Model.Input(
-                    "target_model",
-                    optional=True,
-                    tooltip="A second model, such as an edit or a LoRA of the first: its prediction under target is "
-                    "contrasted with that of model under source. Shows where in the picture the edit of the model acts.",
-                ),
+                mask_rule_inputs.picture(),
                 HeatmapSocket.Input(
                     "heatmap",
                     optional=True,
                     tooltip="From another DiffEdit Mask on the same picture. Masked is what either of them masks, each by "
                     "its own statistics.",
                 ),
-                mask_rule_inputs.picture(),
+                *mask_rule_inputs.shaping(),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
@@ -131,33 +114,30 @@ class DiffEditMask(io.ComfyNode):
         seed,
         maps,
         noise_strength,
-        threshold_ratio,
-        threshold,
-        cfg,
+        rule=None,
+        compare=None,
         source=None,
-        target_negative=None,
-        source_negative=None,
         clip=None,
-        target_model=None,
-        heatmap=None,
         picture=None,
-        **choices,
+        heatmap=None,
+        **shape,
     ) -> io.NodeOutput:
         noising(model)
-        rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
+        judged_by = mask_rule_inputs.rule_from(rule, **shape)
+        way, settings = chosen("compare", compare, COMPARISONS)
         samples = image_samples(model, latent, "latent")
         pictures = batch_index(latent, "latent") or range(len(samples))
-        if target_model is None:
-            source = conditioning_or_empty(source, clip, "source")
-            negatives = _negatives_that_matter(target_negative, source_negative, cfg, clip)
-            _require_contrast(target, source, negatives)
-        else:
+        target_model, cfg = settings.get("target_model"), settings.get("cfg", CFG)
+        negatives = _negatives(way, settings, clip) if way in GUIDED and not math.isclose(cfg, 1.0) else None
+        if way in OF_MODELS:
             source = target if source is None else source
-            negatives = _negatives(target_negative, source_negative, cfg, clip)
             _require_same_kind(model, target_model)
+        else:
+            source = conditioning_or_empty(source, clip, "source")
+            _require_contrast(target, source, negatives)
         sides = {"target": target, "source": source}
         if negatives is not None:
-            sides["target_negative"], sides["source_negative"] = negatives
+            sides["compare.target_negative"], sides["compare.source_negative"] = negatives
         for name, conditioning in sides.items():
             require_one_prompt(conditioning, name)
         require_second_picture(model, **sides)
@@ -170,23 +150,58 @@ class DiffEditMask(io.ComfyNode):
             below = picture_files(cls, found, picture)
         made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
         if negatives is not None:
-            made_with["cfg"] = cfg
-        mask, coverage, shown = mask_rule_inputs.apply(cls, found, rule, below, **made_with)
+            made_with["compare.cfg"] = cfg
+        mask, coverage, shown = mask_rule_inputs.apply(cls, found, judged_by, below, made_with)
         return io.NodeOutput(mask, found, coverage, ui=shown)
 
 
-def _negatives(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
-    """The two negatives, or None if there is no guidance: they are not read then."""
-    if math.isclose(cfg, 1.0) or (target_negative is None and source_negative is None):
+def _compare() -> io.DynamicCombo.Input:
+    target_model = io.Model.Input(
+        "target_model",
+        tooltip="A second model, such as an edit or a LoRA of the first: its prediction under target is contrasted with "
+        "that of model under source. Shows where in the picture the edit of the model acts.",
+    )
+    guidance = [
+        io.Float.Input(
+            "cfg",
+            default=CFG,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="Guidance while contrasting. With one model it matters only if the two negatives differ; else the mask "
+            "cannot depend on it, and it is not computed.",
+        ),
+        io.Conditioning.Input(
+            "target_negative",
+            optional=True,
+            tooltip="Negative prompt of the target. Left out: the empty prompt, encoded with clip.",
+        ),
+        io.Conditioning.Input(
+            "source_negative",
+            optional=True,
+            tooltip="Negative prompt of the source. Left out: the empty prompt, encoded with clip.",
+        ),
+    ]
+    return io.DynamicCombo.Input(
+        "compare",
+        options=[
+            io.DynamicCombo.Option(TWO_PROMPTS, []),
+            io.DynamicCombo.Option(TWO_PROMPTS_GUIDED, guidance),
+            io.DynamicCombo.Option(TWO_MODELS, [target_model]),
+            io.DynamicCombo.Option(TWO_MODELS_GUIDED, [target_model, *guidance]),
+        ],
+        tooltip="What is contrasted: the predictions of model under target and source, or those of a second model under "
+        "target and of model under source. Guided: with negative prompts.",
+    )
+
+
+def _negatives(way: str, settings: dict, clip) -> tuple[list, list] | None:
+    """The two negatives, or None where guidance of one model with them cannot change the mask."""
+    given = {name: settings.get(name) for name in ("target_negative", "source_negative")}
+    if way == TWO_PROMPTS_GUIDED and not any(given.values()):
         return None
-    target_negative = conditioning_or_empty(target_negative, clip, "target_negative")
-    return target_negative, conditioning_or_empty(source_negative, clip, "source_negative")
-
-
-def _negatives_that_matter(target_negative, source_negative, cfg: float, clip) -> tuple[list, list] | None:
-    """The two negatives if guidance of one model with them can change the mask, else None."""
-    negatives = _negatives(target_negative, source_negative, cfg, clip)
-    return None if negatives is None or same_conditioning(*negatives) else negatives
+    target, source = (conditioning_or_empty(negative, clip, f"compare.{name}") for name, negative in given.items())
+    return None if way == TWO_PROMPTS_GUIDED and same_conditioning(target, source) else (target, source)
 
 
 def _require_contrast(target: list, source: list, negatives: tuple[list, list] | None) -> None:

@@ -19,10 +19,9 @@ class HeatmapToMask(io.ComfyNode):
             has_intermediate_output=True,
             inputs=[
                 HeatmapSocket.Input("heatmap", tooltip="From DiffEdit Mask."),
-                mask_rule_inputs.threshold_ratio(),
-                mask_rule_inputs.threshold(),
-                *mask_rule_inputs.choices(),
+                mask_rule_inputs.rule(),
                 mask_rule_inputs.picture(),
+                *mask_rule_inputs.shaping(),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
@@ -31,8 +30,8 @@ class HeatmapToMask(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, heatmap, threshold_ratio, threshold, picture=None, **choices) -> io.NodeOutput:
-        rule = mask_rule_inputs.rule_from(threshold_ratio, threshold, **choices)
+    def execute(cls, heatmap, rule=None, picture=None, **shape) -> io.NodeOutput:
+        judged_by = mask_rule_inputs.rule_from(rule, **shape)
         below = [] if picture is None else picture_files(cls, heatmap, picture)
-        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, rule, below)
+        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, judged_by, below)
         return io.NodeOutput(mask, coverage, ui=shown)

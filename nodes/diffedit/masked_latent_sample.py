@@ -1,16 +1,20 @@
 import comfy.samplers
 from comfy_api.latest import io
 
+from ...diffedit_core.inversion.invert import negative_is_read
 from ...diffedit_core.model.host_model import require_second_picture
+from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import (
     AS_INVERTED,
     SAMPLERS,
     Injection,
+    reads_negative,
     require_own_trajectory,
     sample_masked,
     sampler_of,
 )
-from ..shared.masked_sampling_inputs import injection_inputs, latent_mask, latents_of, start_input
+from ..shared.empty_prompt import conditioning_or_empty
+from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of, start_input
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -29,7 +33,6 @@ class MaskedLatentSample(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model to sample with; the kind that made the trajectory."),
                 io.Conditioning.Input("positive", tooltip="The prompt for what the picture shall show."),
-                io.Conditioning.Input("negative", tooltip="What it shall not show."),
                 TrajectorySocket.Input("trajectory", tooltip="From DDIM Invert."),
                 io.Float.Input(
                     "cfg",
@@ -57,13 +60,24 @@ class MaskedLatentSample(io.ComfyNode):
                     tooltip="Read by the background 'noised picture' and by model patches that draw noise; otherwise the "
                     "start, the inverted picture, decides.",
                 ),
+                io.Conditioning.Input(
+                    "negative",
+                    optional=True,
+                    tooltip="What it shall not show. Read only if cfg is not 1. Left out: the empty prompt, encoded with clip.",
+                ),
+                io.Clip.Input(
+                    "clip",
+                    optional=True,
+                    tooltip="Encodes the empty prompt where negative is left out. Not needed when it is connected or not read.",
+                ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
                     tooltip="1 where the picture may change, of any size; values between change partly. Left out: everywhere.",
                 ),
                 start_input(),
-                *injection_inputs(),
+                background_input(),
+                *injection_span(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The edited picture."),
@@ -76,18 +90,21 @@ class MaskedLatentSample(io.ComfyNode):
         cls,
         model,
         positive,
-        negative,
         trajectory,
         cfg,
         sampler_name,
         seed,
+        negative=None,
+        clip=None,
         mask=None,
         start=1.0,
-        background="trajectory",
+        background=TRAJECTORY,
         inject_begin=0.0,
         inject_end=1.0,
     ) -> io.NodeOutput:
         require_own_trajectory(model, trajectory)
+        read = negative_is_read(model, cfg) or reads_negative(sampler_name)
+        negative = conditioning_or_empty(negative, clip, "negative") if read else None
         require_second_picture(model, positive=positive, negative=negative)
         trajectory = trajectory.up_to(start)
         mask = latent_mask(mask, model, trajectory)
@@ -95,7 +112,7 @@ class MaskedLatentSample(io.ComfyNode):
         sampler = sampler_of(sampler_name, trajectory, mask, injection)
 
         guider = comfy.samplers.CFGGuider(model)
-        guider.set_conds(positive, negative)
+        guider.inner_set_conds({"positive": positive} if negative is None else {"positive": positive, "negative": negative})
         guider.set_cfg(cfg)
         samples, denoised = sample_masked(guider, sampler, trajectory.sigmas.flip(0), seed)
         return io.NodeOutput(latents_of(samples, trajectory), latents_of(denoised, trajectory))

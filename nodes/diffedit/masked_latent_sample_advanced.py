@@ -1,8 +1,9 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.model.host_model import require_second_picture
+from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory, sample_masked
-from ..shared.masked_sampling_inputs import injection_inputs, latent_mask, latents_of
+from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -49,7 +50,8 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
                     optional=True,
                     tooltip="1 where the picture may change, of any size; values between change partly. Left out: everywhere.",
                 ),
-                *injection_inputs(),
+                background_input(),
+                *injection_span(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The edited picture."),
@@ -66,7 +68,7 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
         sampler=None,
         sigmas=None,
         mask=None,
-        background="trajectory",
+        background=TRAJECTORY,
         inject_begin=0.0,
         inject_end=1.0,
     ) -> io.NodeOutput:

@@ -1,7 +1,9 @@
 from comfy_api.latest import io
 
+from ...diffedit_core.repaint.background import BACKGROUNDS, TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory
-from ..shared.masked_sampling_inputs import injection_inputs, latent_mask
+from ..shared.choice import chosen
+from ..shared.masked_sampling_inputs import background_with_its_seed, injection_span, latent_mask
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -20,14 +22,6 @@ class MaskedLatentSampler(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model that will sample; the kind that made the trajectory."),
                 TrajectorySocket.Input("trajectory", tooltip="From DDIM Invert."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Read by the background 'noised picture' only.",
-                ),
                 io.Sampler.Input(
                     "sampler",
                     optional=True,
@@ -40,7 +34,8 @@ class MaskedLatentSampler(io.ComfyNode):
                     tooltip="1 where the picture may change, of any size. Left out: the latent's own noise mask, if it has "
                     "one, else everywhere.",
                 ),
-                *injection_inputs(),
+                background_with_its_seed(),
+                *injection_span(),
             ],
             outputs=[
                 io.Sampler.Output(display_name="SAMPLER", tooltip="For SamplerCustomAdvanced. It adds no noise at the start.")
@@ -52,14 +47,14 @@ class MaskedLatentSampler(io.ComfyNode):
         cls,
         model,
         trajectory,
-        seed,
         sampler=None,
         mask=None,
-        background="trajectory",
+        background=None,
         inject_begin=0.0,
         inject_end=1.0,
     ) -> io.NodeOutput:
         require_own_trajectory(model, trajectory)
         mask = latent_mask(mask, model, trajectory)
-        injection = Injection(background, inject_begin, inject_end, seed)
+        kept, settings = chosen("background", background, BACKGROUNDS) if background else (TRAJECTORY, {})
+        injection = Injection(kept, inject_begin, inject_end, **settings)
         return io.NodeOutput(from_sampler(sampler, trajectory, mask, injection))

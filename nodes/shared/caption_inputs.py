@@ -1,4 +1,4 @@
-"""What the captioning nodes share: the folder of their models, and the inputs for sampling."""
+"""What the captioning nodes share: the folder of their models, and the inputs for choosing words."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,14 @@ import folder_paths
 from comfy_api.latest import io
 
 from ...diffedit_core.prompts import captions_folder
-from ...diffedit_core.prompts.captions import Captioning
+from ...diffedit_core.prompts.captions import Captioning, DrawnWords
 from ...diffedit_core.prompts.captions_folder import Kind
+from .choice import chosen, seed_of_choice
 
 MODELS = "captioning"
 LABEL = f"models/{MODELS}"
 NO_MODEL = f"(none in {LABEL})"
+LIKELIEST, DRAWN = "likeliest word", "drawn words"
 
 folder_paths.add_model_folder_path(MODELS, os.path.join(folder_paths.models_dir, MODELS))
 
@@ -43,25 +45,15 @@ def check_model(kind: Kind, name: str | None) -> bool | str:
     return True
 
 
-def sampling_inputs(captions: int, do_sample: bool) -> list:
-    """The inputs that `captioning` reads, with these defaults."""
+def decoding_inputs(first: str, captions: int) -> list:
+    """The inputs that `captioning` reads.
+
+    Args:
+        first: the default way to choose words.
+        captions: how many, by default, if words are drawn.
+    """
+    options = {LIKELIEST: io.DynamicCombo.Option(LIKELIEST, []), DRAWN: io.DynamicCombo.Option(DRAWN, _drawing(captions))}
     return [
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            control_after_generate=True,
-            tooltip="Decides the draws of do_sample. The same seed gives the same captions.",
-        ),
-        io.Int.Input(
-            "captions",
-            default=captions,
-            min=1,
-            max=256,
-            tooltip="How many. More than one need do_sample. They are made together: more take more memory, and a little more "
-            "time.",
-        ),
         io.Int.Input(
             "max_tokens",
             default=128,
@@ -69,10 +61,23 @@ def sampling_inputs(captions: int, do_sample: bool) -> list:
             max=512,
             tooltip="Longest caption, in tokens (pieces of words). Most end earlier by themselves.",
         ),
-        io.Boolean.Input(
-            "do_sample",
-            default=do_sample,
-            tooltip="On: words are drawn by their probability, so that captions differ. Off: always the likeliest word.",
+        io.DynamicCombo.Input(
+            "decoding",
+            options=[options.pop(first), *options.values()],
+            tooltip="likeliest word: always the likeliest, which gives one caption. drawn words: by their probability, so that "
+            "captions differ.",
+        ),
+    ]
+
+
+def _drawing(captions: int) -> list:
+    return [
+        io.Int.Input(
+            "captions",
+            default=captions,
+            min=1,
+            max=256,
+            tooltip="How many. They are made together: more take more memory, and a little more time.",
         ),
         io.Float.Input(
             "temperature",
@@ -80,18 +85,20 @@ def sampling_inputs(captions: int, do_sample: bool) -> list:
             min=0.05,
             max=5.0,
             step=0.05,
-            tooltip="With do_sample. Less: likelier words, captions more alike. More: bolder, and in the end nonsense.",
+            tooltip="Less: likelier words, captions more alike. More: bolder, and in the end nonsense.",
         ),
         io.Int.Input(
             "top_k",
             default=10,
             min=0,
             max=1000,
-            tooltip="With do_sample: only this many likeliest words are drawn from; 0 for all. Less: safer, more alike.",
+            tooltip="Only this many likeliest words are drawn from; 0 for all. Less: safer, more alike.",
         ),
+        seed_of_choice("Decides the draws. The same seed gives the same captions."),
     ]
 
 
-def captioning(seed, captions, max_tokens, do_sample, temperature, top_k) -> Captioning:
-    """What `sampling_inputs` say. Raises ValueError for several captions without do_sample."""
-    return Captioning(captions, max_tokens, do_sample, temperature, top_k, seed)
+def captioning(max_tokens: int, decoding: dict | None) -> Captioning:
+    """What `decoding_inputs` say. Raises ValueError for an option that is none."""
+    choice = chosen("decoding", decoding, (LIKELIEST, DRAWN))
+    return Captioning(max_tokens, DrawnWords(**choice.settings) if choice.option == DRAWN else None)

@@ -5,7 +5,14 @@ from comfy_api.latest import io
 
 from ...diffedit_core.inversion.trajectory import Trajectory
 from ...diffedit_core.mask.masks import to_latent_size
-from ...diffedit_core.repaint.background import BACKGROUNDS
+from ...diffedit_core.repaint.background import BACKGROUNDS, NOISED_PICTURE, TRAJECTORY
+from .choice import seed_of_choice
+
+BACKGROUND_TOOLTIP = (
+    "What the model sees outside the mask. trajectory: the inverted states (DiffEdit). noised picture: the picture under fresh "
+    "noise of the seed, as inpainting does it. clean estimate: whatever sampling has there; only the model's estimate is "
+    "replaced. All end on the original latent."
+)
 
 
 def start_input() -> io.Float.Input:
@@ -22,18 +29,31 @@ def start_input() -> io.Float.Input:
     )
 
 
-def injection_inputs() -> list[io.Input]:
+def background_input() -> io.Combo.Input:
+    """For nodes whose seed more than the background reads."""
+    return io.Combo.Input(
+        "background",
+        options=list(BACKGROUNDS),
+        default=TRAJECTORY,
+        optional=True,
+        advanced=True,
+        tooltip=BACKGROUND_TOOLTIP,
+    )
+
+
+def background_with_its_seed() -> io.DynamicCombo.Input:
+    """For nodes that read a seed for the background only."""
+    settings = {NOISED_PICTURE: [seed_of_choice("Decides the noise.")]}
+    return io.DynamicCombo.Input(
+        "background",
+        options=[io.DynamicCombo.Option(name, settings.get(name, [])) for name in BACKGROUNDS],
+        optional=True,
+        tooltip=BACKGROUND_TOOLTIP,
+    )
+
+
+def injection_span() -> list[io.Input]:
     return [
-        io.Combo.Input(
-            "background",
-            options=list(BACKGROUNDS),
-            default=BACKGROUNDS[0],
-            optional=True,
-            advanced=True,
-            tooltip="What the model sees outside the mask. trajectory: the inverted states (DiffEdit). noised picture: the "
-            "picture under fresh noise of this seed, as inpainting does it. clean estimate: whatever sampling has there; "
-            "only the model's estimate is replaced. All end on the original latent.",
-        ),
         io.Float.Input(
             "inject_begin",
             default=0.0,

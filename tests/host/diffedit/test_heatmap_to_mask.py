@@ -1,5 +1,7 @@
 """Heatmap to Mask: the same masks as DiffEdit Mask, without the model."""
 
+from dataclasses import asdict
+
 import folder_paths
 import numpy as np
 import pytest
@@ -7,18 +9,19 @@ import torch
 from host.models.tiny_diffusion import picture, prompt, tiny_model, watched
 from PIL import Image
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
-from time_diffedit.diffedit_core.mask.mask_rule import RULES, MaskRule
+from time_diffedit.diffedit_core.mask.mask_rule import RULES, Area, Level, MaskRule, MeanRatio, Otsu, Paper
 from time_diffedit.nodes.diffedit.diffedit_mask import DiffEditMask
 from time_diffedit.nodes.diffedit.heatmap_to_mask import HeatmapToMask
 from time_diffedit.nodes.shared import mask_rule_inputs
 
-CHOICES = [{"rule": rule} for rule in RULES] + [
-    {"threshold_ratio": 1.5, "threshold": 0.4},
-    {"rule": "paper", "outliers": 10.0, "threshold": 0.3},
-    {"rule": "area", "area": 35.0, "smooth": 0.8, "grow": 1, "fill_holes": True},
-    {"rule": "otsu", "area_floor": 30.0, "grow": -1},
-    {"rule": "level", "level": 0.2},
+CHOICES = [{"rule": {"rule": rule}} for rule in RULES] + [
+    {"rule": {"rule": "mean ratio", "threshold_ratio": 1.5, "threshold": 0.4}},
+    {"rule": {"rule": "paper", "outliers": 10.0, "threshold": 0.3}},
+    {"rule": {"rule": "area", "area": 35.0}, "smooth": 0.8, "grow": 1, "fill_holes": True},
+    {"rule": {"rule": "otsu", "area_floor": 30.0}, "grow": -1},
+    {"rule": {"rule": "level", "level": 0.2}},
 ]
+MEAN_RATIO, TWO_PROMPTS = {"rule": "mean ratio"}, {"compare": "two prompts"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +38,12 @@ def model():
 
 
 def from_model(model, **choices):
-    settings = {"seed": 7, "maps": 2, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5, **choices}
+    settings = {"seed": 7, "maps": 2, "noise_strength": 0.5, "rule": MEAN_RATIO, "compare": TWO_PROMPTS, **choices}
     return DiffEditMask.execute(model, picture(2), prompt(0), source=prompt(1), **settings)
 
 
 def from_heatmap(heatmap, **choices):
-    return HeatmapToMask.execute(heatmap, **{"threshold_ratio": 3.0, "threshold": 0.5, **choices})
+    return HeatmapToMask.execute(heatmap, **{"rule": MEAN_RATIO, **choices})
 
 
 def pixels(output, folder) -> list:
@@ -69,8 +72,8 @@ def test_every_choice_reaches_the_mask(model):
 
 def test_judges_every_pair(model):
     first, second = (Heatmap(torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(i))) for i in (1, 2))
-    both = from_heatmap(second.and_of(first), rule="area", area=10.0)
-    alone = [from_heatmap(h, rule="area", area=10.0).result[0] for h in (first, second)]
+    both = from_heatmap(second.and_of(first), rule={"rule": "area", "area": 10.0})
+    alone = [from_heatmap(h, rule={"rule": "area", "area": 10.0}).result[0] for h in (first, second)]
     assert torch.equal(both.result[0], torch.maximum(*alone))
     assert len(both.ui["images"]) == 2 + 1
 
@@ -82,24 +85,40 @@ def test_makes_a_mask_for_each_frame_of_a_video():
     assert torch.equal(mask[1], mask[4]) and 0 < coverage < 1
 
 
-def test_the_inputs_of_both_nodes_agree_and_name_the_defaults_of_the_rule():
+def test_the_inputs_of_both_nodes_agree_and_name_the_defaults_of_the_rules():
     mask, again = ({i.id: i for i in node.define_schema().inputs} for node in (DiffEditMask, HeatmapToMask))
-    defaults = mask_rule_inputs.rule_from(3.0, 0.5)
-    assert defaults == MaskRule()
-    shown = {name: i.default for name, i in again.items() if name not in ("heatmap", "picture")}
-    assert mask_rule_inputs.rule_from(**shown) == defaults
-    for name, value in shown.items():
-        assert mask[name].as_dict() == again[name].as_dict() and mask[name].default == value
+    shape = {name: i.default for name, i in again.items() if name not in ("heatmap", "picture", "rule")}
+    assert mask_rule_inputs.rule_from(MEAN_RATIO, **shape) == mask_rule_inputs.rule_from(MEAN_RATIO) == MaskRule()
+    for name in ("rule", *shape):
+        assert mask[name].as_dict() == again[name].as_dict()
+    assert [option.key for option in again["rule"].options] == list(RULES)
+    for option in again["rule"].options:
+        settings = {i.id: i.default for i in option.inputs}
+        rule = mask_rule_inputs.rule_from({"rule": option.key, **settings}, **shape).rule
+        assert rule == RULES[option.key]() and set(settings) == set(asdict(rule))
 
 
-def test_inputs_that_saved_workflows_know_keep_their_places():
-    known = ["model", "latent", "target", "seed", "maps", "noise_strength", "threshold_ratio", "threshold", "cfg"]
-    known += ["source", "target_negative", "source_negative", "clip"]
-    inputs = DiffEditMask.define_schema().inputs
-    assert [i.id for i in inputs][: len(known)] == known
-    assert all(i.optional for i in inputs[len(known) :])
+@pytest.mark.parametrize(
+    ("rule", "core"),
+    [
+        ({"rule": "mean ratio", "threshold_ratio": 1.5, "threshold": 0.4}, MeanRatio(1.5, 0.4)),
+        ({"rule": "paper", "outliers": 10.0, "threshold": 0.3}, Paper(10.0, 0.3)),
+        ({"rule": "level", "level": 0.2}, Level(0.2)),
+        ({"rule": "otsu", "area_floor": 30.0}, Otsu(30.0)),
+        ({"rule": "area", "area": 35.0}, Area(35.0)),
+    ],
+)
+def test_every_option_reaches_the_core_with_its_settings(rule, core):
+    assert mask_rule_inputs.rule_from(rule, grow=2) == MaskRule(core, grow=2)
 
 
-def test_a_rule_that_is_none_is_refused(model):
-    with pytest.raises(ValueError, match="rule is 'guess'"):
-        from_heatmap(Heatmap(torch.ones(1, 1, 4, 4)), rule="guess")
+def test_a_setting_that_is_left_out_has_its_default():
+    assert mask_rule_inputs.rule_from({"rule": "paper", "outliers": 10.0, "threshold": None}).rule == Paper(10.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"), [({"rule": "guess"}, "rule is 'guess'"), (None, "rule is missing, or not an option")]
+)
+def test_a_rule_that_is_none_is_refused(rule, said):
+    with pytest.raises(ValueError, match=f"{said}; choose one of mean ratio, paper, level, otsu, area"):
+        from_heatmap(Heatmap(torch.ones(1, 1, 4, 4)), rule=rule)
