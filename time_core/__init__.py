@@ -5,6 +5,8 @@
 3. `application`: what an edit becomes: a patch of weights or of text, a conditioning, a hook, a LoRA, a file.
 4. `balance`: which lambda gives a wanted share of pictures.
 
-Later folders import earlier ones, never the reverse. `reading`, `application` and `balance.probe` import the host; `equations`
-and the rest of `balance` are plain torch.
+Later folders import earlier ones, never the reverse; `balance` imports none, it is handed models that are already edited.
+The host is imported by `reading.projections`, `reading.projector`, `reading.current_weight`, `application.adapter`,
+`application.text_route`, `application.hook`, `application.lora` and `balance.probe`; everything else is torch, Pillow,
+safetensors and the standard library.
 """

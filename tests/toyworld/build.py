@@ -9,25 +9,13 @@ from safetensors.torch import load_file, save_file
 from tools.comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 
 from .autoencoder import encoder_weights
+from .caption_models import make_blip, make_t5
+from .clip_model import clip_text_file, clip_vision_file
 from .layers import widen
-from .text_encoder import TextEncoder, host_weights
-from .unet import UNet
+from .stored import WEIGHTS, load_text_encoder, load_unet
+from .text_encoder import host_weights
 
-WEIGHTS = Path(__file__).parent / "weights"
 VAE_SCALE = 0.18215  # of SD 1.x latents
-
-
-def load_unet(weights: Path = WEIGHTS) -> UNet:
-    unet = UNet()
-    unet.load_state_dict({key: tensor.float() for key, tensor in load_file(weights / "unet.safetensors").items()})
-    return unet.eval().requires_grad_(False)
-
-
-def load_text_encoder(weights: Path = WEIGHTS) -> TextEncoder:
-    stored = load_file(weights / "text_encoder.safetensors")
-    encoder = TextEncoder(stored.pop("vocabulary").tolist())
-    encoder.load_state_dict({key: tensor.float() for key, tensor in stored.items()})
-    return encoder.eval().requires_grad_(False)
 
 
 def checkpoint(weights: Path = WEIGHTS) -> dict[str, torch.Tensor]:
@@ -53,9 +41,6 @@ def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 def main(models: Path) -> None:
     """The checkpoint, both halves of CLIP and the captioning models, in a `models` folder of the host."""
-    from .caption_models import make_blip, make_t5
-    from .clip_model import clip_text_file, clip_vision_file
-
     write(models / "checkpoints" / TOY_CHECKPOINT, checkpoint())
     write(models / "text_encoders" / TOY_CLIP, clip_text_file())
     write(models / "clip_vision" / TOY_CLIP_VISION, clip_vision_file())

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_model, save_model
 
-from .build import WEIGHTS
+from .stored import WEIGHTS
 from .world import BACKGROUNDS, COLOURS, OBJECTS, TEMPLATES, Scene, draw, plural, random_scene
 
 BEGINNINGS = ("", *(template.removesuffix("a {}") for template in TEMPLATES[1:]), "a photograph of ")

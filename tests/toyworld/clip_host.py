@@ -12,8 +12,8 @@ from torch import nn
 
 from tools.comfyui.environment import TOY_CLIP, TOY_CLIP_VISION
 
-from .build import WEIGHTS, load_text_encoder
 from .clip_model import EMBEDDING, VisionEncoder, load_clip_parts
+from .stored import WEIGHTS, load_text_encoder
 from .text_encoder import HOST_WIDTH
 
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from .build import WEIGHTS, load_text_encoder
 from .layers import Axis, LayerNorm, Linear, leading, scatter, widen
+from .stored import WEIGHTS, load_text_encoder
 from .text_encoder import HOST_WIDTH, PREFIX, Layer, TextEncoder, host_layers, host_weights
 
 PATCH = 14

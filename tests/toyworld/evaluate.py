@@ -13,10 +13,10 @@ from tools.comfyui.library import load_host
 
 load_host()
 
-from .build import load_text_encoder, load_unet  # noqa: E402
 from .evaluate_clip import stored_section  # noqa: E402
 from .host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 from .judge import judge  # noqa: E402
+from .stored import load_text_encoder, load_unet  # noqa: E402
 from .train import Settings  # noqa: E402
 from .world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, TEMPLATES, Scene, draw, random_scene  # noqa: E402
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from .build import WEIGHTS, load_unet
 from .layers import Linear, scatter
+from .stored import WEIGHTS, load_unet
 from .unet import CrossAttention, UNet
 
 

@@ -23,9 +23,9 @@ load_host()
 
 from comfy.clip_model import clip_preprocess  # noqa: E402
 
-from .build import load_text_encoder  # noqa: E402
 from .clip_model import PATCHES, REGIONS, TextProjection, VisionEncoder, grid  # noqa: E402
 from .layers import attend  # noqa: E402
+from .stored import load_text_encoder  # noqa: E402
 from .text_encoder import HOST_HEAD  # noqa: E402
 from .train import WEIGHTS, half, reseed  # noqa: E402
 from .words import END, token_ids  # noqa: E402

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from toyworld import autoencoder, train
-from toyworld.build import VAE_SCALE, WEIGHTS, checkpoint, load_text_encoder, load_unet
+from toyworld.build import VAE_SCALE, checkpoint
 from toyworld.data import make_dataset
 from toyworld.host_model import NarrowDiffusionModel, load_checkpoint, load_narrow
 from toyworld.judge import judge
+from toyworld.stored import WEIGHTS, load_text_encoder, load_unet
 from toyworld.text_encoder import TextEncoder
 from toyworld.text_losses import TextLosses
 from toyworld.unet import UNet
@@ -27,6 +28,7 @@ def toy():
         return load_checkpoint(CHECKPOINT)
 
 
+@pytest.mark.slow
 def test_judge_reads_drawn_pictures():
     rng = np.random.RandomState(1)
     scenes = [random_scene(rng) for _ in range(300)]
@@ -56,6 +58,7 @@ def test_weights_fit_in_the_repository():
     assert sum(path.stat().st_size for path in WEIGHTS.glob("*.safetensors")) <= 16e6
 
 
+@pytest.mark.slow
 def test_checkpoint_on_disk_is_the_one_the_weights_make():
     from safetensors.torch import load_file
 
@@ -86,6 +89,7 @@ def test_the_hosts_text_encoder_computes_what_the_narrow_one_does(toy):
     assert rows[:, 128:].abs().max() == 0
 
 
+@pytest.mark.slow
 def test_encode_and_decode_keep_28_db(toy):
     rng = np.random.RandomState(2)
     pictures = torch.from_numpy(np.stack([draw(rng, random_scene(rng)).pixels for _ in range(24)]))
@@ -95,6 +99,7 @@ def test_encode_and_decode_keep_28_db(toy):
     assert (-10 * error.log10()).mean() >= 28
 
 
+@pytest.mark.slow
 def test_narrow_model_samples_the_asked_object():
     from toyworld.host_model import Sampler
 
@@ -104,6 +109,7 @@ def test_narrow_model_samples_the_asked_object():
     assert [(v.noun, v.colour) for v in verdicts] == [("star", "green")] * 4
 
 
+@pytest.mark.slow
 def test_training_resumed_is_training_uninterrupted(tmp_path: Path):
     data = make_dataset(1000, 3, tmp_path)
     settings = train.Settings(batch=4, steps=4)
