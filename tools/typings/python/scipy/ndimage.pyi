@@ -1,0 +1,9 @@
+"""What the pack calls of scipy.ndimage, which says no types itself."""
+
+from typing import Literal
+
+import numpy as np
+
+def gaussian_filter(input: np.ndarray, sigma: float, *, mode: Literal["nearest"]) -> np.ndarray: ...
+def binary_fill_holes(input: np.ndarray) -> np.ndarray: ...
+def distance_transform_edt(input: np.ndarray) -> np.ndarray: ...
