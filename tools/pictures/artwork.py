@@ -116,8 +116,12 @@ def shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
+def supersampled(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] * SUPERSAMPLE, size[1] * SUPERSAMPLE
+
+
 def icon() -> Image.Image:
-    size = tuple(side * SUPERSAMPLE for side in ICON)
+    size = supersampled(ICON)
     image = ground(size)
     x, y, r = size[0] * 0.5, size[1] * 0.39, size[0] * 0.25
     paint_rose(image, x, y, r, red_to_blue(size, x - 0.45 * r, x + 0.45 * r), masked=True)
@@ -129,7 +133,7 @@ def icon() -> Image.Image:
 
 def banner() -> Image.Image:
     """A rose on its way: as it is, its mask, noise, and what another text makes of it."""
-    size = tuple(side * SUPERSAMPLE for side in BANNER)
+    size = supersampled(BANNER)
     image = ground(size)
     y, r = size[1] * 0.29, size[1] * 0.135
     red, blue = Image.new("RGB", size, RED), Image.new("RGB", size, BLUE)

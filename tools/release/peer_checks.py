@@ -5,6 +5,9 @@ peer_checks.py archive <repository> <archive.zip>
 peer_checks.py levels <pack> <server's address> <folder with server.log>
 """
 
+# pyright: reportMissingImports=false
+# Those packages are in the environment of `make peers` only, where no type checker runs.
+
 import json
 import os
 import sys

@@ -8,6 +8,9 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TypeVar
+
+import tomllib
 
 from ..comfyui.library import ROOT, load_pack
 
@@ -37,16 +40,16 @@ HOST_NODES = (
 )
 
 
+Tree = TypeVar("Tree", str, dict)  # a text, or names to trees
+
+
 class Untranslated(ValueError):
     """Texts and translations do not fit together; the message names them."""
 
 
 def node_definitions() -> dict[str, dict]:
     """Node id to what the host tells the browser of the node."""
-    load_pack()
-    from time_diffedit.nodes import NODES
-
-    return {node.define_schema().node_id: node.GET_NODE_INFO_V1() for node in NODES}
+    return {node.define_schema().node_id: node.GET_NODE_INFO_V1() for node in load_pack().nodes.NODES}
 
 
 def inputs_of(info: dict) -> dict[str, tuple[str, dict]]:
@@ -88,7 +91,7 @@ def _english_node(info: dict) -> dict:
     }
 
 
-def texts(tree) -> list[str]:
+def texts(tree: str | dict) -> list[str]:
     """All texts in a locale's tree, each once, in order."""
     if isinstance(tree, str):
         return [tree]
@@ -110,7 +113,7 @@ def translations(language: str, needed: list[str]) -> dict[str, str]:
     return table
 
 
-def translated(tree, table: dict[str, str]):
+def translated(tree: Tree, table: dict[str, str]) -> Tree:
     if isinstance(tree, str):
         return table[tree]
     return {key: translated(branch, table) for key, branch in tree.items()}
@@ -126,7 +129,7 @@ def for_the_host(name: str, tree: dict) -> dict:
     return _escaped(tree)
 
 
-def _escaped(tree, raw: tuple[str, ...] = ()):
+def _escaped(tree: Tree, raw: tuple[str, ...] = ()) -> Tree:
     if isinstance(tree, str):
         return re.sub(r"[@{}|%]", lambda sign: f"{{'{sign[0]}'}}", tree)
     return {key: branch if key in raw else _escaped(branch, raw) for key, branch in tree.items()}
@@ -134,8 +137,8 @@ def _escaped(tree, raw: tuple[str, ...] = ()):
 
 def short_page(node_id: str, info: dict, words: dict, table: dict[str, str]) -> str:
     """A node's page in another language: what its definition says, and the way to the whole page."""
-    repository = re.search(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    whole_page = f"{repository[1]}/blob/main/web/docs/{node_id}.md"
+    repository = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    whole_page = f"{repository}/blob/main/web/docs/{node_id}.md"
     pictures = re.findall(r"^!\[.*\]\((.+)\)$", (PAGES / node_id / "en.md").read_text(encoding="utf-8"), re.MULTILINE)
     inputs = [(words["inputs"][name], name, socket) for name, (socket, _) in inputs_of(info).items()]
     outputs = [

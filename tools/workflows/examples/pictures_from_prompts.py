@@ -341,7 +341,8 @@ def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, 
             scheduler="normal",
             latent_image=empty[0],
             denoise=1.0,
-            **texts,
+            positive=texts["positive"],
+            negative=texts["negative"],
         )
         decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
         graph.add("SaveImage", f"Pictures {name}", images=decoded[0], filename_prefix=f"time_{name.replace(' ', '_')}")
