@@ -5,7 +5,7 @@
 3. `repaint`: sample inside the mask, retrace the inversion outside it.
 
 `model` below them reads off a MODEL what they need; `prompts` beside them makes prompts without writing any. Later steps
-import earlier ones, never the reverse. The host is imported by `model.host_model`, `model.latent_pictures`,
+import earlier ones, never the reverse. The host is imported by `model.host_model`, `model.guidance`, `model.latent_pictures`,
 `mask.contrast`, `mask.live_preview`, `inversion.levels`, `inversion.invert`, `inversion.way_back`, `repaint.masked_sampling`
 and `prompts.captions`; everything else is torch, numpy, scipy and the standard library.
 

@@ -1,6 +1,6 @@
 """DiffEdit, step 2: run sampling backwards with the host's guider."""
 
-import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import comfy.model_management
@@ -9,9 +9,11 @@ import comfy.utils
 import latent_preview
 import torch
 
+from ..model.guidance import Guidance
 from ..model.host_model import model_kind, noising, require_finite
+from ..model.latents import Latents
 from ..model.noising import Noising
-from .methods import Method, Options, method_named
+from .methods import Options, method_named
 from .methods.step import rms
 from .regularisation import Regularisation, regularised
 from .report import InversionReport
@@ -36,50 +38,41 @@ class Inversion(NamedTuple):
     report: InversionReport
 
 
-def negative_is_read(model, cfg: float) -> bool:
-    """Does the host evaluate a negative prompt at this guidance?"""
-    return not math.isclose(cfg, 1.0) or model.model_options.get("disable_cfg1_optimization", False)
+@dataclass(frozen=True, eq=False)
+class Course:
+    """How an inversion goes.
 
-
-def invert_latent(
-    model,
-    samples: torch.Tensor,
-    positive: list,
-    negative: list | None,
-    sigmas: torch.Tensor,
-    cfg: float,
-    method: str,
-    options: Options,
-    regularisation: Regularisation | None = None,
-    walk_back: bool = False,
-    batch_index: tuple[int, ...] | None = None,
-) -> Inversion:
-    """Find the noise from which sampling under `positive` makes these pictures.
-
-    Args:
-        model: MODEL.
-        samples: (B, C, ..., h, w) latents.
-        positive, negative: CONDITIONING; negative may be None where `negative_is_read` says no.
+    Attributes:
         sigmas: (n + 1,) ascending from 0.
-        cfg: guidance.
         method: one of METHODS.
         options: what the method reads.
         regularisation: of the noise predictions; None for none.
+    """
+
+    sigmas: torch.Tensor
+    method: str
+    options: Options = Options()
+    regularisation: Regularisation | None = None
+
+
+def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, walk_back: bool = False) -> Inversion:
+    """Find the noise from which sampling under `guidance` makes these pictures.
+
+    Args:
+        model: MODEL.
         walk_back: sample back under the same prompts and report what that misses, for as many model calls again.
-        batch_index: carried in the trajectory.
 
     Raises:
         ValueError: unknown method, a last level that a LATENT cannot hold, or predictions that are not finite.
     """
+    samples, sigmas = latents.samples, course.sigmas
     made_of = noising(model)
     if made_of.signal(float(sigmas[-1])) < PURE_NOISE:
         raise ValueError(
             f"the schedule starts at sigma {float(sigmas[-1]):.6g}, where a {type(model.model).__name__} state is noise alone "
             "and cannot be handed on as LATENT; start one level lower (Split Sigmas at step 1), or use steps and strength."
         )
-    guider = comfy.samplers.CFGGuider(model)
-    guider.inner_set_conds({"positive": positive} if negative is None else {"positive": positive, "negative": negative})
-    guider.set_cfg(cfg)
+    guider = guidance.guider(model)
 
     def run(sampler: comfy.samplers.Sampler, levels: torch.Tensor) -> torch.Tensor:
         return guider.sample(
@@ -89,32 +82,41 @@ def invert_latent(
             levels,
             callback=latent_preview.prepare_callback(model, len(levels) - 1),
             disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-            seed=options.seed,
+            seed=course.options.seed,
         )
 
-    up = _InversionSampler(method_named(method), made_of, options, regularisation)
+    up = _InversionSampler(course, made_of)
     noisiest = run(up, sigmas)
     states = torch.stack(up.states)
     require_finite(states)
     kept = None if up.kept[0] is None else torch.stack(up.kept)
-    trajectory = Trajectory(states, sigmas, method, cfg, samples.clone(), model_kind(model), made_of, batch_index, kept)
+    trajectory = Trajectory(
+        states=states,
+        sigmas=sigmas,
+        method=course.method,
+        cfg=guidance.cfg,
+        clean=samples.clone(),
+        model=model_kind(model),
+        noising=made_of,
+        batch_index=latents.batch_index,
+        kept=kept,
+    )
     missed = None
     if walk_back:
         down = _WayBackSampler(trajectory)
         run(down, sigmas.flip(0))
         missed = down.missed
     noisiest = noisiest.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
-    return Inversion(noisiest, trajectory, _report(trajectory, up, negative is not None, missed))
+    return Inversion(noisiest, trajectory, _report(trajectory, up, guidance.negative is not None, missed))
 
 
 class _InversionSampler(comfy.samplers.Sampler):
     """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
 
-    def __init__(self, method: Method, made_of: Noising, options: Options, regularisation: Regularisation | None):
-        self._method = method
+    def __init__(self, course: Course, made_of: Noising):
+        self._method = method_named(course.method)
+        self._course = course
         self._noising = made_of
-        self._options = options
-        self._regularisation = regularisation
         self.states: list[torch.Tensor] = []
         self.kept: list[torch.Tensor | None] = []
         self.model_calls = 0
@@ -127,8 +129,9 @@ class _InversionSampler(comfy.samplers.Sampler):
 
         storage = comfy.model_management.intermediate_device()
         self.states.append(latent_image.to(storage, copy=True))
-        denoise = regularised(denoise, self._regularisation, self._noising)
-        for i, step in enumerate(self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._options)):
+        denoise = regularised(denoise, self._course.regularisation, self._noising)
+        steps = self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._course.options)
+        for i, step in enumerate(steps):
             self.states.append(step.state.to(storage))
             self.kept.append(None if step.kept is None else step.kept.to(storage))
             self.model_calls += step.model_calls

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import comfy.model_management
 import comfy.samplers
 import torch
 
 from ..model.host_model import noising, require_finite
+from ..model.latents import Latents
 from ..model.noise import picture_noise
 from ..model.noising import Noising
 from .heatmap import Heatmap, noise_difference
@@ -17,68 +19,84 @@ from .live_preview import HeatPreview
 MOST_MAPS_AT_ONCE = 4
 
 
-def contrast(
-    model,
-    samples: torch.Tensor,
-    pictures: Sequence[int],
-    target: list,
-    source: list,
-    sigma: float,
-    maps: int,
-    seed: int,
-    negatives: tuple[list, list] | None = None,
-    cfg: float = 1.0,
-    target_model=None,
-    earlier: Heatmap | None = None,
-) -> Heatmap:
-    """Where do two predictions differ?
-
-    The picture is noised `maps` times to the level sigma; each time both predictions are made from the same noised
-    latent, and |eps_target - eps_source| is averaged over channels and maps. Only maps of one picture share a model
-    call, because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures
-    give alone.
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """What is contrasted.
 
     With one model and equal negatives, guidance multiplies the difference by cfg everywhere, which no threshold relative
     to the mean can see. Then leave `negatives` out: two model evaluations a map instead of four.
 
-    Args:
-        model: MODEL.
-        samples: (B, C, [frames,] h, w) latents.
-        pictures: for each of them the number that decides its noises.
+    Attributes:
         target, source: CONDITIONING.
-        sigma: noise level, > 0.
-        maps: noises averaged, >= 1.
-        seed: 0 .. 2**64 - 1.
         negatives: CONDITIONING for target and source, if the predictions shall be guided.
         cfg: guidance, read with `negatives` only.
-        target_model: the MODEL that predicts under target, of the same kind as `model`, which then predicts under
-            source. The two may share their weights: one does all its work before the other is loaded.
+        target_model: the MODEL that predicts under target, of the same kind as the other, which then predicts under source.
+            The two may share their weights: one does all its work before the other is loaded.
+    """
+
+    target: list
+    source: list
+    negatives: tuple[list, list] | None = None
+    cfg: float = 1.0
+    target_model: Any = None
+
+    def prompts(self) -> dict[str, list]:
+        """The CONDITIONING by name: target and source, and what each of them is guided away from."""
+        prompts = {"target": self.target, "source": self.source}
+        if self.negatives is not None:
+            prompts["target_negative"], prompts["source_negative"] = self.negatives
+        return prompts
+
+
+@dataclass(frozen=True)
+class Noises:
+    """Under which noises a contrast is made.
+
+    Attributes:
+        sigma: their level, > 0.
+        maps: how many for each picture, over which the difference is averaged, >= 1.
+        seed: 0 .. 2**64 - 1.
+    """
+
+    sigma: float
+    maps: int
+    seed: int
+
+
+def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Heatmap | None = None) -> Heatmap:
+    """Where do two predictions differ?
+
+    The pictures are noised `noises.maps` times; each time both predictions are made from the same noised latent, and
+    |eps_target - eps_source| is averaged over channels and maps. Only maps of one picture share a model call, because a
+    model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures give alone.
+
+    Args:
+        model: MODEL.
+        latents: the pictures.
         earlier: pairs that were contrasted before on the same pictures.
 
     Returns:
         The pairs of `earlier`, and this one.
 
     Raises:
-        ValueError: `earlier` is of other pictures, a prompt does not apply at sigma, or a model's predictions are not
-            finite.
+        ValueError: `earlier` is of other pictures, a prompt does not apply at the noises' level, or a model's predictions
+            are not finite.
     """
+    samples = latents.samples
     latent_format = model.get_model_object("latent_format")
     cell, cell_frames = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
     found = Heatmap(torch.zeros(1, len(samples), *samples.shape[2:]), cell, cell_frames)
     if earlier is not None:
         found.require_same_pictures(earlier)
     heat = found.values[0]
-    sides = {"target": target, "source": source}
-    if negatives is not None:
-        sides["target_negative"], sides["source_negative"] = negatives
-    run = _Run(noising(model), samples, pictures, sides, sigma, maps, seed, cfg)
-    counted = len(samples) * maps
+    run = _Run(noising(model), latents, sides, noises)
+    counted = len(samples) * noises.maps
 
     def add(row: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
-        for difference in noise_difference(targets, sources, sigma).float().cpu():
+        for difference in noise_difference(targets, sources, noises.sigma).float().cpu():
             heat[row] += difference
 
-    if target_model is None:
+    if sides.target_model is None:
         preview = HeatPreview(counted, cell)
 
         def contrasted(row: int, first: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
@@ -100,8 +118,8 @@ def contrast(
             preview.update(len(targets), heat[row])
 
         run.predict(model, ("source",), keep)
-        run.predict(target_model, ("target",), against_kept)
-    heat /= maps
+        run.predict(sides.target_model, ("target",), against_kept)
+    heat /= noises.maps
     return found if earlier is None else found.and_of(earlier)
 
 
@@ -110,13 +128,9 @@ class _Run:
     """The noised pictures of a contrast, and what a model predicts for them. See `contrast`."""
 
     made_of: Noising
-    samples: torch.Tensor
-    pictures: Sequence[int]
-    sides: dict[str, list]
-    sigma: float
-    maps: int
-    seed: int
-    cfg: float
+    latents: Latents
+    sides: Sides
+    noises: Noises
 
     def predict(self, model, names: tuple[str, ...], take: Callable[..., None]) -> None:
         """Denoised predictions of `model` under the sides `names`.
@@ -125,13 +139,14 @@ class _Run:
             take: called as take(picture's row, index of the first map, predictions of each side (maps, C, [frames,] h, w)),
                 in order, until all maps of all pictures are done.
         """
-        for row, number in enumerate(self.pictures):
-            clean = self.samples[row : row + 1]
-            sides = {name: _of_picture(side, row, len(self.samples)) for name, side in self.sides.items()}
-            guider = _SidesGuider(model, sides, self.cfg)
-            sampler = _MapsSampler(self.made_of, number, self.maps, names, lambda *found, row=row: take(row, *found))
-            sigmas = torch.tensor([self.sigma, 0.0])
-            guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.seed)
+        samples = self.latents.samples
+        for row, number in enumerate(self.latents.numbers):
+            clean = samples[row : row + 1]
+            prompts = {name: _of_picture(prompt, row, len(samples)) for name, prompt in self.sides.prompts().items()}
+            guider = _SidesGuider(model, prompts, self.sides.cfg)
+            sampler = _MapsSampler(self.made_of, number, self.noises.maps, names, lambda *found, row=row: take(row, *found))
+            sigmas = torch.tensor([self.noises.sigma, 0.0])
+            guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.noises.seed)
 
 
 class _SidesGuider(comfy.samplers.CFGGuider):
@@ -142,9 +157,9 @@ class _SidesGuider(comfy.samplers.CFGGuider):
 
     KEYS = {"target": "positive"}  # the key that the host copies ControlNets from
 
-    def __init__(self, model, sides: dict[str, list], cfg: float):
+    def __init__(self, model, prompts: dict[str, list], cfg: float):
         super().__init__(model)
-        self.inner_set_conds({self.KEYS.get(name, name): side for name, side in sides.items()})
+        self.inner_set_conds({self.KEYS.get(name, name): prompt for name, prompt in prompts.items()})
         self.set_cfg(cfg)
 
     def side(self, name: str) -> list[dict]:

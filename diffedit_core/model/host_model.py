@@ -6,6 +6,7 @@ import comfy.sample
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
+from .latents import Latents
 from .model_kind import ModelKind
 from .noising import Noising
 
@@ -141,13 +142,17 @@ def hears_of_mask(model) -> bool:
     return bool(model.model.concat_keys) and set(model.model.concat_keys) <= INPAINT_CHANNELS
 
 
-def image_samples(model, latent: dict, input_name: str) -> torch.Tensor:
-    """The samples of a LATENT, if `model` can work on them: (B, C, h, w), or (B, C, frames, h, w) for video models,
-    also those that are used for pictures (one frame).
+def latents_in(model, latent: dict, input_name: str) -> Latents:
+    """The pictures of a LATENT, if `model` can work on them.
 
     Raises:
-        ValueError: sound or nested latents, another number of channels, no pictures, values that are not finite.
+        ValueError: sound or nested latents, another number of channels, no pictures, values that are not finite, numbers
+            that are not one for each picture.
     """
+    return Latents(_samples(model, latent, input_name), _batch_index(latent, input_name))
+
+
+def _samples(model, latent: dict, input_name: str) -> torch.Tensor:
     samples = latent["samples"]
     latent_format = model.get_model_object("latent_format")
     if samples.is_nested:
@@ -179,12 +184,7 @@ def image_samples(model, latent: dict, input_name: str) -> torch.Tensor:
     return samples
 
 
-def batch_index(latent: dict, input_name: str) -> tuple[int, ...] | None:
-    """The numbers that the pictures of a LATENT had in the batch they were taken from, if it has any.
-
-    Raises:
-        ValueError: not one number >= 0 for each picture.
-    """
+def _batch_index(latent: dict, input_name: str) -> tuple[int, ...] | None:
     if latent.get("batch_index") is None:
         return None
     numbers = tuple(int(i) for i in latent["batch_index"])

@@ -2,12 +2,13 @@ from collections.abc import Sequence
 
 from comfy_api.latest import io
 
-from ...diffedit_core.inversion.invert import invert_latent, negative_is_read
+from ...diffedit_core.inversion.invert import Course, invert_latent
 from ...diffedit_core.inversion.inverted_noise import InvertedNoise
 from ...diffedit_core.inversion.levels import LEADING, SCHEDULERS, inversion_levels
 from ...diffedit_core.inversion.methods import METHODS, Options
 from ...diffedit_core.inversion.regularisation import Regularisation
-from ...diffedit_core.model.host_model import batch_index, image_samples, require_second_picture, require_unscheduled_hooks
+from ...diffedit_core.model.guidance import Guidance, negative_is_read
+from ...diffedit_core.model.host_model import latents_in, require_second_picture, require_unscheduled_hooks
 from ..shared.choice import chosen, seed_of_choice
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -127,27 +128,19 @@ class DDIMInvert(io.ComfyNode):
     ) -> io.NodeOutput:
         way, options = chosen("method", method, METHODS)
         levels = inversion_levels(model, steps, strength, scheduler, sigmas)
-        samples = image_samples(model, latent, "latent")
+        latents = latents_in(model, latent, "latent")
         positive = conditioning_or_empty(positive, clip, "positive")
         negative = conditioning_or_empty(negative, clip, "negative") if negative_is_read(model, cfg) else None
         require_second_picture(model, positive=positive, negative=negative)
         require_unscheduled_hooks(positive=positive, negative=negative)
-        numbers = batch_index(latent, "latent")
-        pictures = numbers or range(len(samples))
 
-        inversion = invert_latent(
-            model,
-            samples,
-            positive,
-            negative,
+        course = Course(
             levels,
-            cfg,
             way,
-            Options(**options, pictures=pictures),
-            _regularisation_from(regularisation, pictures),
-            walk_back,
-            numbers,
+            Options(**options, pictures=latents.numbers),
+            _regularisation_from(regularisation, latents.numbers),
         )
+        inversion = invert_latent(model, latents, Guidance(positive, negative, cfg), course, walk_back)
         # A noise_mask would make a later KSampler blend the background towards this noise, not towards the picture.
         noisiest = {key: value for key, value in latent.items() if key != "noise_mask"} | {"samples": inversion.samples}
         trajectory = inversion.trajectory

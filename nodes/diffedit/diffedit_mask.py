@@ -3,11 +3,10 @@ import math
 from comfy_api.latest import io
 
 from ...diffedit_core.inversion.schedule import noise_sigma
-from ...diffedit_core.mask.contrast import contrast
+from ...diffedit_core.mask.contrast import Noises, Sides, contrast
 from ...diffedit_core.model.conditioning import require_one_prompt, same_conditioning
 from ...diffedit_core.model.host_model import (
-    batch_index,
-    image_samples,
+    latents_in,
     model_kind,
     noising,
     require_second_picture,
@@ -23,7 +22,7 @@ from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 TWO_PROMPTS, TWO_PROMPTS_GUIDED = "two prompts", "two prompts, guided"
 TWO_MODELS, TWO_MODELS_GUIDED = "two models", "two models, guided"
 COMPARISONS = (TWO_PROMPTS, TWO_PROMPTS_GUIDED, TWO_MODELS, TWO_MODELS_GUIDED)
-GUIDED, OF_MODELS = (TWO_PROMPTS_GUIDED, TWO_MODELS_GUIDED), (TWO_MODELS, TWO_MODELS_GUIDED)
+NEGATIVES = ("target_negative", "source_negative")
 CFG = 7.5
 
 
@@ -124,33 +123,21 @@ class DiffEditMask(io.ComfyNode):
     ) -> io.NodeOutput:
         noising(model)
         judged_by = mask_rule_inputs.rule_from(rule, **shape)
-        way, settings = chosen("compare", compare, COMPARISONS)
-        samples = image_samples(model, latent, "latent")
-        pictures = batch_index(latent, "latent") or range(len(samples))
-        target_model, cfg = settings.get("target_model"), settings.get("cfg", CFG)
-        negatives = _negatives(way, settings, clip) if way in GUIDED and not math.isclose(cfg, 1.0) else None
-        if way in OF_MODELS:
-            source = target if source is None else source
-            _require_same_kind(model, target_model)
-        else:
-            source = conditioning_or_empty(source, clip, "source")
-            _require_contrast(target, source, negatives)
-        sides = {"target": target, "source": source}
-        if negatives is not None:
-            sides["compare.target_negative"], sides["compare.source_negative"] = negatives
-        for name, conditioning in sides.items():
+        latents = latents_in(model, latent, "latent")
+        sides = _sides(model, target, source, compare, clip)
+        for name, conditioning in sides.prompts().items():
             require_one_prompt(conditioning, name)
-        require_second_picture(model, **sides)
+        require_second_picture(model, **sides.prompts())
 
-        sigma = noise_sigma(sigma_table(model), noise_strength)
-        found = contrast(model, samples, pictures, target, source, sigma, maps, seed, negatives, cfg, target_model, heatmap)
+        noises = Noises(noise_sigma(sigma_table(model), noise_strength), maps, seed)
+        found = contrast(model, latents, sides, noises, heatmap)
         if picture is None:
-            below = latent_picture_files(cls, latent_pictures(model, samples))
+            below = latent_picture_files(cls, latent_pictures(model, latents.samples))
         else:
             below = picture_files(cls, found, picture)
         made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
-        if negatives is not None:
-            made_with["compare.cfg"] = cfg
+        if sides.negatives is not None:
+            made_with["compare.cfg"] = sides.cfg
         mask, coverage, shown = mask_rule_inputs.apply(cls, found, judged_by, below, made_with)
         return io.NodeOutput(mask, found, coverage, ui=shown)
 
@@ -195,13 +182,30 @@ def _compare() -> io.DynamicCombo.Input:
     )
 
 
-def _negatives(way: str, settings: dict, clip) -> tuple[list, list] | None:
-    """The two negatives, or None where guidance of one model with them cannot change the mask."""
-    given = {name: settings.get(name) for name in ("target_negative", "source_negative")}
-    if way == TWO_PROMPTS_GUIDED and not any(given.values()):
-        return None
-    target, source = (conditioning_or_empty(negative, clip, f"compare.{name}") for name, negative in given.items())
-    return None if way == TWO_PROMPTS_GUIDED and same_conditioning(target, source) else (target, source)
+def _sides(model, target: list, source: list | None, compare: dict | None, clip) -> Sides:
+    """What the inputs say is contrasted; prompts that are left out are the empty one, but for the source of two models.
+
+    Raises:
+        ValueError: no such comparison, one of the same with the same, or no clip to encode the empty prompt with.
+    """
+    way, settings = chosen("compare", compare, COMPARISONS)
+    target_model, cfg = settings.get("target_model"), settings.get("cfg", CFG)
+    guided = way in (TWO_PROMPTS_GUIDED, TWO_MODELS_GUIDED) and not math.isclose(cfg, 1.0)
+    if way in (TWO_MODELS, TWO_MODELS_GUIDED):
+        _require_same_kind(model, target_model)
+        negatives = _negatives(settings, clip) if guided else None
+        return Sides(target, target if source is None else source, negatives, cfg, target_model)
+    source = conditioning_or_empty(source, clip, "source")
+    negatives = _negatives(settings, clip) if guided and any(name in settings for name in NEGATIVES) else None
+    if negatives is not None and same_conditioning(*negatives):
+        negatives = None  # guidance of one model with them cannot change the mask
+    _require_contrast(target, source, negatives)
+    return Sides(target, source, negatives, cfg)
+
+
+def _negatives(settings: dict, clip) -> tuple[list, list]:
+    target, source = (conditioning_or_empty(settings.get(name), clip, name) for name in NEGATIVES)
+    return target, source
 
 
 def _require_contrast(target: list, source: list, negatives: tuple[list, list] | None) -> None:

@@ -1,7 +1,6 @@
-import comfy.samplers
 from comfy_api.latest import io
 
-from ...diffedit_core.inversion.invert import negative_is_read
+from ...diffedit_core.model.guidance import Guidance, negative_is_read
 from ...diffedit_core.model.host_model import require_second_picture
 from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import (
@@ -111,8 +110,6 @@ class MaskedLatentSample(io.ComfyNode):
         injection = Injection(background, inject_begin, inject_end, seed)
         sampler = sampler_of(sampler_name, trajectory, mask, injection)
 
-        guider = comfy.samplers.CFGGuider(model)
-        guider.inner_set_conds({"positive": positive} if negative is None else {"positive": positive, "negative": negative})
-        guider.set_cfg(cfg)
+        guider = Guidance(positive, negative, cfg).guider(model)
         samples, denoised = sample_masked(guider, sampler, trajectory.sigmas.flip(0), seed)
         return io.NodeOutput(latents_of(samples, trajectory), latents_of(denoised, trajectory))
