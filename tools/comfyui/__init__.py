@@ -1,1 +1,1 @@
-"""The real ComfyUI: set up (`environment`), as a library (`library`), on a port (`server`, `client`), in a page (`chromium`)."""
+"""The real ComfyUI: set up (`environment`), a library (`library`), on a port (`server`, `client`), in a page (`chromium`)."""

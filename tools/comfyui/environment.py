@@ -1,5 +1,8 @@
 """`make env`: the environment in `.venv`, ComfyUI in `.host/ComfyUI`, the pack linked into it, the toy checkpoint in place.
 
+With `--client`, as `make demo` and `make ui` call it where COMFYUI_PATH names an installation of the user's: only the few
+packages that talk to a server, in `.cache/client`, and the pack linked into that installation. Nothing is installed there.
+
 Runs on a bare Python, so it uses the standard library only. Each part leaves a stamp when it is complete; a part without its
 stamp is made anew, which is how an interrupted or failed set-up is repaired by running the command again.
 """
@@ -16,23 +19,38 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
+CLIENT = ROOT / ".cache" / "client"
 HOST = ROOT / ".host"
 LOCK = ROOT / "tools" / "lock"
 TOY_WEIGHTS = ROOT / "tests" / "toyworld" / "weights"
+USERS_TOY_MODELS = ROOT / ".cache" / "toy-models"  # for an installation of the user's, whose own folders stay as they are
 TOY_CHECKPOINT = "toyworld.safetensors"
 TOY_CLIP = "toyworld_clip.safetensors"
 TOY_CLIP_VISION = "toyworld_clip_vision.safetensors"
 PACK_FOLDER = "ComfyUI-TIME-DiffEdit"
 
-PYTHON = (3, 11)
+PYTHON = (3, 11)  # of the pinned packages
+OLDEST_PYTHON = (3, 10)  # of the client, and of ComfyUI
 OLDEST_COMFYUI = (0, 30, 0)
 GIB = 2**30
 ROOM_FOR_PACKAGES = 9 * GIB
+ROOM_FOR_CLIENT = GIB // 2
 ROOM_FOR_HOST = 2 * GIB  # with the toy models
 
 
 class SetupError(Exception):
     """A problem that the user can solve; its text is all that is shown."""
+
+
+def about_pack(folder: Path) -> dict[str, str]:
+    """ "name" and "version" in the pyproject.toml of a pack, empty without one. Python 3.10 has no `tomllib`."""
+    file = folder / "pyproject.toml"
+    text = file.read_text(errors="replace") if file.is_file() else ""
+    section = re.search(r"^\[project\]$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    return dict(re.findall(r'^(name|version) *= *"([^"]+)"', section[1], re.MULTILINE)) if section else {}
+
+
+PROJECT = about_pack(ROOT)
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
@@ -43,11 +61,17 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
         )
 
 
+def check_clients_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+    if tuple(version[:2]) < OLDEST_PYTHON:
+        found, wanted = ".".join(map(str, version)), ".".join(map(str, OLDEST_PYTHON))
+        raise SetupError(f"Python {found} is running; {wanted} or newer is needed. Run `make PYTHON=` with the path of one.")
+
+
 def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SetupError(
-            f"No disk space: {folder} has {free / GIB:.1f} GiB free, {needed / GIB:.0f} GiB are needed. Free some."
+            f"No disk space: {folder} has {free / GIB:.1f} GiB free, {needed / GIB:.2g} GiB are needed. Free some."
         )
 
 
@@ -64,9 +88,11 @@ def check_comfyui(path: Path) -> None:
         raise SetupError(f"ComfyUI at {path} is {'.'.join(found.groups())}, too old: {wanted} or newer is needed. Update it.")
 
 
-def check_checkpoint(path: Path) -> None:
-    if not path.is_file():
-        raise SetupError(f"CHECKPOINT={path} does not exist. Give the path of an SD 1.x checkpoint file.")
+def check_checkpoint() -> None:
+    """Raise if $CHECKPOINT is given and is no file."""
+    given = os.environ.get("CHECKPOINT")
+    if given and not Path(given).is_file():
+        raise SetupError(f"CHECKPOINT={given} does not exist. Give the path of a checkpoint file of SD 1.x, SD 2.x or SDXL.")
 
 
 def digest(*files: Path) -> str:
@@ -84,12 +110,13 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def venv_python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def venv_python(folder: Path = VENV) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def pip(*arguments: str) -> None:
-    command = [str(venv_python()), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+def pip(*arguments: str, folder: Path = VENV) -> None:
+    """Run pip in the environment in `folder`."""
+    command = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     log = subprocess.run(command, capture_output=True, text=True)
     if log.returncode == 0:
         return
@@ -105,17 +132,42 @@ def pip(*arguments: str) -> None:
     raise SetupError("pip failed; its last lines:\n" + "\n".join(said.strip().splitlines()[-12:]))
 
 
-def make_venv() -> None:
-    requirements = LOCK / "requirements.txt"
-    stamp, content = VENV / "complete", digest(requirements)
+def make_environment(folder: Path, requirements: Path, room: int, announcement: str) -> None:
+    """The packages of a lock file in an environment of their own, unless they are there.
+
+    Args:
+        room: bytes that must be free.
+        announcement: printed before the work begins.
+    """
+    stamp, content = folder / "complete", digest(requirements)
     if is_complete(stamp, content):
         return
-    check_room(ROOT, ROOM_FOR_PACKAGES)
-    print("Installing the pinned packages into .venv (about 6 GB, a few minutes) …", flush=True)
-    remove(VENV)
-    venv.create(VENV, with_pip=True)
-    pip("install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(requirements))
+    folder.parent.mkdir(exist_ok=True)
+    check_room(folder.parent, room)
+    print(announcement, flush=True)
+    remove(folder)
+    try:
+        venv.create(folder, with_pip=True)
+    except subprocess.CalledProcessError:  # Debian's Python comes without ensurepip
+        remove(folder)
+        wanted = ".".join(map(str, sys.version_info[:2]))
+        raise SetupError(
+            f"{sys.executable} cannot make an environment with pip. Install its venv module "
+            f"(Debian, Ubuntu: `apt install python{wanted}-venv`), or give another Python with `make PYTHON=`."
+        ) from None
+    pinned_wheels = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+    pip("install", "--quiet", *pinned_wheels, "-r", str(requirements), folder=folder)
     stamp.write_text(content)
+
+
+def make_venv() -> None:
+    announcement = "Installing the pinned packages into .venv (about 6 GB, a few minutes) …"
+    make_environment(VENV, LOCK / "requirements.txt", ROOM_FOR_PACKAGES, announcement)
+
+
+def make_client() -> None:
+    announcement = "Installing what talks to ComfyUI into .cache/client (about 0.3 GB) …"
+    make_environment(CLIENT, LOCK / "client.txt", ROOM_FOR_CLIENT, announcement)
 
 
 def make_host() -> Path:
@@ -154,22 +206,32 @@ def unpack_host(archive: Path, target: Path) -> None:
 
 
 def link_pack(comfyui: Path) -> None:
-    """Make the host load this folder, unless it lies in custom_nodes already."""
+    """Make the host load this folder, unless it lies in custom_nodes already.
+
+    Raises:
+        SetupError: another copy of the pack lies there, or the folder cannot be written.
+    """
     folder = comfyui / "custom_nodes"
-    if ROOT.parent == folder.resolve():
-        return
     link = folder / PACK_FOLDER
-    if link.is_symlink():
-        if link.resolve() == ROOT:
-            return
-        link.unlink()
-    elif link.exists():
-        raise SetupError(f"{link} exists and is another copy of the pack. Move it away, or run the demo from there.")
-    link.symlink_to(ROOT, target_is_directory=True)
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    if any(entry.resolve() == ROOT for entry in entries):
+        return
+    stale = [entry for entry in entries if entry == link and entry.is_symlink()]
+    for entry in entries:
+        if entry not in stale and (entry == link or about_pack(entry).get("name") == PROJECT["name"]):
+            raise SetupError(f"{entry} exists and is another copy of the pack. Move it away, or run the demo from there.")
+    try:
+        for entry in stale:
+            entry.unlink()
+        folder.mkdir(exist_ok=True)
+        link.symlink_to(ROOT, target_is_directory=True)
+    except OSError as problem:
+        raise SetupError(f"{link} cannot be made a link to {ROOT}: {problem.strerror}. Make the folder writable.") from None
+    print(f"Linked the pack into ComfyUI: {link}", flush=True)
 
 
-def make_toy_models(comfyui: Path) -> None:
-    models = comfyui / "models"
+def make_toy_models(models: Path, python: Path) -> None:
+    """Build the toy models in a `models` folder of the host, with a Python that has torch."""
     target = models / "checkpoints" / TOY_CHECKPOINT
     built = [target, models / "text_encoders" / TOY_CLIP, models / "clip_vision" / TOY_CLIP_VISION]
     sources = sorted([*TOY_WEIGHTS.glob("*.safetensors"), *TOY_WEIGHTS.parent.glob("*.py")])
@@ -177,53 +239,88 @@ def make_toy_models(comfyui: Path) -> None:
     if not (all(file.is_file() for file in built) and is_complete(stamp, content)):
         print("Building the toy models from their weights …", flush=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        run_module("toyworld.build", str(models))
+        run_module(python, "toyworld.build", str(models))
         stamp.write_text(content)
 
 
-def run_module(module: str, *arguments: str) -> None:
-    """Run a module of this repository, which must not come before ComfyUI on the path (both have a `nodes`)."""
-    command = [str(venv_python()), "-P", "-m", module, *arguments]
+def run_module(python: Path, module: str, *arguments: str) -> None:
+    """Run a module of this repository, which must not come before ComfyUI on the path (both have a `nodes`).
+
+    Python 3.10 has no -P and puts the folder it is called from first.
+    """
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": path})
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([str(python), "-m", module, *arguments], cwd=ROOT / "tests", env=environment)
+    if done.returncode:
+        raise SetupError(f"`{python} -m {module}` failed, see above. It needs the packages of ComfyUI's requirements.txt.")
 
 
 def comfyui_python(comfyui: Path) -> Path:
-    """The Python that runs a ComfyUI: ours for ours, else $COMFYUI_PYTHON, else the environment beside the installation."""
+    """The Python that runs a ComfyUI: ours for ours, else $COMFYUI_PYTHON, else the environment beside the installation.
+
+    Raises:
+        SetupError: there is none.
+    """
     if comfyui == HOST / "ComfyUI":
         return venv_python()
     chosen = os.environ.get("COMFYUI_PYTHON")
     beside = ["venv/bin/python", ".venv/bin/python", "venv/Scripts/python.exe", "../python_embeded/python.exe"]
-    candidates = [Path(chosen)] if chosen else [comfyui / path for path in beside]
+    candidates = [Path(chosen).absolute()] if chosen else [comfyui / path for path in beside]
     for python in candidates:
         if python.is_file():
             return python
     if chosen:
-        raise SetupError(f"COMFYUI_PYTHON={chosen} does not exist.")
-    return venv_python()
+        raise SetupError(f"COMFYUI_PYTHON={chosen} does not exist. Give the path of the Python that starts your ComfyUI.")
+    raise SetupError(
+        f"COMFYUI_PATH={comfyui} has no Python in venv/ or .venv/. Give the path of the one that starts it as COMFYUI_PYTHON=."
+    )
+
+
+def users_comfyui() -> Path | None:
+    """$COMFYUI_PATH, once it is found to be a ComfyUI that can be started."""
+    given = os.environ.get("COMFYUI_PATH")
+    if not given:
+        return None
+    comfyui = Path(given).resolve()
+    check_comfyui(comfyui)
+    comfyui_python(comfyui)
+    return comfyui
 
 
 def prepare() -> Path:
     """Everything in place; returns the ComfyUI to run: $COMFYUI_PATH, else our own."""
     check_python()
-    given = os.environ.get("COMFYUI_PATH")
-    if given:
-        check_comfyui(Path(given).resolve())
-    if checkpoint := os.environ.get("CHECKPOINT"):
-        check_checkpoint(Path(checkpoint))
+    users = users_comfyui()
+    check_checkpoint()
     make_venv()
     own = make_host()
     link_pack(own)
-    make_toy_models(own)
-    if not given:
-        return own
-    link_pack(Path(given).resolve())
-    return Path(given).resolve()
+    make_toy_models(own / "models", venv_python())
+    if users:
+        link_pack(users)
+    return users or own
 
 
-def main() -> int:
+def prepare_client() -> tuple[Path, Path]:
+    """In place what the demo needs: all of `prepare`, or with $COMFYUI_PATH the client alone.
+
+    Returns the ComfyUI to run, and the `models` folder with the toy models (which are there if no CHECKPOINT is given).
+    """
+    users = users_comfyui()
+    if not users:
+        return prepare(), HOST / "ComfyUI" / "models"
+    check_clients_python()
+    check_checkpoint()
+    make_client()
+    link_pack(users)
+    if not os.environ.get("CHECKPOINT"):
+        make_toy_models(USERS_TOY_MODELS, comfyui_python(users))
+    return users, USERS_TOY_MODELS
+
+
+def main(arguments: list[str]) -> int:
     try:
-        comfyui = prepare()
+        comfyui, _ = prepare_client() if "--client" in arguments else (prepare(), None)
     except SetupError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
@@ -235,4 +332,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -18,7 +18,7 @@ from .environment import PACK_FOLDER, SetupError
 
 ADDRESS = "127.0.0.1"
 KINDS_BESIDE = ("captioning", "text_encoders", "clip_vision")  # of models, in folders beside those of checkpoints
-START_DEADLINE = 180
+START_DEADLINE = 180  # seconds without a word in the log: other people's packs may take long, and say so
 STOP_DEADLINE = 10
 
 
@@ -40,7 +40,7 @@ class ComfyServer:
     """`with ComfyServer(comfyui, python) as server:` gives a running server at `server.url`.
 
     Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
-    changes. `checkpoint_folders` are searched for checkpoints besides the installation's own, the folders of KINDS_BESIDE
+    changes. `checkpoint_folders` are searched for checkpoints before the installation's own, the folders of KINDS_BESIDE
     beside them for other models, LoRAs that a workflow saves to the output folder can be loaded, and packs that lie in
     `node_folder` before the start are loaded besides the installation's.
     """
@@ -76,7 +76,8 @@ class ComfyServer:
             command += [f"--{kind}-directory", str(self.folder / kind)]
         command += ["--database-url", f"sqlite:///{self.folder / 'comfyui.db'}"]
         paths = self.folder / "paths.yaml"
-        paths.write_text(yaml.safe_dump({"time_diffedit": self._extra_folders()}))
+        sections = {"time_diffedit": self._extra_folders(), "time_diffedit_models": self._model_folders()}
+        paths.write_text(yaml.safe_dump(sections))
         command += ["--extra-model-paths-config", str(paths)]
         # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.
         with open(self.log, "w") as log:
@@ -93,6 +94,11 @@ class ComfyServer:
         folders = {"loras": str(self.folder / "output" / "loras")}
         if self.node_folder.is_dir():
             folders["custom_nodes"] = str(self.node_folder)
+        return folders
+
+    def _model_folders(self) -> dict[str, str | bool]:
+        """Searched before the installation's own, which may hold another file of the same name."""
+        folders: dict[str, str | bool] = {"is_default": True}
         if self.checkpoint_folders:
             folders["checkpoints"] = "\n".join(self.checkpoint_folders)
             for kind in KINDS_BESIDE:
@@ -100,8 +106,10 @@ class ComfyServer:
         return folders
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_DEADLINE
+        said, deadline = 0, time.monotonic() + START_DEADLINE
         while time.monotonic() < deadline:
+            if (size := self.log.stat().st_size) > said:
+                said, deadline = size, time.monotonic() + START_DEADLINE
             if self.process.poll() is not None:
                 raise SetupError(f"ComfyUI stopped while starting; its last lines:\n{self.log_tail()}")
             try:
@@ -110,7 +118,7 @@ class ComfyServer:
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.3)
         else:
-            raise SetupError(f"ComfyUI did not answer within {START_DEADLINE} s; its last lines:\n{self.log_tail()}")
+            raise SetupError(f"ComfyUI said nothing for {START_DEADLINE} s while starting; its last lines:\n{self.log_tail()}")
         if re.search(rf"\(IMPORT FAILED\).*{PACK_FOLDER}", self.log.read_text(errors="replace")):
             raise SetupError(f"ComfyUI could not import the pack:\n{self.log_tail(40)}")
 

@@ -1,6 +1,7 @@
 """Start-up problems end in one plain message: each is provoked for real."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tools.comfyui import environment, server
+from tools.pictures import subject
 
 ROOT = environment.ROOT
 SETUP = str(ROOT / "tools" / "comfyui" / "environment.py")
 
 
-def run_setup(**env) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, SETUP], capture_output=True, text=True, env=os.environ | env)
+def run_setup(*arguments: str, **env) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, SETUP, *arguments], capture_output=True, text=True, env=os.environ | env)
 
 
 def assert_plain(result: subprocess.CompletedProcess, *words: str) -> None:
@@ -47,6 +49,74 @@ def test_comfyui_too_old(tmp_path):
 
 def test_comfyui_new_enough_is_accepted(tmp_path):
     environment.check_comfyui(fake_comfyui(tmp_path, "0.100.0"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--client",)])
+def test_comfyui_without_a_python(tmp_path, arguments):
+    fake_comfyui(tmp_path, "0.30.0")
+    result = run_setup(*arguments, COMFYUI_PATH=str(tmp_path), COMFYUI_PYTHON="")
+    assert_plain(result, str(tmp_path), "has no Python", "COMFYUI_PYTHON=")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--client",)])
+def test_comfyui_python_that_does_not_exist(tmp_path, arguments):
+    fake_comfyui(tmp_path, "0.30.0")
+    result = run_setup(*arguments, COMFYUI_PATH=str(tmp_path), COMFYUI_PYTHON="/nowhere/python")
+    assert_plain(result, "COMFYUI_PYTHON=/nowhere/python", "does not exist", "starts your ComfyUI")
+
+
+def test_a_python_that_is_named_from_here_is_found_from_the_folder_of_comfyui(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(sys.executable).parent)
+    monkeypatch.setenv("COMFYUI_PYTHON", Path(sys.executable).name)
+    assert environment.comfyui_python(tmp_path) == Path(sys.executable)
+
+
+def test_a_user_without_checkpoint_needs_a_python_that_can_build_one(tmp_path):
+    """The fake's Python has no torch: the environment of the client is enough for everything else."""
+    with pytest.raises(environment.SetupError, match="failed, see above.*ComfyUI's requirements"):
+        environment.make_toy_models(tmp_path, Path(sys.base_prefix) / "bin" / "python3")
+    assert not (tmp_path / "checkpoints" / environment.TOY_CHECKPOINT).exists()
+
+
+def test_python_too_old_for_the_client():
+    with pytest.raises(environment.SetupError, match=r"Python 3\.9\.1 is running; 3\.10 or newer is needed"):
+        environment.check_clients_python((3, 9, 1))
+
+
+def test_the_demo_imports_only_what_the_client_has():
+    """Beside a ComfyUI of the user's it runs without torch."""
+    code = f"""
+import importlib.metadata, sys
+sys.path += {[str(ROOT / "tests"), str(ROOT)]}
+import tools.demo, tools.ui, toyworld.judge, toyworld.world
+packages = importlib.metadata.packages_distributions()
+print(*(name for module in list(sys.modules) for name in packages.get(module.partition(".")[0], ())))
+"""
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    used = {name.lower().replace("_", "-") for name in run.stdout.split()}
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (environment.LOCK / "client.txt").read_text(), re.MULTILINE))
+    only_if_there = {"setuptools", "charset-normalizer"}  # by the others, in try ... except ImportError
+    assert {"numpy", "pillow", "websocket-client"} <= used <= pinned | only_if_there
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SIZE", "big", "SIZE=big is no whole number from 64 on"),
+        ("STEPS", "0", "STEPS=0 is no whole number from 1 on"),
+        ("SEEDS", "1.5", "SEEDS=1.5 is no whole number"),
+        ("CFG", "high", "CFG=high is no number"),
+        ("LAMBDA", "0,1", "LAMBDA=0,1 is no number"),
+    ],
+)
+def test_a_setting_that_is_no_number(name, value, words):
+    with pytest.raises(environment.SetupError, match=re.escape(words)):
+        subject.subject({name: value})
+
+
+def test_a_port_that_is_no_number():
+    with pytest.raises(environment.SetupError, match="PORT=web is no whole number"):
+        subject.port({"PORT": "web"})
 
 
 def test_missing_checkpoint(tmp_path):
@@ -95,6 +165,22 @@ def test_link_is_repaired_and_a_copy_is_not_overwritten(tmp_path):
     link.unlink()
     link.mkdir()
     with pytest.raises(environment.SetupError, match="another copy"):
+        environment.link_pack(tmp_path)
+
+
+def test_another_copy_under_another_name_is_not_joined_by_a_second_one(tmp_path):
+    """The Manager's folder is called after the project."""
+    installed = tmp_path / "custom_nodes" / environment.PROJECT["name"]
+    installed.mkdir(parents=True)
+    (installed / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    with pytest.raises(environment.SetupError, match=f"{installed} exists and is another copy"):
+        environment.link_pack(tmp_path)
+    assert list((tmp_path / "custom_nodes").iterdir()) == [installed]
+
+
+def test_custom_nodes_that_cannot_be_written(tmp_path):
+    (tmp_path / "custom_nodes").write_text("")
+    with pytest.raises(environment.SetupError, match="cannot be made a link to .*: File exists"):
         environment.link_pack(tmp_path)
 
 
