@@ -54,7 +54,7 @@ IN_CHECKPOINTS_ONLY = (
 
 
 class TokenizerOnly:
-    """What `time_core.text.TextReader` needs of a CLIP to know its tokens."""
+    """What `time_core.equations.text.TextReader` needs of a CLIP to know its tokens."""
 
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
@@ -92,7 +92,8 @@ def _kind_of_file(path: str, _changed: int, size: int) -> Kind | None:
     try:
         weights = _shapes(path, size)
         config = model_detection.model_config_from_unet(weights, model_detection.unet_prefix_from_state_dict(weights))
-        target = config and config.clip_target(state_dict=weights)
+        clip_target = getattr(config, "clip_target", None)  # not every kind of model says
+        target = clip_target and clip_target(state_dict=weights)
     except Exception as error:  # the header may be anything, and the host's detection takes what it reads for granted
         logging.debug("TIME & DiffEdit: the text encoder of %s is not known (%s)", path, error)
         return None

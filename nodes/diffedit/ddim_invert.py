@@ -156,7 +156,7 @@ class DDIMInvert(io.ComfyNode):
 
 
 def _method() -> io.DynamicCombo.Input:
-    settings = {
+    settings: dict[str, list[io.Input]] = {
         "fixed point": [
             io.Int.Input(
                 "refinements",

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 
 from ...diffedit_core.mask.heatmap import Heatmap
 from ...diffedit_core.mask.mask_rule import RULES, MaskRule
@@ -143,7 +143,7 @@ def rule_from(rule: dict | None, **shape) -> MaskRule:
     return MaskRule(RULES[choice.option](**choice.settings), **shape)
 
 
-def apply(cls, heatmap: Heatmap, rule: MaskRule, pictures: list[dict], made_with: dict | None = None):
+def apply(cls, heatmap: Heatmap, rule: MaskRule, pictures: list[ui.SavedResult], made_with: dict | None = None):
     """The MASK, its coverage, and what the node shows.
 
     Args:

@@ -14,14 +14,14 @@ from ...diffedit_core.mask.masks import to_picture_size
 from ...diffedit_core.mask.pictures_of_heatmap import pictures_of
 
 
-def preview_pictures(cls, heatmap: Heatmap, seen: torch.Tensor, cells: torch.Tensor) -> list[dict]:
+def preview_pictures(cls, heatmap: Heatmap, seen: torch.Tensor, cells: torch.Tensor) -> list[ui.SavedResult]:
     """The heat maps as the rule sees them, pair by pair, then the masks; of a video, one picture for each latent frame."""
     heat = heat_colours(to_picture_size(seen.flatten(0, -3), heatmap.cell))
     masks = to_picture_size(cells.flatten(0, -3), heatmap.cell)
     return ui.PreviewImage(heat, cls=cls).values + ui.PreviewMask(masks, cls=cls).values
 
 
-def heatmap_files(smoothed: Heatmap, settings: dict) -> list[dict]:
+def heatmap_files(smoothed: Heatmap, settings: dict) -> list[ui.SavedResult]:
     """The values and settings from which the browser comes to the same mask."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,13 +30,13 @@ def heatmap_files(smoothed: Heatmap, settings: dict) -> list[dict]:
     return [ui.SavedResult(name, "", io.FolderType.temp)]
 
 
-def picture_files(cls, heatmap: Heatmap, picture: torch.Tensor) -> list[dict]:
+def picture_files(cls, heatmap: Heatmap, picture: torch.Tensor) -> list[ui.SavedResult]:
     """For each picture, or each latent frame of each clip, the IMAGE under its heat map; a file may serve several."""
     pictures, owners = pictures_of(heatmap, picture)
     files = ui.PreviewImage(pictures[..., :3], cls=cls).values
     return [files[owner] for owner in owners]
 
 
-def latent_picture_files(cls, pictures: torch.Tensor | None) -> list[dict]:
+def latent_picture_files(cls, pictures: torch.Tensor | None) -> list[ui.SavedResult]:
     """The same from pictures of the latents, if there are any."""
     return [] if pictures is None else ui.PreviewImage(pictures, cls=cls).values

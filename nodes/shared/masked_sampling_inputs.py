@@ -43,7 +43,7 @@ def background_input() -> io.Combo.Input:
 
 def background_with_its_seed() -> io.DynamicCombo.Input:
     """For nodes that read a seed for the background only."""
-    settings = {NOISED_PICTURE: [seed_of_choice("Decides the noise.")]}
+    settings: dict[str, list[io.Input]] = {NOISED_PICTURE: [seed_of_choice("Decides the noise.")]}
     return io.DynamicCombo.Input(
         "background",
         options=[io.DynamicCombo.Option(name, settings.get(name, [])) for name in BACKGROUNDS],
