@@ -6,7 +6,7 @@
 4. `balance`: which lambda gives a wanted share of pictures.
 
 Later folders import earlier ones, never the reverse; `balance` imports none, it is handed models that are already edited.
-The host is imported by `reading.projections`, `reading.projector`, `reading.current_weight`, `application.adapter`,
-`application.text_route`, `application.hook`, `application.lora` and `balance.probe`; everything else is torch, Pillow,
-safetensors and the standard library.
+The host is imported by `reading.projections`, `reading.projector`, `reading.current_weight`, `application.apply`,
+`application.adapter`, `application.text_route`, `application.hook`, `application.lora` and `balance.probe`; everything else
+is torch, Pillow, safetensors and the standard library.
 """

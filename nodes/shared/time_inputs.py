@@ -6,13 +6,13 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
-from ...time_core.application.adapter import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.equations.equations import Equations, equations, steps
 from ...time_core.equations.pairs import ALIGNMENTS, TOKENS, Request, Settings
 from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_preserve
 from ...time_core.equations.solve import check_lambda
 from ...time_core.equations.text import TextReader
 from ...time_core.equations.time_edit import TimeEdit
+from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"

@@ -1,6 +1,6 @@
 from comfy_api.latest import io, ui
 
-from ...time_core.application.adapter import ROUTES, apply_edit, projections_for
+from ...time_core.application.apply import ROUTES, apply_edit, projections_for
 from ..shared import time_inputs
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 

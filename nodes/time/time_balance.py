@@ -5,7 +5,7 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 from PIL import Image
 
-from ...time_core.application.adapter import apply_edit
+from ...time_core.application.apply import apply_edit
 from ...time_core.balance.plot import plot
 from ...time_core.balance.probe import Judge, Sampling, Series, sample_pictures
 from ...time_core.balance.report import BalanceReport

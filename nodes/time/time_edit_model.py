@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ...time_core.application.adapter import apply_edit, projections_for
+from ...time_core.application.apply import apply_edit, projections_for
 from ..shared import time_inputs
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 

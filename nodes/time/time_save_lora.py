@@ -6,7 +6,7 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 from safetensors.torch import save_file
 
-from ...time_core.application.adapter import projections_for
+from ...time_core.application.apply import projections_for
 from ...time_core.application.atomic import write_atomically
 from ...time_core.application.lora import export_lora
 from ..shared import places, time_inputs

@@ -1,4 +1,5 @@
 """In: a TimeEdit and where it shall act. Out: an edited MODEL, CONDITIONING or HOOKS, or a file.
 
-Read `adapter` (on weights), `text_route` (on what they read), `conditioning`, `hook`, `lora`, `edit_file`.
+Read `apply` (on a model), with `adapter` (its weights) or `text_route` (what they read); then `conditioning`, `hook`, `lora`
+and `edit_file`; `atomic` leaves a file whole or not there.
 """

@@ -8,7 +8,9 @@ from comfy.model_patcher import ModelPatcher
 from comfy.quant_ops import QuantizedTensor
 
 from ..equations.time_edit import TimeEdit
-from .adapter import CROSS_ATTENTION, TimeAdapter, any_quantised, projections_for
+from ..reading.projections import CROSS_ATTENTION
+from .adapter import TimeAdapter
+from .apply import any_quantised, projections_for
 from .text_route import TextRoute, has_text_route, on_text_route, text_step
 
 

@@ -17,7 +17,9 @@ from torch.nn.functional import pad
 from ..equations.time_edit import TimeEdit
 from ..reading.current_weight import current_weight
 from ..reading.families.text_reading import Projection
-from .adapter import CROSS_ATTENTION, TimeAdapter, projections_for
+from ..reading.projections import CROSS_ATTENTION
+from .adapter import TimeAdapter
+from .apply import projections_for
 
 # Of the names that the host's loader knows for one weight, in the order in which other programs understand them:
 # kohya's with diffusers' block names, which diffusers reads too; diffusers' for transformers; the host's own.

@@ -31,7 +31,7 @@ class Settings:
 
     `lamb` is the ridge: in units of a squared row length, or, if `relative`, as a share of the rows' mean squared
     length. `alignment` is one of ALIGNMENTS, `tokens` one of TOKENS. `edit_keys`, `edit_values` and `layers` say which
-    projections the edit is for; `layers` is as `projections.parse_layers` reads it.
+    projections the edit is for; `layers` is as `reading.families.text_reading.parse_layers` reads it.
     """
 
     lamb: float = 0.1

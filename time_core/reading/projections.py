@@ -3,9 +3,30 @@
 import comfy.utils
 from comfy.model_patcher import ModelPatcher
 
+from ..equations.pairs import Settings
 from .families import FAMILIES, REFUSED
 from .families.family import Family, Weights
-from .families.text_reading import TextReading
+from .families.text_reading import Projection, TextReading
+
+CROSS_ATTENTION, TEXT_ENTRY = "cross-attention", "text entry layer"  # where an edit is put
+
+
+def read_text(model: ModelPatcher, where: str) -> TextReading:
+    """How `model` reads text by its cross-attention or, if `where` is TEXT_ENTRY, by its text entry layer."""
+    return text_entry(model) if where == TEXT_ENTRY else cross_attention(model)
+
+
+def choose(model: ModelPatcher, reading: TextReading, settings: Settings, text_width: int) -> tuple[Projection, ...]:
+    """The projections for an edit with these settings of text of this width.
+
+    Raises ValueError if the model reads text of another width, and as TextReading.chosen.
+    """
+    if reading.width != text_width:
+        raise ValueError(
+            f"The model ({type(model.model).__name__}) reads text of width {reading.width}, but the edit's text encoder "
+            f"gives {text_width}; use the text encoder that belongs to the model."
+        )
+    return reading.chosen(settings.edit_keys, settings.edit_values, settings.layers)
 
 
 def cross_attention(model: ModelPatcher) -> TextReading:

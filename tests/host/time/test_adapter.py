@@ -11,7 +11,8 @@ from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy.supported_models import SD20, SDXL, SVD_img2vid
 from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host.models import tiny
-from time_diffedit.time_core.application.adapter import TimeAdapter, apply_edit
+from time_diffedit.time_core.application.adapter import TimeAdapter
+from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.equations.fingerprint import Fingerprint
 from time_diffedit.time_core.equations.pairs import Settings
 from time_diffedit.time_core.reading.projections import cross_attention

@@ -17,7 +17,7 @@ from comfy_api.torch_helpers import set_torch_compile_wrapper
 from host.models import tiny
 from host.models.families import random
 from host.time.test_adapter import factor, lora, relative, some_edit
-from time_diffedit.time_core.application.adapter import apply_edit
+from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.reading.projections import cross_attention
 from torch.utils.flop_counter import FlopCounterMode
 

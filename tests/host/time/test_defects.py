@@ -5,7 +5,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.supported_models import SD15, SD20, SDXL
 from host.models import tiny
-from time_diffedit.time_core.application.adapter import apply_edit
+from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.equations.equations import build_edit
 from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
 from time_diffedit.time_core.equations.text import TextReader

@@ -38,7 +38,7 @@ from safetensors.torch import load_file, save_file
 from time_diffedit.nodes.shared import places
 from time_diffedit.nodes.shared.time_inputs import CROSS_ATTENTION, TEXT_ENTRY
 from time_diffedit.nodes.time.time_save_lora import TIMESaveLoRA
-from time_diffedit.time_core.application.adapter import apply_edit
+from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.application.lora import export_lora, lora_names
 from time_diffedit.time_core.equations.fingerprint import Fingerprint
 from time_diffedit.time_core.equations.pairs import Settings

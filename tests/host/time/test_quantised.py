@@ -14,7 +14,7 @@ from comfy.supported_models import SD15
 from host.models import tiny
 from host.models.families import random
 from host.time.test_adapter import lora, some_edit
-from time_diffedit.time_core.application.adapter import any_quantised, apply_edit
+from time_diffedit.time_core.application.apply import any_quantised, apply_edit
 from time_diffedit.time_core.application.text_route import TextRoute
 from time_diffedit.time_core.reading.projections import cross_attention
 

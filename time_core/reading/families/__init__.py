@@ -1,4 +1,7 @@
-"""One entry for every model family of the host that reads text in a way that TIME can edit, and why others cannot be."""
+"""In: the names of a model's weights. Out: its family, one entry for each that TIME can edit, or why it cannot be.
+
+Read `text_reading` (what is found), `family` (what is known of a family), `unet`, then the others in any order.
+"""
 
 import re
 
