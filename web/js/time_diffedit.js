@@ -19,7 +19,7 @@ const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask", "TIMEBalanc
 const WIDGET = "time_diffedit_view";
 const PROPERTY_PREFIX = "time_diffedit_";
 const SETTING_PREFIX = "TimeDiffEdit.";
-const CLASSIC_MARGIN = 10; // that the classic canvas leaves above and below within a widget's height
+const MARGIN = 5; // that the classic canvas leaves around a view, within its widget's height
 const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
@@ -68,10 +68,11 @@ function addView(node, load) {
   root.style.width = "100%";
   root.style.height = "100%";
   const view = { minHeight: FIRST_HEIGHT, destroy() {} };
-  const height = () => view.minHeight + 2 * CLASSIC_MARGIN;
+  const height = () => view.minHeight + 2 * MARGIN;
   root.style.setProperty("--comfy-widget-min-height", `${FIRST_HEIGHT}px`);
   const widget = node.addDOMWidget(WIDGET, "time_diffedit", root, {
     getMinHeight: height,
+    margin: MARGIN,
     hideOnZoom: false,
     getValue: () => "",
     setValue() {},
@@ -91,6 +92,7 @@ function addView(node, load) {
     view.destroy();
   });
   const face = faceOf(node); // before any result can come
+  keepHeight(node, face);
   load().then((module) => {
     if (removed) return;
     Object.assign(view, module.create(face));
@@ -101,6 +103,20 @@ function addView(node, load) {
     node.setSize([width, Math.max(height, node.computeSize()[1])]);
     face.redraw();
   });
+}
+
+/**
+ * Gives a view the height back that its user gave it: the frontend makes a node as low as can be when an option with other
+ * settings is chosen, and when a workflow is loaded.
+ */
+function keepHeight(node, face) {
+  let spare = 0; // above the lowest
+  const lowest = () => node.computeSize()[1];
+  // A moment later, as the frontend also tells of sizes while it puts the settings of another option on the node.
+  chain(node, "onResize", () => queueMicrotask(() => (spare = Math.max(0, node.size[1] - lowest()))));
+  const atLeast = ([width, height]) => node.size[1] < height && node.setSize([width, height]);
+  face.onChange(() => atLeast([node.size[0], lowest() + spare]));
+  chain(node, "onConfigure", (saved) => saved.size && atLeast(saved.size));
 }
 
 /**
@@ -130,9 +146,16 @@ function faceOf(node) {
   const widgetNamed = (name) => node.widgets?.find((widget) => widget.name === name);
   const changeListeners = [];
   const changed = (name, value) => changeListeners.forEach((callback) => callback(name, value));
-  for (const widget of node.widgets ?? []) {
-    if (widget.name !== WIDGET) chain(widget, "callback", () => changed(widget.name, widget.value));
-  }
+  const heard = new WeakSet();
+  const listen = () => {
+    for (const widget of node.widgets ?? []) {
+      if (widget.name === WIDGET || heard.has(widget)) continue;
+      heard.add(widget);
+      chain(widget, "callback", () => changed(widget.name, widget.value));
+    }
+  };
+  listen();
+  chain(node, "onInputAdded", listen); // the settings of a choice come and go with it
   // A workflow that is loaded sets values without their callbacks.
   chain(node, "onConfigure", () => changed(undefined, undefined));
   chain(node, "onConnectionsChange", () => changed(undefined, undefined));

@@ -2,7 +2,7 @@
 import { COMMON_STYLE, html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 
-const MIN_HEIGHT = 240;
+const MIN_HEIGHT = 200;
 const PLOT_HEIGHT = 90;
 
 export function create(face) {

@@ -2,7 +2,7 @@
  * diffedit_core/mask/rules.py and mask_rule.py once more, for the browser: the same operations of IEEE numbers in the same order, so
  * that the very same cells are masked. Where Python computes in float32, so does Math.fround; all else is float64.
  *
- * Every rule takes a picture of a `Heatmap` and the settings by input name, and returns
+ * Every rule takes a picture of a `Heatmap` and its own settings by name, and returns
  *   seen:  Float32Array, the heat map as the rule sees it, 0 .. 1
  *   cells: Uint8Array, 1 = may change
  *   line:  where on the scale of `seen` the mask begins
@@ -14,6 +14,15 @@ export const PAPER = "paper";
 export const LEVEL = "level";
 export const OTSU = "otsu";
 export const AREA = "area";
+
+/** By rule, the settings that it reads. */
+export const SETTINGS_OF = {
+  [MEAN_RATIO]: ["threshold_ratio", "threshold"],
+  [PAPER]: ["outliers", "threshold"],
+  [LEVEL]: ["level"],
+  [OTSU]: ["area_floor"],
+  [AREA]: ["area"],
+};
 
 const REGION = 0.3;
 const TINY = 2 ** -1022;

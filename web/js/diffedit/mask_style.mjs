@@ -26,13 +26,13 @@ export const STYLE = `
   }
   .scene canvas { flex: none; }
   .live { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--comfy-input-bg, #222); }
-  .empty canvas, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
+  .empty canvas, .empty .scene input, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
   p { margin: 0; }
   .hint:empty, .note:empty { display: none; }
   .hint { padding: 16px; text-align: center; color: var(--descrip-text, #999); font-size: 13px; }
   .note { color: var(--descrip-text, #999); }
-  .row { flex: none; display: flex; flex-wrap: wrap; align-items: center; gap: 2px 8px; min-height: 20px; }
-  .coverage { font-weight: 600; font-variant-numeric: tabular-nums; margin-right: auto; }
+  .row { flex: none; display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 2px 8px; min-height: 18px; }
+  .coverage { font-weight: 600; font-variant-numeric: tabular-nums; }
   .caption { font-variant-numeric: tabular-nums; color: var(--descrip-text, #999); }
   .pager { display: inline-flex; align-items: center; gap: 4px; font-variant-numeric: tabular-nums; }
   button, select {
@@ -46,8 +46,10 @@ export const STYLE = `
     cursor: pointer;
   }
   button:disabled { opacity: 0.4; cursor: default; }
-  input[type="range"] { width: 72px; height: 16px; margin: 0; accent-color: var(--input-text, #ddd); }
-  .track { flex: none; position: relative; height: 52px; cursor: ew-resize; touch-action: none; user-select: none; }
+  .scene input { position: absolute; right: 4px; bottom: 4px; width: 56px; height: 14px; margin: 0; padding: 0 4px; opacity: 0.75;
+    border-radius: 7px; background: var(--comfy-input-bg, #222); accent-color: var(--input-text, #ddd); }
+  .scene input:is(:hover, :focus-visible) { opacity: 1; }
+  .track { flex: none; position: relative; height: 36px; cursor: ew-resize; touch-action: none; user-select: none; }
   .track canvas { width: 100%; height: 100%; }
   .track.fixed { cursor: default; }
   .line {

@@ -8,29 +8,21 @@ import { drawHistogram } from "./histogram.mjs";
 import { html } from "../parts/markup.mjs";
 import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
-import { maskedCells } from "./mask_rules.mjs";
+import { SETTINGS_OF, maskedCells } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 
+const MIN_HEIGHT = 200; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
 
-// Inputs that the browser can follow; the values in the file were made with the others.
-const FOLLOWED = [
-  "threshold_ratio",
-  "threshold",
-  "rule",
-  "area",
-  "outliers",
-  "level",
-  "area_floor",
-  "grow",
-  "fill_holes",
-];
+const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
+// Inputs that the browser can follow besides; the values in the file were made with the others.
+const FOLLOWED = ["grow", "fill_holes"];
 
 export function create(face) {
   const view = new MaskView(face);
-  return { element: view.element, minHeight: 400, destroy: () => view.destroy() };
+  return { element: view.element, minHeight: MIN_HEIGHT, destroy: () => view.destroy() };
 }
 
 class MaskView {
@@ -63,7 +55,6 @@ class MaskView {
     this.canvas = html("canvas", { role: "img" });
     this.message = html("p", { class: "hint" });
     this.live = html("img", { class: "live", alt: "", hidden: "" });
-    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live);
     this.coverage = html("span", { class: "coverage" });
     this.picturePager = pager((by) => this.turn("shot", by));
     this.framePager = pager((by) => this.turn("frame", by));
@@ -78,6 +69,7 @@ class MaskView {
       oninput: () => this.refresh(),
       onchange: () => face.setProperty(OPACITY, Number(this.opacity.value)),
     });
+    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live, this.opacity);
     this.bars = html("canvas", { "aria-hidden": "true" });
     this.track = html("div", { class: "track" }, this.bars);
     this.line = draggableLine(
@@ -95,13 +87,12 @@ class MaskView {
         "div",
         { class: "row" },
         this.coverage,
+        this.caption,
         this.picturePager.element,
         this.framePager.element,
         this.pairs,
-        this.opacity,
       ),
       this.track,
-      html("div", { class: "row" }, this.caption),
       this.note,
     );
     this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
@@ -196,19 +187,26 @@ class MaskView {
     this.element.shown = { ...this.place, width: heatmap.width, height: heatmap.height, cells, covered: this.covered };
   }
 
-  /** What the next run reads: the node's own inputs, or what the last run got from another node. */
+  /** By the names that `maskedCells` gives them, what the next run reads. */
   settings(heatmap) {
-    const chosen = { ...heatmap.settings };
-    for (const name of FOLLOWED) {
-      const own = this.face.value(name);
-      if (own !== undefined && !this.face.isLinked(name)) chosen[name] = own;
-    }
+    const rule = this.valueOf(RULE, heatmap);
+    const chosen = { rule };
+    for (const name of SETTINGS_OF[rule]) chosen[name] = this.valueOf(`${RULE}.${name}`, heatmap);
+    for (const name of FOLLOWED) chosen[name] = this.valueOf(name, heatmap);
     return chosen;
+  }
+
+  /** The node's own input, or what the last run got from another node. */
+  valueOf(name, heatmap) {
+    const own = this.face.value(name);
+    const last = heatmap.settings[name];
+    return own === undefined || (last !== undefined && this.face.isLinked(name)) ? last : own;
   }
 
   /** Inputs that have changed since the run, and that the browser cannot follow. */
   stale(heatmap) {
-    const others = Object.keys(heatmap.settings).filter((name) => !FOLLOWED.includes(name) && !this.face.isLinked(name));
+    const followed = (name) => name === RULE || name.startsWith(`${RULE}.`) || FOLLOWED.includes(name);
+    const others = Object.keys(heatmap.settings).filter((name) => !followed(name) && !this.face.isLinked(name));
     return others.filter((name) => {
       const own = this.face.value(name);
       return own !== undefined && own !== heatmap.settings[name];
@@ -263,7 +261,7 @@ class MaskView {
   showHistogram(heatmap, settings) {
     const { text } = this.face;
     const setting = settingOf(settings.rule);
-    const linked = setting !== undefined && this.face.isLinked(setting);
+    const linked = setting !== undefined && this.face.isLinked(`${RULE}.${setting}`);
     const value = setting === undefined ? this.axis.line : settings[setting];
     const { decimals, min, max } = setting === undefined ? { decimals: 2, min: 0, max: 1 } : SETTINGS[setting];
     const label = text(`mask.${setting ?? "otsu"}`, { value: value.toFixed(decimals) });
@@ -326,7 +324,7 @@ class MaskView {
     if (!this.shots.length) return;
     const { rule, ...settings } = this.settings(this.shots[this.place.shot].heatmap);
     const setting = settingOf(rule);
-    this.face.setValue(setting, valueOf(setting, settings[setting]));
+    this.face.setValue(`${RULE}.${setting}`, valueOf(setting, settings[setting]));
     this.refresh();
   }
 }
