@@ -135,7 +135,8 @@ class DiffEditMask(io.ComfyNode):
             below = latent_picture_files(cls, latent_pictures(model, latents.samples))
         else:
             below = picture_files(cls, found, picture)
-        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength, "compare": way}
+        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
+        made_with["compare"] = chosen("compare", compare, COMPARISONS).option
         if sides.negatives is not None:
             made_with["compare.cfg"] = sides.cfg
         mask, coverage, shown = mask_rule_inputs.apply(cls, found, judged_by, below, made_with)
