@@ -9,6 +9,7 @@ import uuid
 
 from ..comfyui.environment import ROOT
 from .examples.blocks import BLOCKS, Block, Place
+from .inputs import inputs_of
 from .workflow import OURS, Graph, is_link, ui_workflow
 
 FOLDER = ROOT / "subgraphs"
@@ -65,12 +66,11 @@ def _inside(block: Block, sockets: list, part: dict, ids: dict, object_info: dic
     kinds = {
         name: object_info[part[ids[title]]["class_type"]]["output"][output] for name, (title, output) in block.gives.items()
     }
-    edge = {"input_order": {}, "input": {}, "output": [], "display_name": "", "python_module": ""}
+    edge = {"input": {}, "output": [], "display_name": "", "python_module": ""}
     object_info = object_info | {
         TAKES: edge | {"output": [kind for _, kind, _ in sockets]},
         GIVES: edge
         | {
-            "input_order": {"required": list(kinds)},
             "input": {"required": {name: [kind, {}] for name, kind in kinds.items()}},
         },
     }
@@ -140,12 +140,12 @@ def _definition(block: Block, sockets: list, inside: dict) -> dict:
 
 def _sockets(block: Block, nodes: dict, object_info: dict) -> list[tuple[str, str, tuple[Place, ...]]]:
     """(name, type, widgets it sets) of what enters the block, in order."""
-    info = {node["_meta"]["title"]: object_info[node["class_type"]] for node in nodes.values()}
-    sockets: list = [(name, info[title]["output"][output], ()) for name, (title, output) in block.takes.items()]
+    by_title = {node["_meta"]["title"]: (object_info[node["class_type"]], node["inputs"]) for node in nodes.values()}
+    sockets: list = [(name, by_title[title][0]["output"][output], ()) for name, (title, output) in block.takes.items()]
     for name, places in block.widgets.items():
         title, widget = places[0]
-        inputs = info[title]["input"]
-        sockets.append((name, (inputs["required"] | inputs.get("optional", {}))[widget][0], places))
+        (kind,) = (each.type for each in inputs_of(*by_title[title]) if each.name == widget)
+        sockets.append((name, kind, places))
     return sockets
 
 

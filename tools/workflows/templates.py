@@ -1,4 +1,4 @@
-"""`make templates`: write example_workflows/ and subgraphs/ from `tools.examples`, by the node schemas of the running host."""
+"""`make templates`: write example_workflows/ and subgraphs/ from `examples`, by the node schemas of the running host."""
 
 import json
 import sys

@@ -1,19 +1,10 @@
 """UI workflows read as the browser reads them: widget values by position, left-out ones at their defaults."""
 
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+from .inputs import inputs_of
+
 NOTES = {"Note", "MarkdownNote"}
 MUTED = 2  # the frontend's mode of a node that does not run
 COMPANIONS = ("control_after_generate", "image_upload")  # options that put a second widget after the input's own
-
-
-def widgets(info: dict):
-    """(input, default, number of companion widgets) of a node's widgets in the order in which a file holds their values."""
-    for kind in ("required", "optional"):
-        for name in info["input_order"].get(kind, []):
-            spec = info["input"][kind][name]
-            options = spec[1] if len(spec) > 1 else {}
-            if (isinstance(spec[0], list) or spec[0] in WIDGET_TYPES) and not options.get("forceInput"):
-                yield name, options.get("default"), sum(bool(options.get(companion)) for companion in COMPANIONS)
 
 
 def api_workflow(ui: dict, object_info: dict) -> dict:
@@ -30,10 +21,11 @@ def api_workflow(ui: dict, object_info: dict) -> dict:
 def _inputs(node: dict, info: dict, sources: dict) -> dict:
     values = iter(node["widgets_values"])
     inputs = {}
-    for name, default, companions in widgets(info):
-        inputs[name] = next(values, default)
-        for _ in range(companions):
-            next(values, None)
+    for each in inputs_of(info, inputs):  # which looks up there what was chosen
+        if each.is_widget:
+            inputs[each.name] = next(values, each.default)
+            for _ in range(sum(bool(each.options.get(companion)) for companion in COMPANIONS)):
+                next(values, None)
     if leftover := list(values):
         raise ValueError(f"{node['type']} ({node['id']}) holds more values than it has widgets: {leftover}")
     for socket in node["inputs"]:
@@ -46,9 +38,10 @@ def _inputs(node: dict, info: dict, sources: dict) -> dict:
 def with_defaults(api: dict, object_info: dict) -> dict:
     """A prompt without titles and with every left-out widget at its default, as the browser would send it."""
     return {
-        node_id: {
-            "class_type": node["class_type"],
-            "inputs": {name: default for name, default, _ in widgets(object_info[node["class_type"]])} | node["inputs"],
-        }
+        node_id: {"class_type": node["class_type"], "inputs": _defaults(node, object_info[node["class_type"]]) | node["inputs"]}
         for node_id, node in api.items()
     }
+
+
+def _defaults(node: dict, info: dict) -> dict:
+    return {each.name: each.default for each in inputs_of(info, node["inputs"]) if each.is_widget}

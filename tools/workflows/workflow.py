@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
-import tomllib
-
-from ..comfyui.environment import OLDEST_COMFYUI, PACK_FOLDER, ROOT
+from ..comfyui.environment import OLDEST_COMFYUI, PACK_FOLDER, PROJECT
+from .inputs import inputs_of
 
 NODE_WIDTH = 340
 COLUMN_GAP, ROW_GAP = 70, 60
@@ -24,12 +24,10 @@ VIEW_HEIGHTS = {
     "PreviewAny": 140,
 }
 NOTE_SIZE = (400, 420)
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"cnr_id": PROJECT["name"], "ver": PROJECT["version"]}
 HOSTS = {"cnr_id": "comfy-core", "ver": ".".join(map(str, OLDEST_COMFYUI))}
 NOTE = "MarkdownNote"
 MUTED = 2  # the frontend's mode of a node that does not run
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 CONTROL = "fixed"  # the widget "control after generate" that the browser puts after a seed
 
 
@@ -39,6 +37,26 @@ class Node:
 
     def __getitem__(self, output: int) -> list:
         return [self.id, output]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option of an input that brings its own settings, and those settings."""
+
+    option: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs as a prompt has them, the settings of a choice beside it."""
+    found = {}
+    for name, value in inputs.items():
+        if isinstance(value, Choice):
+            found[name] = value.option
+            found |= {f"{name}.{setting}": given for setting, given in value.settings.items()}
+        else:
+            found[name] = value
+    return found
 
 
 @dataclass
@@ -55,9 +73,9 @@ class Graph:
         self._group = title
 
     def add(self, class_type: str, title: str | None = None, *, muted: bool = False, **inputs) -> Node:
-        """Add a node; inputs are values, or outputs of other nodes as `node[0]`."""
+        """Add a node; inputs are values, outputs of other nodes as `node[0]`, or an option with its settings as `Choice`."""
         node_id = str(len(self.nodes) + 1)
-        self.nodes[node_id] = {"class_type": class_type, "inputs": inputs}
+        self.nodes[node_id] = {"class_type": class_type, "inputs": flat(inputs)}
         if title:
             self.nodes[node_id]["_meta"] = {"title": title}
         if muted:
@@ -101,13 +119,13 @@ def ui_workflow(
     ui_nodes = []
     for node_id, node in api.items():
         sockets = []
-        for name, spec, _ in _inputs(object_info[node["class_type"]]):
-            value = node["inputs"].get(name)
-            if not is_link(value) and _is_widget(spec):
+        for each in inputs_of(object_info[node["class_type"]], node["inputs"]):
+            value = node["inputs"].get(each.name)
+            if not is_link(value) and each.is_widget:
                 continue
-            socket = {"name": name, "type": _type(spec), "link": None}
-            if _is_widget(spec):
-                socket["widget"] = {"name": name}
+            socket = {"name": each.name, "type": each.type, "link": None}
+            if each.is_widget:
+                socket["widget"] = {"name": each.name}
             if is_link(value):
                 source, slot = value
                 kind = object_info[api[source]["class_type"]]["output"][slot]
@@ -140,30 +158,16 @@ def ui_workflow(
     }
 
 
-def _inputs(info: dict):
-    """(name, spec, options) of all inputs in schema order."""
-    for kind in ("required", "optional"):
-        for name in info["input_order"].get(kind, []):
-            spec = info["input"][kind][name]
-            yield name, spec, spec[1] if len(spec) > 1 else {}
-
-
-def _type(spec) -> str:
-    return "COMBO" if isinstance(spec[0], list) else spec[0]
-
-
-def _is_widget(spec) -> bool:
-    return _type(spec) in WIDGET_TYPES and not (len(spec) > 1 and spec[1].get("forceInput"))
-
-
 def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
     values, height = [], 40 + 22 * max(len(sockets), len(info["output"]))
-    for name, spec, options in _inputs(info):
-        if not _is_widget(spec):
+    for each in inputs_of(info, node["inputs"]):
+        if not each.is_widget:
             continue
-        value = node["inputs"].get(name, options.get("default"))
-        values.append(options.get("default") if is_link(value) else value)
-        height += TEXT_HEIGHT if options.get("multiline") else WIDGET_HEIGHT
+        options = each.options
+        value = node["inputs"].get(each.name, each.default)
+        values.append(each.default if is_link(value) else value)
+        if not options.get("advanced"):  # hidden until asked for
+            height += TEXT_HEIGHT if options.get("multiline") else WIDGET_HEIGHT
         if options.get("control_after_generate"):
             values.append(CONTROL)
             height += WIDGET_HEIGHT

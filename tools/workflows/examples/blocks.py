@@ -45,7 +45,7 @@ def _edit_of_a_picture(mask: str, invert: str, sample: str) -> dict:
         "widgets": {
             "seed": _one(mask, "seed"),
             "noise_strength": _one(mask, "noise_strength"),
-            "threshold": _one(mask, "threshold"),
+            "threshold": _one(mask, "rule.threshold"),
             "steps": _one(invert, "steps"),
             "strength": _one(invert, "strength"),
             "cfg": _one(sample, "cfg"),

@@ -1,11 +1,13 @@
 """Workflows that edit a given picture."""
 
 from ...comfyui.environment import TOY_CHECKPOINT
-from ..workflow import Graph
+from ..workflow import Choice, Graph
 from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS
 
-MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5}
-INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 3}
+MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
+MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "rule": MEAN_RATIO}
+TWO_PROMPTS = Choice("two prompts")
+INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
 
 def diffedit(
@@ -21,7 +23,6 @@ def diffedit(
     loader, image, latent = _given_picture(graph, checkpoint, picture)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
-    empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
     graph.group("1. Where to edit")
     mask = graph.add(
         "DiffEditMask",
@@ -30,8 +31,8 @@ def diffedit(
         latent=latent[0],
         target=wanted[0],
         seed=seed,
+        compare=TWO_PROMPTS,
         source=shows[0],
-        clip=loader[1],
         picture=image[0],
         **MASK_DEFAULTS,
     )
@@ -41,7 +42,7 @@ def diffedit(
         "2. Back to noise",
         model=loader[0],
         latent=latent[0],
-        positive=empty[0],
+        clip=loader[1],
         **INVERT_DEFAULTS,
     )
     graph.group("3. Repaint inside the mask")
@@ -50,11 +51,11 @@ def diffedit(
         "3. Repaint inside the mask",
         model=loader[0],
         positive=wanted[0],
-        negative=empty[0],
         trajectory=inverted[1],
         cfg=7.5,
         sampler_name="as inverted",
         seed=seed,
+        clip=loader[1],
         mask=mask[0],
     )
     _edited_picture(graph, loader, image, edited, mask, "diffedit")
@@ -85,7 +86,6 @@ def time_edit_of_a_picture(
     )
     graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
-    empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
     graph.group("1. Where to edit")
     mask = graph.add(
         "DiffEditMask",
@@ -94,7 +94,7 @@ def time_edit_of_a_picture(
         latent=latent[0],
         target=shows[0],
         seed=seed,
-        target_model=edit[0],
+        compare=Choice("two models", {"target_model": edit[0]}),
         grow=1,
         picture=image[0],
         **MASK_DEFAULTS,
@@ -105,7 +105,7 @@ def time_edit_of_a_picture(
         "2. Back to noise, with the plain model",
         model=loader[0],
         latent=latent[0],
-        positive=empty[0],
+        clip=loader[1],
         **INVERT_DEFAULTS,
     )
     graph.group("3. Repaint inside the mask")
@@ -114,11 +114,11 @@ def time_edit_of_a_picture(
         "3. Repaint with the edited model, same prompt",
         model=edit[0],
         positive=shows[0],
-        negative=empty[0],
         trajectory=inverted[1],
         cfg=7.5,
         sampler_name="as inverted",
         seed=seed,
+        clip=loader[1],
         mask=mask[0],
     )
     _edited_picture(graph, loader, image, edited, mask, "time_of_a_picture")
@@ -145,9 +145,8 @@ def diffedit_advanced(
         seed=1,
         maps=10,
         noise_strength=0.75,
-        threshold_ratio=3.0,
-        threshold=0.5,
-        cfg=7.5,
+        rule=MEAN_RATIO,
+        compare=TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
     )
@@ -155,10 +154,7 @@ def diffedit_advanced(
         "HeatmapToMask",
         "Then try rules without the model",
         heatmap=contrast[1],
-        threshold_ratio=3.0,
-        threshold=0.5,
-        rule="area",
-        area=25.0,
+        rule=Choice("area", {"area": 25.0}),
         smooth=0.5,
         grow=1,
         fill_holes=True,
@@ -173,8 +169,7 @@ def diffedit_advanced(
         steps=30,
         strength=0.9,
         cfg=1.0,
-        method="o-belm",
-        refinements=3,
+        method=Choice("o-belm"),
         positive=empty[0],
         walk_back=True,
     )
@@ -203,7 +198,6 @@ def diffedit_advanced(
         "The same as a sampler",
         model=loader[0],
         trajectory=inverted[1],
-        seed=1,
         mask=mask[0],
         sampler=heun[0],
     )
@@ -244,7 +238,7 @@ def exact_inversion(
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
     graph.add("SaveImage", "The best that can come back", images=roundtrip[0], filename_prefix="inversion_original")
-    for method in ("ddim", "fixed point", "o-belm"):
+    for method, settings in (("ddim", {}), ("fixed point", {"refinements": 5}), ("o-belm", {})):
         graph.group(f"To noise and back by {method}")
         inverted = graph.add(
             "DDIMInvert",
@@ -254,8 +248,7 @@ def exact_inversion(
             steps=steps,
             strength=1.0,
             cfg=1.0,
-            method=method,
-            refinements=5,
+            method=Choice(method, settings),
             positive=shows[0],
             walk_back=True,
         )
@@ -265,7 +258,6 @@ def exact_inversion(
             f"And back: {method}",
             model=loader[0],
             positive=shows[0],
-            negative=shows[0],
             trajectory=inverted[1],
             cfg=1.0,
             sampler_name="as inverted",
@@ -288,16 +280,15 @@ def captioned_diffedit(
     graph = Graph()
     graph.group("The picture, and what it shows")
     loader, image, latent = _given_picture(graph, checkpoint, picture)
-    sampling = {"max_tokens": 16, "do_sample": True, "temperature": 0.8, "top_k": 10}
+    drawn = {"captions": 16, "temperature": 0.8, "top_k": 10, "seed": 0}
     caption = graph.add(
         "CaptionImage",
         "What does the picture show?",
         image=image[0],
         model=blip,
         text="a photo of",
-        seed=0,
-        captions=1,
-        **{**sampling, "do_sample": False},
+        max_tokens=16,
+        decoding=Choice("likeliest word"),
     )
     graph.add("PreviewAny", "The caption", source=caption[0])
     shows = graph.add("CLIPTextEncode", "Encode the caption", clip=loader[1], text=caption[0])
@@ -309,9 +300,8 @@ def captioned_diffedit(
             concept=words,
             model=t5,
             template="Write a caption for a picture of {concept}.",
-            seed=0,
-            captions=16,
-            **sampling,
+            max_tokens=16,
+            decoding=Choice("drawn words", drawn),
         )
         graph.add("PreviewAny", f"The captions for {title}", source=captions[0])
         return graph.add("AveragePromptEmbeddings", f"Average of {title}", clip=loader[1], prompts=captions[0])
@@ -325,6 +315,7 @@ def captioned_diffedit(
         latent=latent[0],
         target=wanted[0],
         seed=1,
+        compare=TWO_PROMPTS,
         source=now[0],
         picture=image[0],
         **MASK_DEFAULTS,
