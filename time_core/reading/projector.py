@@ -23,12 +23,13 @@ def projector_of(model: ModelPatcher, entry: bool = False) -> Projector | None:
     family = family_of(model, entry)
     if family is None or family.project is None:
         return None
+    through_model = family.project
 
     def project(embedding: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
         load_models_gpu([model])
         with torch.no_grad():
             rows = embedding.to(device=model.load_device, dtype=model.model.get_dtype_inference())
-            return family.project(model.model, rows, extra).cpu()
+            return through_model(model.model.diffusion_model, rows, extra).cpu()
 
     return Projector(family.name, project, _probe(model, family), family.track)
 
@@ -42,8 +43,9 @@ def projector_probe(model: ModelPatcher, entry: bool = False) -> tuple[float, ..
 def _probe(model: ModelPatcher, family: Family) -> tuple[float, ...]:
     """NUMBERS numbers for every weight, each weight scaled to the same length."""
     probe: list[float] = []
+    of_projector = family.projector_weights
     for name in model.model_state_dict("diffusion_model."):
-        if family.projector_weights.fullmatch(name):
+        if of_projector and of_projector.fullmatch(name):
             weight = current_weight(model, name).double()
             probe += summarise(weight.reshape(-1, weight.shape[-1]) / weight.norm().clamp(min=1e-12), NUMBERS)
     return tuple(probe)

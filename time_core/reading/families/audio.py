@@ -1,18 +1,26 @@
 """ACE-Step and Stable Audio: sound from text (comfy/ldm/ace, comfy/ldm/audio)."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from .family import Family, Weights, in_blocks
+from .family import Family, Layer, Weights, in_blocks
 from .text_reading import Projection
 
 STABLE_AUDIO = re.compile(r"diffusion_model\.transformer\.layers\.\d+\.cross_attn\.to_kv\.weight")
 
 
-def _ace_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.genre_embedder(rows)
+class AceStep(Protocol):
+    genre_embedder: Layer
+
+
+class StableAudio(Protocol):
+    to_cond_embed: Layer
+
+
+def _ace_text(network: AceStep, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.genre_embedder(rows)
 
 
 def _stable_audio(weights: Weights) -> tuple[Projection, ...]:
@@ -25,8 +33,8 @@ def _stable_audio(weights: Weights) -> tuple[Projection, ...]:
     return tuple(found)
 
 
-def _stable_audio_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.to_cond_embed(rows)
+def _stable_audio_text(network: StableAudio, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.to_cond_embed(rows)
 
 
 ACE_STEP = Family(

@@ -1,7 +1,7 @@
 """Cosmos 1, Cosmos-Predict2 and Anima (comfy/ldm/cosmos, comfy/ldm/anima)."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -10,6 +10,12 @@ from .text_reading import Projection
 
 COSMOS_1_KEY = re.compile(r"(?P<block>diffusion_model\.blocks\.block\d+)\.blocks\.\d+\.block\.attn\.to_k\.0\.weight")
 PREDICT2 = r"(?P<block>diffusion_model\.blocks\.\d+)\.cross_attn\.(?:(?P<key>k)|(?P<value>v))_proj\.weight"
+
+
+class Anima(Protocol):
+    def preprocess_text_embeds(
+        self, text_embeds: torch.Tensor, text_ids: torch.Tensor, t5xxl_weights: torch.Tensor | None
+    ) -> torch.Tensor: ...
 
 
 def _cosmos_1(weights: Weights) -> tuple[Projection, ...]:
@@ -36,13 +42,13 @@ def _has_adapter(weights: Weights) -> bool:
     return any(name.startswith("diffusion_model.llm_adapter.") for name in weights)
 
 
-def _through_the_adapter(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+def _through_the_adapter(network: Anima, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
     """As Anima.extra_conds in comfy/model_base.py."""
     ids, token_weights = extra["t5xxl_ids"], extra.get("t5xxl_weights")
     if token_weights is not None:
         token_weights = token_weights.unsqueeze(0).unsqueeze(-1).to(rows)
     ids = ids.unsqueeze(0).to(rows.device)
-    return model.diffusion_model.preprocess_text_embeds(rows, ids, t5xxl_weights=token_weights)
+    return network.preprocess_text_embeds(rows, ids, t5xxl_weights=token_weights)
 
 
 COSMOS_1 = Family("Cosmos 1", _cosmos_1)

@@ -10,22 +10,24 @@ import torch
 from .text_reading import Projection
 
 Weights = Mapping[str, torch.Tensor]  # the model's state dict from "diffusion_model." on
+Layer = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Family:
     """`find` gives the projections in a model's weights, none if the model is of another family.
 
-    Where the family has its own text projector, `project(base_model, rows, extra)` applies it: `rows` (1, n, encoder
-    width) on the model's device and in its dtype, `extra` the host's further conditioning; (1, m, width) comes back.
+    Where the family has its own text projector, `project(diffusion_model, rows, extra)` applies it: the first is the host's
+    network, of which each family says what it reads; `rows` (1, n, encoder width) on the model's device and in its dtype,
+    `extra` the host's further conditioning; (1, m, width) comes back.
     `projector_weights` then matches the names of its weights. `track` as in `TextReading`. `entry` families are read by
     one layer and have no cross-attention. `note` is for the reader: where else text enters.
     """
 
     name: str
     find: Callable[[Weights], tuple[Projection, ...]]
-    project: Callable[[torch.nn.Module, torch.Tensor, dict[str, Any]], torch.Tensor] | None = None
-    projector_weights: re.Pattern | None = None
+    project: Callable[[Any, torch.Tensor, dict[str, Any]], torch.Tensor] | None = None
+    projector_weights: re.Pattern[str] | None = None
     track: str = ""
     entry: bool = False
     note: str = ""

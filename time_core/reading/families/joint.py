@@ -1,13 +1,21 @@
 """Models with joint attention: the one weight that reads every text row, and nothing else, is where text enters."""
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
-from .family import Family, Weights
+from .family import Family, Layer, Weights
 from .text_reading import Projection
+
+
+class QwenImage(Protocol):
+    txt_norm: Layer
+
+
+class Lumina2(Protocol):
+    cap_embedder: Sequence[Layer]
 
 
 def _one_layer(name: str, *others: str) -> Callable[[Weights], tuple[Projection, ...]]:
@@ -27,12 +35,12 @@ def _flux(weights: Weights) -> tuple[Projection, ...]:
     return () if "diffusion_model.txt_norm.scale" in weights or "diffusion_model.txt_norm.weight" in weights else found
 
 
-def _qwen_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.txt_norm(rows)
+def _qwen_text(network: QwenImage, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.txt_norm(rows)
 
 
-def _lumina_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.cap_embedder[0](rows)
+def _lumina_text(network: Lumina2, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.cap_embedder[0](rows)
 
 
 SD3 = Family(

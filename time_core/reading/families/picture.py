@@ -1,23 +1,44 @@
 """PixArt, HunyuanDiT and Stable Cascade's stage C (comfy/ldm/pixart, comfy/ldm/hydit, comfy/ldm/cascade)."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from .family import Family, Weights, fused_in_blocks
+from .family import Family, Layer, Weights, fused_in_blocks
 from .text_reading import Projection
 
 CASCADE_MAPPER = re.compile(r"diffusion_model\.(?:down|up)_blocks\.\d+\.\d+\.kv_mapper\.1\.weight")
 
 
-def _pixart_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.y_embedder.y_proj(rows)
+class CaptionEmbedder(Protocol):
+    y_proj: Layer
 
 
-def _hunyuan_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+class PixArt(Protocol):
+    y_embedder: CaptionEmbedder
+
+
+class HunyuanDiT(Protocol):
+    """`text_embedding_padding` (text_len + text_len_t5, width) holds a row for each place of both encoders."""
+
+    mlp_t5: Layer
+    text_embedding_padding: torch.Tensor
+    text_len: int
+    text_len_t5: int
+
+
+class CascadeC(Protocol):
+    clip_txt_mapper: Layer
+    clip_norm: Layer
+
+
+def _pixart_text(network: PixArt, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.y_embedder.y_proj(rows)
+
+
+def _hunyuan_text(network: HunyuanDiT, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
     """BERT's rows as they are, then mT5's behind the model's own layers; padding is the model's own, as in its forward."""
-    network = model.diffusion_model
     second = network.mlp_t5(extra["conditioning_mt5xl"].to(rows))
     padding = network.text_embedding_padding.to(rows)
     masks = [extra[name].bool().to(rows.device).unsqueeze(2) for name in ("attention_mask", "attention_mask_mt5xl")]
@@ -35,8 +56,7 @@ def _cascade_mappers(weights: Weights) -> tuple[Projection, ...]:
     return tuple(Projection(name, None, "entry", block) for block, name in enumerate(names)) if has_text else ()
 
 
-def _cascade_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    network = model.diffusion_model
+def _cascade_text(network: CascadeC, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
     return torch.nn.functional.silu(network.clip_norm(network.clip_txt_mapper(rows)))
 
 

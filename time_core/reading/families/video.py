@@ -1,19 +1,27 @@
 """Wan and LTX-Video: text passes a projector of the model before the keys and values (comfy/ldm/wan, comfy/ldm/lightricks)."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from .family import Family, in_blocks
+from .family import Family, Layer, in_blocks
 
 
-def _wan_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.text_embedding(rows)
+class Wan(Protocol):
+    text_embedding: Layer
 
 
-def _ltx_text(model: torch.nn.Module, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
-    return model.diffusion_model.caption_projection(rows)
+class LTXVideo(Protocol):
+    caption_projection: Layer
+
+
+def _wan_text(network: Wan, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.text_embedding(rows)
+
+
+def _ltx_text(network: LTXVideo, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.caption_projection(rows)
 
 
 WAN = Family(
