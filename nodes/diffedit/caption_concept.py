@@ -36,7 +36,7 @@ class CaptionConcept(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model) -> bool | str:
+    def validate_inputs(cls, model, decoding=None) -> bool | str:  # the host hands every choice along
         return check_model(T5, model)
 
     @classmethod

@@ -31,7 +31,7 @@ class CaptionImage(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model) -> bool | str:
+    def validate_inputs(cls, model, decoding=None) -> bool | str:  # the host hands every choice along
         return check_model(BLIP, model)
 
     @classmethod
