@@ -66,8 +66,12 @@ test: env
 	@$(RUN) tools.comfyui.chromium
 	@$(VENV) tools/suites.py
 
+# A study of the toy world, and the folder of its tables. QUICK=1 measures a part of it, TABLES="maps; size" some of its parts.
+STUDY = $(RUN) benchmarks $(1) --again --output bench-output/runs/$(1)$(if $(QUICK),-quick) \
+	--docs $(if $(QUICK),bench-output,$(2)) $(if $(QUICK),--quick) $(if $(TABLES),--only "$(TABLES)")
+
 quality: env
-	@$(RUN) benchmarks.quality
+	@$(call STUDY,quality,quality-output)
 
 TOY_RUN := $(RUN) benchmarks
 TOY_OUTPUT := bench-output/evaluation
@@ -79,21 +83,21 @@ evaluation: env
 		--together joint sequential --output $(TOY_OUTPUT)/together
 	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 48 --test-seeds 240 --baseline-seeds 24 \
 		--first-seed 9000001 --probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
-	@$(RUN) benchmarks.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
+	@$(RUN) benchmarks.data.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
 	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
 		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit
 
 bench-time: env
-	@$(RUN) benchmarks.time_speed
+	@$(call STUDY,time-speed,bench-output)
 
 time-settings: env
-	@$(RUN) benchmarks.time_settings
+	@$(call STUDY,time-settings,bench-output)
 
 bench-diffedit: env
-	@$(RUN) benchmarks.diffedit_speed
+	@$(call STUDY,diffedit-speed,docs)
 
 diffedit-settings: env
-	@$(RUN) benchmarks.diffedit_settings
+	@$(call STUDY,diffedit-settings,docs)
 
 toyworld: env
 	@$(RUN) toyworld.train

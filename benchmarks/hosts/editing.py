@@ -14,7 +14,7 @@ from PIL import Image
 
 from tools.workflows.workflow import Graph
 
-from .inputs import defaults_of
+from .inputs import execute, inputs_of
 from .library import LibraryHost, to_bytes
 from .server import ServerHost
 
@@ -74,48 +74,71 @@ def edit_picture(
 
 @edit_picture.register
 def _(host: LibraryHost, pixels, source, target, given, settings, strengths) -> Edited:
-    _keep_previews_apart()
     inputs = _inputs(host.nodes, settings)
+    nodes = DiffEditNodes(host)
     original = torch.tensor(pixels)[None].float() / 255
     latent = {"samples": host.vae.encode(original)}
     if settings.masked_by == NOWHERE:
         return Edited(to_bytes(host.vae.decode(latent["samples"])), None)
     mask = _given_mask(given, settings)
     if settings.masked_by == FOUND:
-        mask = _run(
-            host.nodes["DiffEditMask"],
-            inputs["mask"],
-            model=host.model,
-            latent=latent,
-            source=host.conditioning(source),
-            target=host.conditioning(target),
-            clip=host.clip,
-        )[0]
+        mask, _ = nodes.contrast(latent, source, target, inputs["mask"])
     found = []
     for strength in strengths:
-        trajectory = _run(
-            host.nodes["DDIMInvert"],
-            inputs["invert"] | {"strength": strength},
-            model=host.model,
-            latent=latent,
-            positive=host.conditioning(settings.inversion_prompt(source, target)),
-            clip=host.clip,
-        )[1]
-        samples = _run(
-            host.nodes["MaskedLatentSample"],
-            inputs["sample"],
-            model=host.model,
-            positive=host.conditioning(target),
-            negative=host.conditioning(settings.negative),
-            trajectory=trajectory,
-            mask=mask,
-        )[0]["samples"]
-        picture = host.vae.decode(samples)
+        prompt = settings.inversion_prompt(source, target)
+        trajectory = nodes.invert(latent, prompt, inputs["invert"] | {"strength": strength})
+        picture = host.vae.decode(nodes.sample(trajectory, target, mask, inputs["sample"], settings.negative))
         if settings.composite and mask is not None:
             inputs_of_paste = {"original": original, "edited": picture, "mask": mask, "feather": 0}
-            picture = _run(host.nodes["CompositeEditedPicture"], inputs_of_paste)[0]
+            picture = execute(host.nodes["CompositeEditedPicture"], inputs_of_paste)[0]
         found.append(to_bytes(picture))
     return Edited(np.concatenate(found), None if mask is None else mask[0].numpy() >= 0.5)
+
+
+class DiffEditNodes:
+    """The nodes as a workflow has them, on a host in this process: prompts and latents in, latents out.
+
+    `changes` are of a node's defaults, see `inputs`. `model`: another MODEL than the host's.
+    """
+
+    def __init__(self, host: LibraryHost, model=None):
+        _keep_previews_apart()
+        self.host, self.model = host, model or host.model
+
+    def contrast(self, latent: dict, source: str, target: str, changes: dict, target_model=None) -> tuple[torch.Tensor, object]:
+        """MASK and HEATMAP; with `target_model` of two models instead of two prompts."""
+        sides = {"source": self.host.conditioning(source), "target": self.host.conditioning(target)}
+        if target_model is not None:
+            changes = changes | {"compare": "two models"}
+            sides["compare.target_model"] = target_model
+        return self._run("DiffEditMask", changes, latent=latent, clip=self.host.clip, **sides)[:2]
+
+    def mask(self, heatmap, changes: dict) -> torch.Tensor:
+        node = self.host.nodes["HeatmapToMask"]
+        return execute(node, inputs_of(node, changes) | {"heatmap": heatmap})[0]
+
+    def invert(self, latent: dict, prompt: str, changes: dict):
+        """TRAJECTORY."""
+        texts = {"positive": self.host.conditioning(prompt), "negative": self.host.conditioning("")}
+        return self._run("DDIMInvert", changes, latent=latent, **texts)[1]
+
+    def sample(self, trajectory, prompt: str, mask: torch.Tensor | None, changes: dict, negative: str = "") -> torch.Tensor:
+        """Samples of the LATENT."""
+        texts = {"positive": self.host.conditioning(prompt), "negative": self.host.conditioning(negative)}
+        return self._run("MaskedLatentSample", changes, trajectory=trajectory, mask=mask, **texts)[0]["samples"]
+
+    def edit(
+        self, latent: dict, source: str, target: str, settings: Settings, edited=None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """All three: MASK and samples. With the MODEL `edited` the two models are contrasted, and it samples."""
+        mask, _ = self.contrast(latent, source, target, settings.mask, edited)
+        trajectory = self.invert(latent, settings.inversion_prompt(source, target), settings.invert)
+        painter = DiffEditNodes(self.host, edited or self.model)
+        return mask, painter.sample(trajectory, target, mask, settings.sample, settings.negative)
+
+    def _run(self, node_id: str, changes: dict, **connected) -> tuple:
+        node = self.host.nodes[node_id]
+        return execute(node, inputs_of(node, changes) | {"model": self.model} | connected)
 
 
 @edit_picture.register
@@ -164,23 +187,11 @@ def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> E
 
 
 def _inputs(nodes: dict, settings: Settings) -> dict[str, dict]:
-    """Of each of the three nodes all inputs that have a default, with the changes of `settings`.
-
-    Raises ValueError for an input that is none, or that is connected.
-    """
-    found = {}
-    for part, node in NODES.items():
-        defaults = defaults_of(nodes[node])
-        changes = getattr(settings, part)
-        unknown = changes.keys() - defaults.keys()
-        if unknown:
-            raise ValueError(f"settings {settings.name!r}: {node} has no value {min(unknown)!r}; it has {', '.join(defaults)}.")
-        found[part] = defaults | changes
-    return found
-
-
-def _run(node, inputs: dict, **connected) -> tuple:
-    return node.execute(**connected, **inputs).result
+    """Of each of the three nodes all inputs that have a value, with the changes of `settings`, in whose name it refuses."""
+    try:
+        return {part: inputs_of(nodes[node], getattr(settings, part)) for part, node in NODES.items()}
+    except ValueError as error:
+        raise ValueError(f"settings {settings.name!r}: {error}") from None
 
 
 def _given_mask(given: np.ndarray | None, settings: Settings) -> torch.Tensor | None:

@@ -9,8 +9,8 @@ import torch
 
 from tools.comfyui.library import comfyui_path, load_nodes
 
-from ..run.measurement import chunks
-from .inputs import defaults_of
+from ..run.values import chunks
+from .inputs import execute, inputs_of
 from .sampling import Sampling
 
 TOY = "toy"
@@ -38,7 +38,7 @@ class LibraryHost:
         model, s = self.edited(edits), self.sampling
         blank = blank_latent(self.model, s.width, s.height)
         size = s.batch or pictures_that_fit(self.model, blank)
-        return np.concatenate([self._sample(model, prompt, blank, part) for part in chunks(seeds, size)])
+        return np.concatenate([self._sample(model, prompt, part) for part in chunks(seeds, size)])
 
     def edited(self, edits: Sequence[dict]):
         """The MODEL with these edits; the last ones asked for are kept."""
@@ -46,15 +46,16 @@ class LibraryHost:
         if key not in self._edited:
             model = self.model
             for inputs in edits:
-                model = (
-                    self.nodes["TIMEEditModel"]
-                    .execute(model=model, clip=self.clip, **with_defaults(self.nodes, inputs))
-                    .result[0]
-                )
+                node = self.nodes["TIMEEditModel"]
+                model = execute(node, inputs_of(node, inputs) | {"model": model, "clip": self.clip})[0]
             self._edited[key] = model
             while len(self._edited) > KEPT_EDITS:
                 self._edited.pop(next(iter(self._edited)))
         return self._edited[key]
+
+    def forget_edits(self) -> None:
+        """Drop the models that are kept."""
+        self._edited.clear()
 
     def conditioning(self, prompt: str) -> list:
         if prompt not in self._encoded:
@@ -63,22 +64,21 @@ class LibraryHost:
             self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
         return self._encoded[prompt]
 
-    def _sample(self, model, prompt: str, blank: torch.Tensor, seeds: Sequence[int]) -> np.ndarray:
-        from time_core.balance.probe import sample_batch
+    def encode(self, pixels: np.ndarray) -> dict:
+        """The LATENT of one picture (H, W, 3) in 0..1."""
+        return {"samples": self.vae.encode(torch.from_numpy(np.asarray(pixels, np.float32))[None])}
+
+    def decode(self, samples: torch.Tensor) -> np.ndarray:
+        """(B, H, W, 3) in 0..1."""
+        return self.vae.decode(samples).clamp(0, 1).numpy()
+
+    def _sample(self, model, prompt: str, seeds: Sequence[int]) -> np.ndarray:
+        from time_core.balance import probe
 
         s = self.sampling
-        texts = self.conditioning(prompt), self.conditioning(s.negative)
-        return to_bytes(sample_batch(model, self.vae, *texts, blank, seeds, s.steps, s.cfg, s.sampler, s.scheduler))
-
-
-def with_defaults(nodes: dict, inputs: dict) -> dict:
-    """The inputs of TIME Edit Model, with its own defaults for what is not named. Raises ValueError for a name it lacks."""
-    node = nodes["TIMEEditModel"]
-    names = [entry.id for entry in node.GET_SCHEMA().inputs]
-    unknown = inputs.keys() - set(names)
-    if unknown:
-        raise ValueError(f"TIME Edit Model has no input {sorted(unknown)[0]!r}; it has {', '.join(names)}.")
-    return defaults_of(node) | inputs
+        batch = probe.Batch(self.conditioning(prompt), self.conditioning(s.negative), seeds)
+        sampling = probe.Sampling(s.steps, s.cfg, s.sampler, s.scheduler, s.width, s.height)
+        return to_bytes(probe.sample_batch(model, self.vae, batch, sampling))
 
 
 def to_bytes(pixels: torch.Tensor) -> np.ndarray:

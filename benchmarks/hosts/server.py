@@ -8,7 +8,7 @@ from tools.comfyui.client import ComfyClient
 from tools.comfyui.library import load_nodes
 from tools.workflows.workflow import Graph
 
-from .library import with_defaults
+from .inputs import inputs_of
 from .sampling import Sampling
 
 
@@ -34,7 +34,7 @@ class ServerHost:
         loader = graph.add("CheckpointLoaderSimple", ckpt_name=self.checkpoint)
         model = loader[0]
         for inputs in edits:
-            model = graph.add("TIMEEditModel", model=model, clip=loader[1], **with_defaults(self.nodes, inputs))[0]
+            model = graph.add("TIMEEditModel", model=model, clip=loader[1], **inputs_of(self.nodes["TIMEEditModel"], inputs))[0]
         positive = graph.add("CLIPTextEncode", clip=loader[1], text=prompt)
         negative = graph.add("CLIPTextEncode", clip=loader[1], text=s.negative)
         latent = graph.add("EmptyLatentImage", width=s.width, height=s.height, batch_size=1)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.pictures import Edit
 from ..hosts.editing import Edited
-from ..picture_measures import iou, mse, pie_bench, psnr, ssim, structure_distance
-from ..pictures_to_edit import Edit
-from ..run.measurement import pixels_digest
+from ..run.values import pixels_digest
+from .pixels import iou, mse, pie_bench, psnr, ssim, structure_distance
 
 SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
 REGION_SCORE = "CLIP score of the edited region"

@@ -8,18 +8,21 @@ on the test prompts. No two pictures of a search or a test share their seed, so 
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 
 from time_core.balance.search import Probe, Search
 
-from ..bootstrap import over_seeds
-from ..crossing import fitted_lambda
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, chunks, pixels_digest
-from ..timed_data import BiasRow, read_bias
-from .timed import node_lines, thumbnail
+from ..data.timed import BiasRow, node_lines, read_bias
+from ..report.bootstrap import over_seeds
+from ..report.report import Plot, Report, Sheet, Table
+from ..run.measurement import Measurement, Workplace
+from ..run.values import Outcome, Results, Task, chunks
+from .crossing import fitted_lambda
+from .timed import judged_pictures, picture_tasks
 
 TOGETHER = "all rows"
 BASELINE, BALANCED = "baseline", "balanced"
@@ -33,41 +36,6 @@ MEANING = (
 NEAR = 0.05  # of the target: what the reports count as balanced
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a CSV in the columns of TIMED's gender file")
-    parser.add_argument("--rows", type=int, help="measure the first N rows only")
-    parser.add_argument("--seeds", type=int, default=24, help="pictures of a validation prompt in each probe (24)")
-    parser.add_argument("--test-seeds", type=int, default=24, help="pictures of a test prompt (24)")
-    parser.add_argument("--baseline-seeds", type=int, help="the same of the model without an edit (as --test-seeds)")
-    parser.add_argument("--first-seed", type=int, default=1, help="the others follow (1)")
-    parser.add_argument("--target", type=float, default=0.5, help="the wanted share of pictures that show `new` (0.5)")
-    parser.add_argument("--probes", type=int, default=10, help="measurements of the search, at most (10)")
-    parser.add_argument("--lowest", type=float, default=0.1, help="the smallest lambda (0.1)")
-    parser.add_argument("--highest", type=float, default=1e6, help="the largest lambda (1e6)")
-    parser.add_argument("--joint", action="store_true", help="balance all rows by one edit of one model, too")
-
-
-def from_arguments(args: Namespace) -> "Bias":
-    """Raises ValueError if the file is none of this kind or a setting is out of its range."""
-    rows, problems = read_bias(args.file)
-    if not rows:
-        raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
-    if not 0 < args.target < 1:
-        raise ValueError(f"--target is {args.target:g}; a share that can be approached from both sides is between 0 and 1.")
-    return Bias(
-        args.file.name,
-        tuple(rows[: args.rows]),
-        tuple(problems),
-        Search(args.target, args.lowest, args.highest, args.probes, tolerance=None),
-        args.first_seed,
-        args.seeds,
-        args.test_seeds,
-        args.baseline_seeds or args.test_seeds,
-        args.joint,
-        args.pictures_per_task,
-    )
-
-
 @dataclass(frozen=True)
 class PromptsProbe(Probe):
     """A measurement whose share is the mean of the shares `by_prompt`."""
@@ -76,7 +44,7 @@ class PromptsProbe(Probe):
 
 
 @dataclass(frozen=True)
-class Bias:
+class Bias(Measurement):
     """A search a row, then its test; with `joint` the same for one edit of all rows."""
 
     file: str
@@ -89,21 +57,42 @@ class Bias:
     baseline_pictures: int
     joint: bool = False
     pictures_per_task: int = 8
-    name: str = field(default="bias", init=False)
+    name: ClassVar[str] = "bias"
 
-    def settings(self) -> dict:
-        return {
-            "file": self.file,
-            "rows": [[row.line, row.old, row.new, row.opposite, row.validations, row.tests] for row in self.rows],
-            "problems": self.problems,
-            "search": asdict(self.search),
-            "first seed": self.first_seed,
-            "pictures of a validation prompt": self.probe_pictures,
-            "pictures of a test prompt": self.test_pictures,
-            "of these without an edit": self.baseline_pictures,
-            "joint": self.joint,
-            "pictures per task": self.pictures_per_task,
-        }
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="a CSV in the columns of TIMED's gender file")
+        parser.add_argument("--rows", type=int, help="measure the first N rows only")
+        parser.add_argument("--seeds", type=int, default=24, help="pictures of a validation prompt in each probe (24)")
+        parser.add_argument("--test-seeds", type=int, default=24, help="pictures of a test prompt (24)")
+        parser.add_argument("--baseline-seeds", type=int, help="the same of the model without an edit (as --test-seeds)")
+        parser.add_argument("--first-seed", type=int, default=1, help="the others follow (1)")
+        parser.add_argument("--target", type=float, default=0.5, help="the wanted share of pictures that show `new` (0.5)")
+        parser.add_argument("--probes", type=int, default=10, help="measurements of the search, at most (10)")
+        parser.add_argument("--lowest", type=float, default=0.1, help="the smallest lambda (0.1)")
+        parser.add_argument("--highest", type=float, default=1e6, help="the largest lambda (1e6)")
+        parser.add_argument("--joint", action="store_true", help="balance all rows by one edit of one model, too")
+
+    @classmethod
+    def from_arguments(cls, args: Namespace) -> Self:
+        """Raises ValueError if the file is none of this kind or a setting is out of its range."""
+        rows, problems = read_bias(args.file)
+        if not rows:
+            raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
+        if not 0 < args.target < 1:
+            raise ValueError(f"--target is {args.target:g}; a share that can be approached from both sides is between 0 and 1.")
+        return cls(
+            args.file.name,
+            tuple(rows[: args.rows]),
+            tuple(problems),
+            Search(args.target, args.lowest, args.highest, args.probes, tolerance=None),
+            args.first_seed,
+            args.seeds,
+            args.test_seeds,
+            args.baseline_seeds or args.test_seeds,
+            args.joint,
+            args.pictures_per_task,
+        )
 
     def next_tasks(self, results: Results) -> list[Task]:
         tasks, found, open_searches = [], {}, 0
@@ -181,26 +170,15 @@ class Bias:
         self, place: str, row: BiasRow, prompts: Sequence[str], first_seed: int, count: int, edits: list[dict]
     ) -> list[Task]:
         """`count` pictures of each prompt, with seeds that follow one another from prompt to prompt."""
-        found, wordings = [], [row.new, row.opposite]
+        found, asked = [], [(row.new, row.opposite)]
         for i, prompt in enumerate(prompts):
             first = first_seed + i * count
-            for seeds in chunks(range(first, first + count), self.pictures_per_task):
-                payload = {"prompt": prompt, "seeds": list(seeds), "wordings": wordings, "edits": edits}
-                found.append(Task(f"{place}/prompt {i + 1}/{seeds[0]}", payload, len(seeds)))
+            seeds = chunks(range(first, first + count), self.pictures_per_task)
+            found += picture_tasks(f"{place}/prompt {i + 1}", prompt, seeds, asked, edits)
         return found
 
-    def prepare(self, worker) -> None:
-        """Host and judge are all that is needed."""
-
-    def work(self, worker, task: Task) -> Outcome:
-        payload = task.payload
-        made = worker.host.pictures(payload["prompt"], payload["seeds"], payload["edits"])
-        result = {
-            "pixels": [pixels_digest(picture) for picture in made],
-            "scores": worker.judge.scores(made, payload["wordings"]).tolist(),
-        }
-        kept = {} if task.id.startswith("search/") else {"first": thumbnail(made[0])}
-        return Outcome(result, kept)
+    def work(self, worker: Workplace, task: Task) -> Outcome:
+        return judged_pictures(worker, task, kept=not task.id.startswith("search/"))
 
     def report(self, results: Results) -> Report:
         tasks = {task.id: task for task in self.next_tasks(results)}
@@ -261,7 +239,7 @@ class Bias:
     def _leads(self, results: Results, row: BiasRow, method: str) -> np.ndarray:
         """(test prompts, pictures of each): the score of `new` less that of the opposite."""
         tests = self._tests(method, row, [])
-        scores = np.concatenate([results[task.id]["scores"] for task in tests]).reshape(len(row.tests), -1, 2)
+        scores = np.concatenate([results[task.id]["scores"][0] for task in tests]).reshape(len(row.tests), -1, 2)
         return scores[..., 0] - scores[..., 1]
 
     def _sheet(self, rows: Sequence[BiasRow], methods: Sequence[str]) -> Sheet:
@@ -283,7 +261,7 @@ def _measured(lamb: float, tasks: Sequence[Task], results: Results) -> PromptsPr
     shows: dict[str, list[bool]] = {}
     for task in tasks:
         prompt, _ = task.id.rsplit("/", 1)
-        shows.setdefault(prompt, []).extend(new > opposite for new, opposite in results[task.id]["scores"])
+        shows.setdefault(prompt, []).extend(new > opposite for new, opposite in results[task.id]["scores"][0])
     by_prompt = tuple(float(np.mean(seen)) for seen in shows.values())
     return PromptsProbe(lamb, float(np.mean(by_prompt)), by_prompt)
 
@@ -300,14 +278,14 @@ def _records(task: Task, result: dict) -> list[dict]:
             "prompt": payload["prompt"],
             "seed": seed,
             "lambda": lamb,
-            "new": payload["wordings"][0],
-            "opposite": payload["wordings"][1],
+            "new": payload["questions"][0][0],
+            "opposite": payload["questions"][0][1],
             "score": new,
             "score of the opposite": opposite,
             "shows new": int(new > opposite),
             "pixels": pixels,
         }
-        for seed, pixels, (new, opposite) in zip(payload["seeds"], result["pixels"], result["scores"], strict=True)
+        for seed, pixels, (new, opposite) in zip(payload["seeds"], result["pixels"], result["scores"][0], strict=True)
     ]
 
 

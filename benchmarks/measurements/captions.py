@@ -10,15 +10,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from PIL import Image
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from ..bootstrap import over_seeds
-from ..run.measurement import Outcome, Report, Results, Sheet, Table, Task, chunks, pixels_digest
-from ..timed_data import TimedRow, read_timed
+from ..data.timed import TimedRow, read_timed
+from ..report.bootstrap import over_seeds
+from ..report.report import Report, Sheet, Table
+from ..run.measurement import NOT_DECISIVE, Measurement, Workplace
+from ..run.values import Outcome, Results, Task, chunks, pixels_digest
 from .timed import BASELINE, Variant, thumbnail
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
@@ -28,63 +31,55 @@ NOTE = (
 )
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a text file, one caption a line")
-    parser.add_argument("--reference", type=Path, help="a folder of real pictures, for the Fréchet distance")
-    parser.add_argument("--edits", type=Path, help="a CSV in TIMED's columns; caption i gets the edit of row i, in turn")
-    parser.add_argument("--lambdas", type=float, nargs="*", default=[0.1], help="of the edits (0.1)")
-    parser.add_argument("--rows", type=int, help="draw the first N captions only")
-    parser.add_argument("--first-seed", type=int, default=1, help="of the first caption; the others follow (1)")
-
-
-def from_arguments(args: Namespace) -> "Captions":
-    """Raises ValueError if there is no caption, no reference picture, or a judge without an embedding."""
-    captions = [line.strip() for line in args.file.read_text(encoding="utf-8").splitlines() if line.strip()][: args.rows]
-    if not captions:
-        raise ValueError(f"{args.file} holds no caption; write one a line.")
-    if args.judge not in ("clip", "toy-clip"):
-        raise ValueError("captions are judged by CLIP's embedding: add --judge clip (or toy-clip for the toy world).")
-    files = sorted(path for path in args.reference.iterdir() if path.suffix.lower() in PICTURES) if args.reference else []
-    if args.reference and len(files) < 2:
-        raise ValueError(f"--reference {args.reference} holds {len(files)} pictures; a distance needs at least two.")
-    rows, problems = read_timed(args.edits) if args.edits else ([], [])
-    edited = [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in args.lambdas] if rows else []
-    return Captions(
-        args.file.name,
-        tuple(captions),
-        tuple(files),
-        tuple(rows),
-        tuple(problems),
-        (BASELINE, *edited),
-        args.first_seed,
-        args.pictures_per_task,
-    )
-
-
 @dataclass(frozen=True)
-class Captions:
+class Captions(Measurement):
     """Caption i has the seed `first_seed` + i with every model."""
 
     file: str
     captions: tuple[str, ...]
-    reference: tuple[Path, ...]
+    reference: tuple[Path, ...] = field(metadata=NOT_DECISIVE)
     rows: tuple[TimedRow, ...]
     problems: tuple[str, ...]
     variants: tuple[Variant, ...]
     first_seed: int = 1
     pictures_per_task: int = 8
-    name: str = field(default="captions", init=False)
+    name: ClassVar[str] = "captions"
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="a text file, one caption a line")
+        parser.add_argument("--reference", type=Path, help="a folder of real pictures, for the Fréchet distance")
+        parser.add_argument("--edits", type=Path, help="a CSV in TIMED's columns; caption i gets the edit of row i, in turn")
+        parser.add_argument("--lambdas", type=float, nargs="*", default=[0.1], help="of the edits (0.1)")
+        parser.add_argument("--rows", type=int, help="draw the first N captions only")
+        parser.add_argument("--first-seed", type=int, default=1, help="of the first caption; the others follow (1)")
+
+    @classmethod
+    def from_arguments(cls, args: Namespace) -> Self:
+        """Raises ValueError if there is no caption, no reference picture, or a judge without an embedding."""
+        captions = [line.strip() for line in args.file.read_text(encoding="utf-8").splitlines() if line.strip()][: args.rows]
+        if not captions:
+            raise ValueError(f"{args.file} holds no caption; write one a line.")
+        if args.judge not in ("clip", "toy-clip"):
+            raise ValueError("captions are judged by CLIP's embedding: add --judge clip (or toy-clip for the toy world).")
+        files = sorted(path for path in args.reference.iterdir() if path.suffix.lower() in PICTURES) if args.reference else []
+        if args.reference and len(files) < 2:
+            raise ValueError(f"--reference {args.reference} holds {len(files)} pictures; a distance needs at least two.")
+        rows, problems = read_timed(args.edits) if args.edits else ([], [])
+        edited = [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in args.lambdas] if rows else []
+        return cls(
+            args.file.name,
+            tuple(captions),
+            tuple(files),
+            tuple(rows),
+            tuple(problems),
+            (BASELINE, *edited),
+            args.first_seed,
+            args.pictures_per_task,
+        )
 
     def settings(self) -> dict:
-        return {
-            "file": self.file,
-            "captions": self.captions,
-            "reference": [path.name for path in self.reference],
-            "edits": [[row.line, row.old, row.new] for row in self.rows],
-            "variants": {variant.name: variant.inputs for variant in self.variants},
-            "first seed": self.first_seed,
-            "pictures per task": self.pictures_per_task,
-        }
+        return super().settings() | {"reference": [path.name for path in self.reference]}
 
     def next_tasks(self, results: Results) -> list[Task]:
         tasks = []
@@ -97,10 +92,7 @@ class Captions:
             tasks.append(Task(f"reference/{chosen[0]}", {"files": files}, len(files)))
         return tasks
 
-    def prepare(self, worker) -> None:
-        """Host and judge are all that is needed."""
-
-    def work(self, worker, task: Task) -> Outcome:
+    def work(self, worker: Workplace, task: Task) -> Outcome:
         if "files" in task.payload:
             found = [
                 worker.judge.embeddings(np.asarray(Image.open(path).convert("RGB"))[None]) for path in task.payload["files"]

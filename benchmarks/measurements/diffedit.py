@@ -10,17 +10,20 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 
-from ..bootstrap import Estimate, over_seeds
+from ..data.pictures import Edit, load, read_edits
 from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Settings, edit_picture
+from ..hosts.inputs import parse_changes
 from ..hosts.library import TOY, model_file
 from ..judges.edits import CLIP_SCORE, FACTS, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
-from ..picture_measures import lpips_by
-from ..pictures_to_edit import Edit, load, read_edits
-from ..run.manifest import fingerprint
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, folder_name
+from ..judges.pixels import lpips_by
+from ..report.bootstrap import Estimate, over_seeds
+from ..report.report import Plot, Report, Sheet, Table
+from ..run.measurement import NOT_DECISIVE, Measurement, Workplace
+from ..run.values import Outcome, Results, Task, folder_name
 
 TOY_SIZE = 128
 HOST_SAMPLING = ("euler", "normal")  # the options' defaults
@@ -39,91 +42,20 @@ PUBLISHED_NOTE = (
 )
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("place", help="a CSV (picture,source,target[,mask[,kind]]), a folder of pictures, or PIE-Bench")
-    parser.add_argument("--rows", type=int, help="edit the first N pictures only")
-    parser.add_argument("--kinds", nargs="+", help="only edits of these kinds (PIE-Bench: its editing types, 0 to 9)")
-    parser.add_argument(
-        "--strengths", type=float, nargs="+", default=[0.5, 0.6, 0.7, 0.8], help="of the inversion (0.5 0.6 0.7 0.8)"
-    )
-    parser.add_argument(
-        "--setting",
-        action="append",
-        default=[],
-        metavar="'NAME: PART.INPUT=VALUE, ...'",
-        help="settings to compare with the nodes' defaults: inputs of mask (DiffEdit Mask), invert (DDIM Invert) or sample "
-        "(Masked Latent Sample); masked_by=found|given|everywhere; inverted_under=source|target; composite=true",
-    )
-    parser.add_argument(
-        "--masks-as-annotated",
-        action="store_true",
-        help="PIE-Bench: the border is background where its masks say so; in its own evaluation it never is",
-    )
-    parser.add_argument(
-        "--structure", metavar="MODEL", help="for the structure distance, if not the judge's: CLIP or DINOv2 Vision"
-    )
-    parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's squeezenet1_1 weights, to measure LPIPS")
-    parser.add_argument("--sheet-rows", type=int, default=12, help="pictures on the contact sheet (12)")
-
-
-def from_arguments(args: Namespace) -> "DiffEdit":
-    """Raises ValueError if there is nothing to edit or an option cannot be read."""
-    edits, problems = read_edits(args.place, border=not args.masks_as_annotated)
-    chosen = [edit for edit in edits if args.kinds is None or edit.kind in args.kinds][: args.rows]
-    if not chosen:
-        kinds = ", ".join(sorted({edit.kind for edit in edits}))
-        raise ValueError("\n".join([f"{args.place}: no picture can be edited (kinds: {kinds}).", *problems]))
-    if not all(0 < strength <= 1 for strength in args.strengths):
-        raise ValueError(f"--strengths {args.strengths}: a strength is above 0 and at most 1.")
-    if args.lpips and not args.lpips.is_file():
-        raise ValueError(f"--lpips {args.lpips} is no file.")
-    if (args.sampler, args.scheduler) != HOST_SAMPLING:
-        raise ValueError(
-            f"--sampler {args.sampler} and --scheduler {args.scheduler} are of sampling from noise. Choose them for DiffEdit's "
-            "nodes: --setting 'NAME: sample.sampler_name=..., invert.scheduler=...'."
-        )
-    common = Settings(
-        "DiffEdit",
-        invert={} if args.steps is None else {"steps": args.steps},
-        sample={} if args.cfg is None else {"cfg": args.cfg},
-        negative=args.negative,
-    )
-    variants = (BASELINE, common, *(parse_settings(text, common) for text in args.setting))
-    folders = [folder_name(variant.name) for variant in variants]
-    if len(set(folders)) < len(folders):
-        raise ValueError(f"two settings have the same name: {', '.join(variant.name for variant in variants)}.")
-    return DiffEdit(
-        Path(args.place).name,
-        tuple(chosen),
-        tuple(problems),
-        variants,
-        tuple(sorted(set(args.strengths))),
-        args.size or (TOY_SIZE if args.checkpoint == TOY else None),
-        model_file("clip_vision", args.structure) if args.structure else None,
-        args.lpips,
-        args.sheet_rows,
-    )
-
-
 def parse_settings(text: str, common: Settings) -> Settings:
     """'steadier: mask.maps=30, invert.method=predictor' as Settings, on top of `common`. Raises ValueError."""
-    name, colon, rest = text.partition(":")
-    if not name.strip() or not colon:
-        raise ValueError(f"--setting {text!r} has no name; write 'name: part.input=value, ...'.")
-    changed = asdict(common) | {"name": name.strip()}
-    for setting in filter(None, (part.strip() for part in rest.split(","))):
-        key, equals, value = (part.strip() for part in setting.partition("="))
+    name, changes = parse_changes(text, "--setting")
+    changed = asdict(common) | {"name": name}
+    for key, value in changes.items():
         part, dot, key_in_part = key.partition(".")
-        if not equals:
-            raise ValueError(f"--setting {text!r}: {setting!r} is not of the form input=value.")
         if dot and part in ("mask", "invert", "sample"):
-            changed[part][key_in_part] = _value(value)
+            changed[part][key_in_part] = value
         elif key in CHOICES and value in CHOICES[key]:
             changed[key] = CHOICES[key][value]
         else:
             raise ValueError(
-                f"--setting {text!r}: {setting!r} is none; there are mask.INPUT, invert.INPUT, sample.INPUT, "
-                + ", ".join(f"{key}={'|'.join(values)}" for key, values in CHOICES.items())
+                f"--setting {text!r}: '{key}={value}' is none; there are mask.INPUT, invert.INPUT, sample.INPUT, "
+                + ", ".join(f"{key}={'|'.join(str(value).lower() for value in values)}" for key, values in CHOICES.items())
                 + "."
             )
     return Settings(**changed)
@@ -132,23 +64,12 @@ def parse_settings(text: str, common: Settings) -> Settings:
 CHOICES = {
     "masked_by": {FOUND: FOUND, GIVEN: GIVEN, EVERYWHERE: EVERYWHERE},
     "inverted_under": {"source": "source", "target": "target", "nothing": ""},
-    "composite": {"true": True, "false": False},
+    "composite": {True: True, False: False},
 }
 
 
-def _value(text: str) -> object:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
 @dataclass(frozen=True)
-class DiffEdit:
+class DiffEdit(Measurement):
     """Pictures x settings x strengths. A task is one picture under one of the settings, at all strengths."""
 
     place: str
@@ -159,20 +80,74 @@ class DiffEdit:
     size: int | None = None
     structure: Path | None = None
     lpips: Path | None = None
-    sheet_rows: int = 12
-    name: str = field(default="diffedit", init=False)
+    sheet_rows: int = field(default=12, metadata=NOT_DECISIVE)
+    name: ClassVar[str] = "diffedit"
 
-    def settings(self) -> dict:
-        return {
-            "place": self.place,
-            "edits": [[e.name, e.row, e.source, e.target, e.kind, e.digest, e.border] for e in self.edits],
-            "problems": self.problems,
-            "settings": {variant.name: asdict(variant) for variant in self.variants},
-            "strengths": self.strengths,
-            "size": self.size,
-            "structure": self.structure and fingerprint(self.structure),
-            "lpips": self.lpips and fingerprint(self.lpips),
-        }
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("place", help="a CSV (picture,source,target[,mask[,kind]]), a folder of pictures, or PIE-Bench")
+        parser.add_argument("--rows", type=int, help="edit the first N pictures only")
+        parser.add_argument("--kinds", nargs="+", help="only edits of these kinds (PIE-Bench: its editing types, 0 to 9)")
+        parser.add_argument(
+            "--strengths", type=float, nargs="+", default=[0.5, 0.6, 0.7, 0.8], help="of the inversion (0.5 0.6 0.7 0.8)"
+        )
+        parser.add_argument(
+            "--setting",
+            action="append",
+            default=[],
+            metavar="'NAME: PART.INPUT=VALUE, ...'",
+            help="settings to compare with the nodes' defaults: inputs of mask (DiffEdit Mask), invert (DDIM Invert) or sample "
+            "(Masked Latent Sample); masked_by=found|given|everywhere; inverted_under=source|target; composite=true",
+        )
+        parser.add_argument(
+            "--masks-as-annotated",
+            action="store_true",
+            help="PIE-Bench: the border is background where its masks say so; in its own evaluation it never is",
+        )
+        parser.add_argument(
+            "--structure", metavar="MODEL", help="for the structure distance, if not the judge's: CLIP or DINOv2 Vision"
+        )
+        parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's squeezenet1_1 weights, to measure LPIPS")
+        parser.add_argument("--sheet-rows", type=int, default=12, help="pictures on the contact sheet (12)")
+
+    @classmethod
+    def from_arguments(cls, args: Namespace) -> Self:
+        """Raises ValueError if there is nothing to edit or an option cannot be read."""
+        edits, problems = read_edits(args.place, border=not args.masks_as_annotated)
+        chosen = [edit for edit in edits if args.kinds is None or edit.kind in args.kinds][: args.rows]
+        if not chosen:
+            kinds = ", ".join(sorted({edit.kind for edit in edits}))
+            raise ValueError("\n".join([f"{args.place}: no picture can be edited (kinds: {kinds}).", *problems]))
+        if not all(0 < strength <= 1 for strength in args.strengths):
+            raise ValueError(f"--strengths {args.strengths}: a strength is above 0 and at most 1.")
+        if args.lpips and not args.lpips.is_file():
+            raise ValueError(f"--lpips {args.lpips} is no file.")
+        if (args.sampler, args.scheduler) != HOST_SAMPLING:
+            raise ValueError(
+                f"--sampler {args.sampler} and --scheduler {args.scheduler} are of sampling from noise. Choose them for "
+                "DiffEdit's nodes: --setting 'NAME: sample.sampler_name=..., invert.scheduler=...'."
+            )
+        common = Settings(
+            "DiffEdit",
+            invert={} if args.steps is None else {"steps": args.steps},
+            sample={} if args.cfg is None else {"cfg": args.cfg},
+            negative=args.negative,
+        )
+        variants = (BASELINE, common, *(parse_settings(text, common) for text in args.setting))
+        folders = [folder_name(variant.name) for variant in variants]
+        if len(set(folders)) < len(folders):
+            raise ValueError(f"two settings have the same name: {', '.join(variant.name for variant in variants)}.")
+        return cls(
+            Path(args.place).name,
+            tuple(chosen),
+            tuple(problems),
+            variants,
+            tuple(sorted(set(args.strengths))),
+            args.size or (TOY_SIZE if args.checkpoint == TOY else None),
+            model_file("clip_vision", args.structure) if args.structure else None,
+            args.lpips,
+            args.sheet_rows,
+        )
 
     def next_tasks(self, results: Results) -> list[Task]:
         return [
@@ -184,11 +159,11 @@ class DiffEdit:
     def _strengths(self, variant: Settings) -> tuple[float, ...]:
         return (0.0,) if variant.masked_by == NOWHERE else self.strengths
 
-    def prepare(self, worker) -> None:
+    def prepare(self, worker: Workplace) -> None:
         """Raises ValueError for a model of the structure distance or of LPIPS that cannot be opened."""
         worker.cache("instruments", lambda: self._instruments(worker.judge))
 
-    def work(self, worker, task: Task) -> Outcome:
+    def work(self, worker: Workplace, task: Task) -> Outcome:
         edit, variant = self.edits[task.payload["edit"]], self.variants[task.payload["settings"]]
         instruments = worker.cache("instruments", lambda: self._instruments(worker.judge))
         pixels, given = load(edit, self.size)

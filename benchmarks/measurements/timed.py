@@ -5,19 +5,22 @@ on a clean model; per seed, pictures of the source prompt, of related prompts an
 """
 
 import hashlib
-import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 from PIL import Image
 
-from ..bootstrap import Estimate, over_seeds
-from ..run.measurement import Outcome, Plot, Report, Results, Sheet, Table, Task, chunks, folder_name, pixels_digest
-from ..timed_data import Question, TimedRow, read_timed
+from ..data.timed import Question, TimedRow, node_lines, read_timed
+from ..hosts.inputs import parse_changes
+from ..report.bootstrap import Estimate, over_seeds
+from ..report.report import Plot, Report, Sheet, Table
+from ..run.measurement import NOT_DECISIVE, Measurement, Workplace
+from ..run.values import Outcome, Results, Task, chunks, folder_name, pixels_digest
 
 KINDS = ("efficacy", "generality", "specificity")
 ALONE, JOINT, SEQUENTIAL = "alone", "joint", "sequential"
@@ -49,74 +52,14 @@ class Variant:
         pairs = [row] if self.together == ALONE else list(rows)
         if self.together == JOINT:
             return [self.inputs | {"source": node_lines(r.old for r in pairs), "destination": node_lines(r.new for r in pairs)}]
-        return [self.inputs | {"source": node_lines([r.old]), "destination": node_lines([r.new])} for r in pairs]
+        return [r.edit(**self.inputs) for r in pairs]
 
 
 BASELINE, ORACLE = Variant("baseline"), Variant("oracle", oracle=True)
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a CSV in TIMED's columns")
-    parser.add_argument("--rows", type=int, help="measure the first N rows only")
-    parser.add_argument("--seeds", type=int, default=24, help="pictures a prompt (24)")
-    parser.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow (1)")
-    parser.add_argument("--lambdas", type=float, nargs="*", default=[0.1], help="a TIME variant each (0.1, as published)")
-    parser.add_argument(
-        "--variant",
-        action="append",
-        default=[],
-        metavar="'NAME: INPUT=VALUE, ...'",
-        help="a TIME variant with these inputs of TIME Edit Model; may be given several times",
-    )
-    parser.add_argument(
-        "--together",
-        nargs="*",
-        choices=[JOINT, SEQUENTIAL],
-        default=[],
-        help="measure each TIME variant with the edits of all rows on one model, too",
-    )
-    parser.add_argument("--sheet-rows", type=int, default=12, help="rows on the contact sheet (12)")
-
-
-def from_arguments(args: Namespace) -> "Timed":
-    """Raises ValueError if the file is not TIMED's or a variant cannot be read."""
-    rows, problems = read_timed(args.file)
-    if not rows:
-        raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
-    edited = [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in args.lambdas]
-    edited += [parse_variant(text) for text in args.variant]
-    several = [Variant(f"{v.name}, {way}", v.inputs, together=way) for v in edited for way in args.together]
-    variants = (BASELINE, ORACLE, *edited, *several)
-    names = [variant.name for variant in variants]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two variants have the same name: {', '.join(names)}.")
-    return Timed(
-        args.file.name,
-        tuple(rows[: args.rows]),
-        tuple(problems),
-        variants,
-        tuple(range(args.first_seed, args.first_seed + args.seeds)),
-        args.pictures_per_task,
-        args.sheet_rows,
-    )
-
-
-def parse_variant(text: str) -> Variant:
-    """'whole edit: lamb=0.01, preserve_empty=true' as a Variant; a `\\n` in a value starts a new line."""
-    name, colon, settings = text.partition(":")
-    inputs = {}
-    for setting in filter(None, (part.strip() for part in settings.split(","))):
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"--variant {text!r}: {setting!r} is not of the form input=value.")
-        inputs[key.strip()] = _value(value.strip())
-    if not name.strip() or not colon:
-        raise ValueError(f"--variant {text!r} has no name; write 'name: input=value, ...'.")
-    return Variant(name.strip(), inputs)
-
-
 @dataclass(frozen=True)
-class Timed:
+class Timed(Measurement):
     """Rows x variants x prompts x seeds. Unedited pictures are made once a prompt, whichever rows and variants ask for them."""
 
     file: str
@@ -125,18 +68,54 @@ class Timed:
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
     pictures_per_task: int = 8
-    sheet_rows: int = 12
-    name: str = field(default="timed", init=False)
+    sheet_rows: int = field(default=12, metadata=NOT_DECISIVE)
+    name: ClassVar[str] = "timed"
 
-    def settings(self) -> dict:
-        return {
-            "file": self.file,
-            "rows": [[row.line, row.old, row.new, row.positives, row.negatives] for row in self.rows],
-            "problems": self.problems,
-            "variants": {v.name: {"inputs": v.inputs, "oracle": v.oracle, "together": v.together} for v in self.variants},
-            "seeds": [self.seeds[0], self.seeds[-1]],
-            "pictures per task": self.pictures_per_task,
-        }
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="a CSV in TIMED's columns")
+        parser.add_argument("--rows", type=int, help="measure the first N rows only")
+        parser.add_argument("--seeds", type=int, default=24, help="pictures a prompt (24)")
+        parser.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow (1)")
+        parser.add_argument("--lambdas", type=float, nargs="*", default=[0.1], help="a TIME variant each (0.1, as published)")
+        parser.add_argument(
+            "--variant",
+            action="append",
+            default=[],
+            metavar="'NAME: INPUT=VALUE, ...'",
+            help="a TIME variant with these inputs of TIME Edit Model; may be given several times",
+        )
+        parser.add_argument(
+            "--together",
+            nargs="*",
+            choices=[JOINT, SEQUENTIAL],
+            default=[],
+            help="measure each TIME variant with the edits of all rows on one model, too",
+        )
+        parser.add_argument("--sheet-rows", type=int, default=12, help="rows on the contact sheet (12)")
+
+    @classmethod
+    def from_arguments(cls, args: Namespace) -> Self:
+        """Raises ValueError if the file is not TIMED's or a variant cannot be read."""
+        rows, problems = read_timed(args.file)
+        if not rows:
+            raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
+        edited = [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in args.lambdas]
+        edited += [Variant(*parse_changes(text, "--variant")) for text in args.variant]
+        several = [Variant(f"{v.name}, {way}", v.inputs, together=way) for v in edited for way in args.together]
+        variants = (BASELINE, ORACLE, *edited, *several)
+        names = [variant.name for variant in variants]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two variants have the same name: {', '.join(names)}.")
+        return cls(
+            args.file.name,
+            tuple(rows[: args.rows]),
+            tuple(problems),
+            variants,
+            tuple(range(args.first_seed, args.first_seed + args.seeds)),
+            args.pictures_per_task,
+            args.sheet_rows,
+        )
 
     def next_tasks(self, results: Results) -> list[Task]:
         questions = self._unedited_questions
@@ -163,25 +142,10 @@ class Timed:
         return found
 
     def _tasks(self, place: str, prompt: str, questions: list[tuple[str, str]], edits: list[dict]) -> list[Task]:
-        return [
-            Task(
-                f"{place}/{seeds[0]}",
-                {"prompt": prompt, "seeds": list(seeds), "questions": [list(pair) for pair in questions], "edits": edits},
-                len(seeds),
-            )
-            for seeds in chunks(self.seeds, self.pictures_per_task)
-        ]
+        return picture_tasks(place, prompt, chunks(self.seeds, self.pictures_per_task), questions, edits)
 
-    def prepare(self, worker) -> None:
-        """Host and judge are all that is needed."""
-
-    def work(self, worker, task: Task) -> Outcome:
-        made = worker.host.pictures(task.payload["prompt"], task.payload["seeds"], task.payload["edits"])
-        questions = task.payload["questions"]
-        by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
-        scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
-        result = {"pixels": [pixels_digest(picture) for picture in made], "scores": scores}
-        return Outcome(result, {"first": thumbnail(made[0])} if task.payload["seeds"][0] == self.seeds[0] else {})
+    def work(self, worker: Workplace, task: Task) -> Outcome:
+        return judged_pictures(worker, task, kept=task.payload["seeds"][0] == self.seeds[0])
 
     def report(self, results: Results) -> Report:
         left_out = self._refused(results)
@@ -305,6 +269,27 @@ def estimates(by_kind: dict[str, np.ndarray]) -> dict[str, Estimate]:
     return found
 
 
+def picture_tasks(
+    place: str, prompt: str, seeds: Iterable[Sequence[int]], questions: Sequence[tuple[str, str]], edits: list[dict]
+) -> list[Task]:
+    """A task for each of `seeds`: pictures of `prompt` by the model with `edits`, judged between two wordings a question."""
+    asked = [list(pair) for pair in questions]
+    return [
+        Task(f"{place}/{some[0]}", {"prompt": prompt, "seeds": list(some), "questions": asked, "edits": edits}, len(some))
+        for some in seeds
+    ]
+
+
+def judged_pictures(worker: Workplace, task: Task, kept: bool) -> Outcome:
+    """Of one of `picture_tasks`: scores (questions, pictures, 2), and the first picture if it is `kept`."""
+    made = worker.host.pictures(task.payload["prompt"], task.payload["seeds"], task.payload["edits"])
+    questions = task.payload["questions"]
+    by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
+    scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
+    result = {"pixels": [pixels_digest(picture) for picture in made], "scores": scores}
+    return Outcome(result, {"first": thumbnail(made[0])} if kept else {})
+
+
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
     picture = Image.fromarray(pixels)
     picture.thumbnail((SHEET_SIZE, SHEET_SIZE))
@@ -332,23 +317,9 @@ def _by_row(records: list[dict], variants: Sequence[Variant], rows: Sequence[Tim
     ]
 
 
-def node_lines(prompts) -> str:
-    """Prompts as the node's text field: brackets and bars in them are escaped."""
-    return "\n".join(re.sub(r"([\[\]|])", r"\\\1", prompt) for prompt in prompts)
-
-
 def _unedited(prompt: str) -> str:
     return f"unedited/{hashlib.sha256(prompt.encode()).hexdigest()[:16]}"
 
 
 def _edited(variant: Variant, row: TimedRow, question: Question) -> str:
     return f"{folder_name(variant.name)}/line {row.line}/{question.kind}"
-
-
-def _value(text: str) -> object:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text.replace("\\n", "\n")

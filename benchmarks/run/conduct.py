@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from tqdm import tqdm
 
-from ..machine import describe_machine
-from .measurement import Measurement, Report
+from ..report.report import Report
+from .machine import describe_machine
+from .measurement import Measurement
 from .store import Store, canonical
 
 

@@ -5,33 +5,16 @@ A pool is a context manager with `results(tasks)`, which yields (task id, result
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from queue import SimpleQueue
 
-from .measurement import Task
+from .values import Task
 from .worker import Worker
 
 
 class LostWorker(Exception):
     """A worker process is gone; what it had finished is stored."""
-
-
-class InProcess:
-    """One worker, in this process."""
-
-    def __init__(self, make_worker: Callable[[], Worker]):
-        self.worker = make_worker()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict]]:
-        for task in tasks:
-            yield self.worker.do(task)
 
 
 class Processes:
@@ -48,17 +31,22 @@ class Processes:
         self.pool.shutdown(cancel_futures=True)
 
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict]]:
-        futures = [self.pool.submit(_do, task) for task in tasks]
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            yield from _finished([self.pool.submit(_do, task) for task in tasks])
         except BrokenProcessPool:
             raise LostWorker(
                 "A worker process ended by itself, perhaps for lack of memory (fewer --workers need less)."
             ) from None
-        finally:
-            for future in futures:
-                future.cancel()
+
+
+def _finished(futures: list[Future]) -> Iterator[tuple[str, dict]]:
+    """Results as they come; what has not begun is dropped with the iterator, or when a task fails."""
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 _worker: list[Worker] = []
@@ -73,7 +61,7 @@ def _do(task: Task) -> tuple[str, dict]:
 
 
 class Threads:
-    """One worker a running server; the server does the work, so a thread is enough to wait for it."""
+    """Workers of this process, each in a thread: one that does the work itself, or one a server that does it."""
 
     def __init__(self, make_workers: Sequence[Callable[[], Worker]]):
         self.idle: SimpleQueue[Worker] = SimpleQueue()
@@ -88,8 +76,7 @@ class Threads:
         self.pool.shutdown(cancel_futures=True)
 
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict]]:
-        for future in as_completed([self.pool.submit(self._do, task) for task in tasks]):
-            yield future.result()
+        return _finished([self.pool.submit(self._do, task) for task in tasks])
 
     def _do(self, task: Task) -> tuple[str, dict]:
         worker = self.idle.get()

@@ -11,7 +11,7 @@ from ray.util import ActorPool
 
 from tools.comfyui.environment import ROOT
 
-from .measurement import Task
+from .values import Task
 from .worker import Worker
 
 STARTS = 100  # of one actor, before the run gives up: a machine that kills its workers again and again is an error

@@ -15,7 +15,10 @@ import fsspec
 import numpy as np
 from PIL import Image
 
-from .measurement import Outcome, Task
+from .values import Outcome, Task
+
+FINISHED = "results.json"
+"""Written when all tasks are done."""
 
 
 def canonical(value) -> bytes:
@@ -49,6 +52,11 @@ class Store:
             return self.fs.cat_file(self._path(name))
         except FileNotFoundError:
             return None
+
+    def forget_finished(self) -> None:
+        """Remove a run that has its report; one that was stopped before stays."""
+        if self.read(FINISHED) is not None:
+            self.fs.rm(self.root, recursive=True)
 
     def save(self, task: Task, outcome: Outcome) -> None:
         for name, pixels in outcome.pictures.items():

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .measurement import Measurement, Outcome, Task
+from .measurement import Measurement
 from .store import Store
+from .values import Outcome, Task
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Worker:
     def _open(self) -> None:
         """Everything before the first task, so that a wrong model file ends the run and is not taken for a bad row."""
         self.host = self.setup.open_host()
-        from ..machine import quiet_threads  # needs the host on Python's path
+        from .machine import quiet_threads  # needs the host on Python's path
 
         quiet_threads(self.setup.threads)
         self.judge = self.setup.open_judge()

@@ -1,21 +1,16 @@
 """The editing benchmark on a running server makes the pictures that it makes with the host as a library."""
 
-import sys
-from pathlib import Path
-
 import folder_paths
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.data.toy_pictures import named_edits
 from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Settings, edit_picture
 from benchmarks.hosts.library import TOY, LibraryHost
 from benchmarks.hosts.sampling import Sampling
 from benchmarks.hosts.server import ServerHost
-from benchmarks.toy_pictures import toy_edits
-from tools.comfyui.environment import HOST, TOY_CHECKPOINT, link_pack
-from tools.comfyui.library import comfyui_path
-from tools.comfyui.server import ComfyServer
+from tools.comfyui.environment import TOY_CHECKPOINT
 
 QUICK = {"mask": {"maps": 2}, "invert": {"steps": 3}}
 SETTINGS = [
@@ -27,24 +22,17 @@ SETTINGS = [
 
 
 @pytest.fixture(scope="module")
-def hosts():
+def hosts(server):
     sampling = Sampling(128, 128)
     before = folder_paths.get_temp_directory()
-    link_pack(comfyui_path())
-    checkpoints = HOST / "ComfyUI" / "models" / "checkpoints"
-    server = ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[checkpoints])
-    server.start()
-    try:
-        with torch.no_grad():
-            yield ServerHost(server.url, TOY_CHECKPOINT, sampling), LibraryHost(TOY, sampling)
-    finally:
-        server.close()
-        folder_paths.set_temp_directory(before)
+    with torch.no_grad():
+        yield ServerHost(server.url, TOY_CHECKPOINT, sampling), LibraryHost(TOY, sampling)
+    folder_paths.set_temp_directory(before)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.name)
 def test_both_hosts_edit_alike(hosts, settings):
-    (_, task) = toy_edits(1, seed=3)["000"]
+    (_, task) = named_edits(1, seed=3)["000"]
     pixels = (task.pixels * 255).round().astype(np.uint8)
     strengths = (0.0,) if settings.masked_by == NOWHERE else (0.4, 0.8)
     ours, theirs = (edit_picture(host, pixels, task.source, task.target, task.truth, settings, strengths) for host in hosts)

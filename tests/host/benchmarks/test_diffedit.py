@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from benchmarks.__main__ import main, parser
+from benchmarks.data.toy_pictures import named_edits, write_csv, write_folder, write_pie_bench
 from benchmarks.hosts.editing import GIVEN
 from benchmarks.judges.toy import ToyJudge
-from benchmarks.measurements import diffedit
-from benchmarks.toy_pictures import toy_edits, write_csv, write_folder, write_pie_bench
+from benchmarks.measurements.diffedit import BASELINE, DiffEdit, parse_settings
 
-EDITS = toy_edits(2, seed=3)
+EDITS = named_edits(2, seed=3)
 QUICK = ["--steps", "6", "--workers", "1"]
 SETTINGS = ["--setting", "known mask: mask.maps=2, masked_by=given", "--setting", "pasted: mask.maps=2, composite=true"]
 
@@ -163,7 +163,7 @@ def test_an_input_that_a_node_lacks_is_named(tmp_path):
 )
 def test_settings_that_cannot_be_read_are_refused(text, said):
     with pytest.raises(ValueError) as error:
-        diffedit.parse_settings(text, diffedit.BASELINE)
+        parse_settings(text, BASELINE)
     assert said in str(error.value)
 
 
@@ -181,7 +181,7 @@ def test_settings_build_on_the_common_options(tmp_path):
         "--setting",
         "a b: sample.cfg=3, mask.rule=otsu",
     ]
-    _, common, other = diffedit.from_arguments(parser().parse_args(["diffedit", str(place), *options])).variants
+    _, common, other = DiffEdit.from_arguments(parser().parse_args(["diffedit", str(place), *options])).variants
     assert (common.invert, common.sample, common.negative) == ({"steps": 20}, {"cfg": 5.0}, "grey")
     assert (other.invert, other.sample, other.mask, other.negative) == ({"steps": 20}, {"cfg": 3}, {"rule": "otsu"}, "grey")
 
@@ -189,7 +189,7 @@ def test_settings_build_on_the_common_options(tmp_path):
 def test_options_that_the_nodes_do_not_read_are_refused(tmp_path):
     place = write_csv(tmp_path, EDITS)
     with pytest.raises(ValueError, match="--sampler heun .* Choose them for DiffEdit's nodes"):
-        diffedit.from_arguments(parser().parse_args(["diffedit", str(place), "--output", "x", "--sampler", "heun"]))
+        DiffEdit.from_arguments(parser().parse_args(["diffedit", str(place), "--output", "x", "--sampler", "heun"]))
 
 
 def test_the_toy_judge_reads_the_object_where_the_wordings_differ_in_it():

@@ -9,11 +9,11 @@ from host.models import tiny
 from time_diffedit.time_core.balance.zero_shot import scores
 from toyworld.world import Place, Scene, draw
 
+from benchmarks.data.pictures import Edit
 from benchmarks.hosts.editing import Edited
 from benchmarks.judges.clip import ClipJudge
 from benchmarks.judges.edits import CLIP_SCORE, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
 from benchmarks.judges.toy import ToyJudge
-from benchmarks.pictures_to_edit import Edit
 
 EDIT = Edit("a", "line 2", "", "a red rose", "a blue rose")
 JUDGE = Instruments(ToyJudge(), None, None)

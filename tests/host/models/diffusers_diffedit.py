@@ -26,25 +26,34 @@ class SD15V(comfy.supported_models.SD15):
 
 
 def new_pipeline(model) -> StableDiffusionDiffEditPipeline:
-    """The pipeline with the weights of a `tiny_model` in its own UNet, predicting what the model predicts.
-
-    Prompts have to be passed as embeddings, pictures as latents (which it takes as `image`, in model space).
-    """
-    unet = UNet2DConditionModel(
+    """The pipeline with the weights of a `tiny_model` in its own UNet, predicting what the model predicts."""
+    unet = unet_of(
+        model,
         sample_size=8,
         block_out_channels=(32, 64),
-        layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D",) * 2,
         up_block_types=("CrossAttnUpBlock2D",) * 2,
         cross_attention_dim=CONTEXT,
-        attention_head_dim=8,
     )
+    return pipeline_around(unet, CONTEXT, model.model.model_type == comfy.model_base.ModelType.V_PREDICTION)
+
+
+def unet_of(model, **shape) -> UNet2DConditionModel:
+    """The weights of a MODEL in diffusers' own UNet of this shape."""
+    unet = UNet2DConditionModel(layers_per_block=1, attention_head_dim=8, **shape)
     weights = model.model.diffusion_model.state_dict()
     names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
-    unet.load_state_dict({name: weights[names[name]] for name in unet.state_dict()})
-    predicts_v = model.model.model_type == comfy.model_base.ModelType.V_PREDICTION
+    unet.load_state_dict({name: weights[names[name]].float() for name in unet.state_dict()})
+    return unet
+
+
+def pipeline_around(unet, width: int, predicts_v: bool = False) -> StableDiffusionDiffEditPipeline:
+    """The pipeline with this UNet, which reads text rows of `width`.
+
+    Prompts have to be passed as embeddings, pictures as latents (which it takes as `image`, in model space).
+    """
     schedule = {**SD, "prediction_type": "v_prediction" if predicts_v else "epsilon"}
-    sizes = dict(hidden_size=CONTEXT, intermediate_size=64, num_attention_heads=4, num_hidden_layers=1)
+    sizes = dict(hidden_size=width, intermediate_size=64, num_attention_heads=4, num_hidden_layers=1)
     text = CLIPTextConfig(vocab_size=8, bos_token_id=0, eos_token_id=1, **sizes)
     made = StableDiffusionDiffEditPipeline(
         vae=AutoencoderKL(block_out_channels=(4,), norm_num_groups=4, latent_channels=4),

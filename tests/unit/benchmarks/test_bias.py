@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.data.timed import BiasRow
 from benchmarks.measurements.bias import BALANCED, BASELINE, ONE_LAMBDA, WEIGHTED, Bias, row_weights
-from benchmarks.timed_data import BiasRow
 from time_core.balance.search import Search
 
 MIDDLES = {"a nurse": 300.0, "a baker": 5000.0}
@@ -39,7 +39,7 @@ def share(prompt: str, edits: list[dict]) -> float:
 def answer(task) -> dict:
     rng = np.random.default_rng(task.payload["seeds"][0])
     shows = rng.random(len(task.payload["seeds"])) < share(task.payload["prompt"], task.payload["edits"])
-    return {"pixels": ["0"] * len(shows), "scores": [[float(yes), 0.5] for yes in shows]}
+    return {"pixels": ["0"] * len(shows), "scores": [[[float(yes), 0.5] for yes in shows]]}
 
 
 def run(bias: Bias) -> tuple[dict, int]:
@@ -73,7 +73,7 @@ def test_pictures_that_show_neither_are_counted_apart():
     results, _ = run(bias)
     for task in bias.next_tasks(results):
         if task.id.startswith(f"{BALANCED}/line 2/"):
-            results[task.id] |= {"scores": [[0.0, 0.0], *([1.0, 0.0] for _ in task.payload["seeds"][1:])]}
+            results[task.id] |= {"scores": [[[0.0, 0.0], *([1.0, 0.0] for _ in task.payload["seeds"][1:])]]}
     row, _ = bias.report(results).tables[1].rows
     pictures = [len(task.payload["seeds"]) for task in bias.next_tasks(results) if task.id.startswith(f"{BALANCED}/line 2/")]
     assert row["neither, balanced"] == pytest.approx(len(pictures) / sum(pictures))

@@ -3,7 +3,7 @@
 import numpy as np
 from pytest import approx
 
-from benchmarks.bootstrap import over_seeds
+from benchmarks.report.bootstrap import over_seeds
 
 
 def test_the_interval_of_a_mean_is_the_normal_one():

@@ -5,7 +5,7 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
-from benchmarks.measurements.captions import _packed, _stacked, frechet_distance, from_arguments
+from benchmarks.measurements.captions import Captions, _packed, _stacked, frechet_distance
 
 
 def arguments(folder, **changes) -> Namespace:
@@ -33,7 +33,7 @@ def test_embeddings_come_back_from_json():
 def test_captions_get_the_edits_in_turn(tmp_path):
     rows = tmp_path / "edits.csv"
     rows.write_text("old,new,positive1,gt1,negative1,gn1\na rose,a blue rose,b,c,d,e\na car,a red car,b,c,d,e\n")
-    captions = from_arguments(arguments(tmp_path, edits=rows))
+    captions = Captions.from_arguments(arguments(tmp_path, edits=rows))
     assert captions.captions == ("a rose", "a star on sand", "a car")
     edited = captions.variants[1]
     destinations = [edited.edits(captions.rows[i % 2], captions.rows)[0]["destination"] for i in range(3)]
@@ -48,10 +48,10 @@ def test_captions_get_the_edits_in_turn(tmp_path):
 
 def test_what_cannot_be_measured_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--judge clip"):
-        from_arguments(arguments(tmp_path, judge=None))
+        Captions.from_arguments(arguments(tmp_path, judge=None))
     with pytest.raises(ValueError, match="holds 0 pictures; a distance needs at least two"):
-        from_arguments(arguments(tmp_path, reference=tmp_path))
+        Captions.from_arguments(arguments(tmp_path, reference=tmp_path))
     empty = tmp_path / "empty.txt"
     empty.write_text("\n")
     with pytest.raises(ValueError, match="holds no caption"):
-        from_arguments(arguments(tmp_path, file=empty))
+        Captions.from_arguments(arguments(tmp_path, file=empty))

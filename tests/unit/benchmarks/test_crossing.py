@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.crossing import fitted_lambda
+from benchmarks.measurements.crossing import fitted_lambda
 from time_core.balance.search import Probe, Search
 
 SEARCH = Search(lowest=0.1, highest=1e6)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.timed_data import other_gender, read_bias, read_timed
-from benchmarks.toy_data import FOLDER, bias_row, timed_row
+from benchmarks.data.timed import other_gender, read_bias, read_timed
+from benchmarks.data.toy_prompts import FOLDER, bias_row, timed_row
 
 HEAD = "old,new,positive1,gt1,positive2,gt2,negative1,gn1\n"
 

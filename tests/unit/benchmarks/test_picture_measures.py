@@ -10,7 +10,7 @@ from host.models import tiny
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchvision.models import squeezenet1_1
 
-from benchmarks.picture_measures import lpips_by, mse, pie_bench, psnr, self_similarity, ssim, structure_distance
+from benchmarks.judges.pixels import lpips_by, mse, pie_bench, psnr, self_similarity, ssim, structure_distance
 
 VISION = {
     "hidden_act": "quick_gelu",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.pictures_to_edit import PIE_SIZE, load, mask_of_runs, read_edits, runs_of
-from benchmarks.toy_pictures import KINDS, toy_edits, write_csv, write_folder, write_pie_bench
+from benchmarks.data.pictures import PIE_SIZE, load, mask_of_runs, read_edits, runs_of
+from benchmarks.data.toy_pictures import KINDS, named_edits, write_csv, write_folder, write_pie_bench
 
 
 def png(size: tuple[int, int] = (16, 8), colour: tuple[int, int, int] = (255, 0, 0)) -> bytes:
@@ -44,7 +44,7 @@ def pie_bench(folder: Path, entries: dict) -> Path:
 
 
 def test_all_layouts_hold_the_same_edits(tmp_path):
-    edits = toy_edits(4, seed=1)
+    edits = named_edits(4, seed=1)
     places = [
         write_csv(tmp_path / "csv", edits),
         write_folder(tmp_path / "folder", edits),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.scaling import Costs, wall_time
+from benchmarks.measurements.scaling import Costs, wall_time
 
 
 def test_one_gpu_does_one_task_after_another():

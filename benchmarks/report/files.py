@@ -12,13 +12,13 @@ from PIL import Image
 
 from tools.comfyui.environment import ROOT
 
-from ..bootstrap import Estimate
-from ..plot import curves_svg
-from .measurement import Plot, Report, Sheet
-from .store import Store, canonical
+from ..run.store import FINISHED, Store, canonical
+from .bootstrap import Estimate
+from .plot import svg
+from .report import Report, Sheet
 
 CELL = 128  # pixels of a picture on a contact sheet
-TEMPLATE = ROOT / "benchmarks" / "run" / "report.html.jinja"
+TEMPLATE = ROOT / "benchmarks" / "report" / "report.html.jinja"
 
 
 def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
@@ -26,11 +26,12 @@ def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
     files = {f"{_slug(table.title)}.csv": _csv([_flat(row) for row in table.rows]) for table in report.tables}
     if report.records:
         files["pictures.csv"] = _csv(report.records)
-    files["results.json"] = canonical(
+    files[FINISHED] = canonical(
         {
             "manifest": manifest,
             "problems": list(report.problems),
             "tables": {table.title: [_flat(row) for row in table.rows] for table in report.tables},
+            "targets": {target.name: [target.value, target.met] for target in report.targets},
         }
     )
     files["report.html"] = _html(store, report, manifest).encode()
@@ -72,16 +73,11 @@ def _html(store: Store, report: Report, manifest: dict) -> str:
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return page.render(
         report=report,
-        tables=[(table, list(dict.fromkeys(key for row in table.rows for key in row))) for table in report.tables],
-        plots=[(plot, _plot(plot)) for plot in report.plots],
+        plots=[(plot, svg(plot)) for plot in report.plots],
         sheets=[(sheet, _sheet(store, sheet)) for sheet in report.sheets],
         manifest=canonical(manifest).decode(),
         today=date.today().isoformat(),
     )
-
-
-def _plot(plot: Plot) -> str:
-    return curves_svg(plot.title, plot.x_label, plot.y_label, plot.curves, plot.log_x)
 
 
 def _sheet(store: Store, sheet: Sheet) -> list[tuple[str, list[str | None]]]:

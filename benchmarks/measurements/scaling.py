@@ -1,27 +1,26 @@
-"""`python -m benchmarks.scaling`: how long TIMED takes on a cluster, from costs measured on this machine; docs/scaling.md.
+"""Scaling: how long TIMED takes on a cluster, from costs measured on this machine; docs/scaling.md.
 
 Measured: what Ray adds to a task, what storing a task costs, and one call of a U-Net of SD 1.5's size (random weights) on this
 machine's CPU, which the table's last rows go by. What a picture costs on a GPU is given by `--seconds`.
 """
 
-import argparse
 import json
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 
 from tools.comfyui.environment import ROOT
-from tools.comfyui.library import load_host
 
-from .machine import describe_machine, quiet_threads
-from .report import table
-from .run.measurement import Outcome, Task
-from .run.store import Store
+from ..run.measurement import Workplace
+from ..run.store import Store
+from ..run.values import Outcome, Task
+from .study import Numbers, Part, Study, Tables
+from .time_speed import ONE_PAIR
 
 GPUS = (8, 64, 1000)
 TIMED_PICTURES = 81_000
@@ -31,6 +30,57 @@ TASK = 8  # pictures, as the command's default
 LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
 RAY_TASKS = 2000
 STEPS = 50
+UNET = "SD 1.5's U-Net, one guided call at 512 x 512"
+RAY = "Ray, a task that does nothing, 2 workers"
+EDIT = "an edit of SD 1.5: solving and patching (docs/time_speed.md)"
+PAPER = "TIMED on a cluster, on paper"
+NOTE = f"""TIMED as published is {TIMED_PICTURES:,} pictures with one lambda (147 rows, 24 seeds; equal prompts are sampled
+once), in tasks of {TASK}. Loading a worker is assumed to take {LOAD:g} s. A picture's cost on a GPU was not measured: choose
+the rows that fit yours (`--seconds`; a run's `runs/` folder says how long a few rows took). The last rows go by this machine's
+CPU in place of a GPU."""
+BOUNDS = """What bounds it: pictures are independent, so up to hundreds of GPUs it is the sampling alone. At 1,000 GPUs a worker
+has about ten tasks; then loading the checkpoint and the last, partly filled round weigh most, and smaller tasks
+(`--pictures-per-task 4`) help the latter. The driver stays idle most of the time until a task takes less than the number
+of GPUs times what a task costs it. Results are written by the workers, one small file a task, so storage sees at most as
+many writes at once as there are GPUs. Reading the checkpoint is 1,000 times 4 GB: from a shared disk it, and not the
+GPUs, may be the bound; copy it to the machines before."""
+
+
+@dataclass(frozen=True)
+class Scaling(Study):
+    """How long TIMED takes on a cluster, on paper, from costs measured on this machine.
+
+    Attributes:
+        seconds: of a picture on one GPU, a group of rows each.
+    """
+
+    seconds: tuple[float, ...] = (0.5, 1.0, 4.0)
+    name: ClassVar[str] = "scaling"
+    threads: ClassVar[int] = 0
+    notes: ClassVar[dict[str, str]] = {PAPER: f"{NOTE}\n\n{BOUNDS}"}
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--seconds", type=float, nargs="+", default=list(cls.seconds), help="of a picture on one GPU")
+
+    @classmethod
+    def from_arguments(cls, args: Namespace) -> Self:
+        return replace(super().from_arguments(args), seconds=tuple(args.seconds))
+
+    def parts(self) -> dict[str, Part]:
+        return {"costs": Part(costs, note="Costs measured here, `python -m benchmarks scaling`.", alone=True)}
+
+    def finished(self, tables: Tables) -> Tables:
+        found = {name: row["seconds"] for name, row in tables["costs"].items()}
+        picture = STEPS * found[UNET]
+        costs = tables["costs"] | {f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": picture}}
+        rows = {}
+        for one in (*self.seconds, round(picture)):
+            for gpus in GPUS:
+                found_there = wall_time(TIMED_PICTURES, gpus, Costs(one, LOAD, found[RAY], found[EDIT]))
+                rows[f"{one:g} s a picture, {gpus:,} GPUs"] = {"minutes": found_there.pop("seconds") / 60} | found_there
+        return {"costs": costs, PAPER: rows}
 
 
 @dataclass(frozen=True)
@@ -73,6 +123,17 @@ def ray_seconds_per_task(workers: int = 2) -> float:
         start = time.perf_counter()
         list(pool.results([Task(str(i), {}, 0) for i in range(RAY_TASKS)]))
         return (time.perf_counter() - start) / RAY_TASKS
+
+
+def costs(worker: Workplace, subject: int) -> Numbers:
+    speed = json.loads((ROOT / "docs" / "time_speed.json").read_text())["parts"]["one pair"]["tables"][ONE_PAIR]
+    found = {
+        RAY: ray_seconds_per_task(),
+        "storing a task and a small picture, local disk": store_seconds_per_task(),
+        EDIT: sum(speed[name]["SD 1.5"] for name in ("ours, seconds", "applying to all weights at load, seconds")),
+        UNET: unet_seconds_per_call(),
+    }
+    return {"costs": {name: {"seconds": seconds} for name, seconds in found.items()}}
 
 
 class _Nothing:
@@ -122,65 +183,3 @@ def unet_seconds_per_call() -> float:
         unet(*inputs)
         found.append(time.perf_counter() - start)
     return min(found)
-
-
-def cluster_table(seconds: list[float], driver: float, edit: float) -> dict[str, dict[str, float]]:
-    rows = {}
-    for picture in seconds:
-        for gpus in GPUS:
-            found = wall_time(TIMED_PICTURES, gpus, Costs(picture, LOAD, driver, edit))
-            shares = {name: f"{100 * share:.0f} %" for name, share in found.items() if name != "seconds"}
-            rows[f"{picture:g} s a picture, {gpus:,} GPUs"] = {"minutes": f"{found['seconds'] / 60:.1f}", **shares}
-    return rows
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[0.5, 1.0, 4.0], help="of a picture on one GPU")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of scaling.md and scaling.json")
-    args = parser.parse_args()
-    ray, store = ray_seconds_per_task(), store_seconds_per_task()
-    load_host()
-    quiet_threads(0)
-    unet = unet_seconds_per_call()
-    speed = json.loads((ROOT / "docs" / "time_speed.json").read_text())["one pair"]["SD 1.5"]
-    edit = speed["ours, seconds"] + speed["applying to all weights at load, seconds"]
-    costs = {
-        "Ray, a task that does nothing, 2 workers": {"seconds": ray},
-        "storing a task and a small picture, local disk": {"seconds": store},
-        "an edit of SD 1.5: solving and patching (docs/time_speed.md)": {"seconds": edit},
-        "SD 1.5's U-Net, one guided call at 512 x 512": {"seconds": unet},
-        f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": STEPS * unet},
-    }
-    rows = cluster_table([*args.seconds, round(STEPS * unet)], ray, edit)
-    text = "\n\n".join(
-        [
-            "# TIMED on a cluster, on paper",
-            f"Costs measured here ({describe_machine()}), `python -m benchmarks.scaling`:",
-            table("", costs),
-            f"TIMED as published is {TIMED_PICTURES:,} pictures with one lambda (147 rows, 24 seeds; equal prompts are sampled "
-            f"once), in tasks of {TASK}. Loading a worker is assumed to take {LOAD:g} s. A picture's cost on a GPU was not "
-            "measured: choose the rows that fit yours (`--seconds`; a run's `runs/` folder says how long a few rows took). "
-            "The last rows go by this machine's CPU in place of a GPU.",
-            table("", rows, show=str),
-            BOUNDS,
-        ]
-    )
-    (args.output / "scaling.md").write_text(text + "\n")
-    (args.output / "scaling.json").write_text(
-        json.dumps({"machine": describe_machine(), "costs": costs, "table": rows}, indent=2) + "\n"
-    )
-    print(text)
-    return 0
-
-
-BOUNDS = """What bounds it: pictures are independent, so up to hundreds of GPUs it is the sampling alone. At 1,000 GPUs a worker
-has about ten tasks; then loading the checkpoint and the last, partly filled round weigh most, and smaller tasks
-(`--pictures-per-task 4`) help the latter. The driver stays idle most of the time until a task takes less than the number
-of GPUs times what a task costs it. Results are written by the workers, one small file a task, so storage sees at most as
-many writes at once as there are GPUs. Reading the checkpoint is 1,000 times 4 GB: from a shared disk it, and not the
-GPUs, may be the bound; copy it to the machines before."""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

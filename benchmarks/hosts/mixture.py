@@ -55,6 +55,16 @@ class Mixture:
             x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         return x
 
+    def distance_from_solution(self, family: str, trajectory) -> float:
+        """Root mean square of the noisiest state against the true one, both scaled to variance 1."""
+        level, clean, state = float(trajectory.sigmas[-1]), trajectory.states[0], trajectory.states[-1].double()
+        if family == "flow":
+            true = (1 - level) * self.solution(clean, level / (1 - level))
+        else:
+            true = self.solution(clean, level) / (1 + level**2) ** 0.5
+            state = state / (1 + level**2) ** 0.5
+        return float((state - true).square().mean().sqrt())
+
 
 class MixtureNetwork(nn.Module):
     """What a trained network would predict, behind the call signature of the host's UNetModel."""
@@ -74,30 +84,20 @@ class MixtureNetwork(nn.Module):
         return (noise - (unit - t / (1 - t) * noise)).float()
 
 
-def mixture_model(mixture: Mixture, family: str):
-    """A MODEL of one of FAMILIES that predicts for `mixture`."""
-    model_type = FAMILIES[family]
-    config = comfy.supported_models.SD15(dict(UNET))
-    sigmas = comfy.model_base.model_sampling(config, model_type).sigmas
+class MixtureHost:
+    """`model` predicts for `mixture` and reads no prompt, so any text is as good; for `editing.DiffEditNodes`."""
 
-    def network(device=None, operations=None, **unet_config):
-        return MixtureNetwork(mixture, sigmas, model_type == comfy.model_base.ModelType.FLOW)
+    def __init__(self, nodes: dict, mixture: Mixture, family: str):
+        self.nodes = nodes
+        model_type = FAMILIES[family]
+        config = comfy.supported_models.SD15(dict(UNET))
+        sigmas = comfy.model_base.model_sampling(config, model_type).sigmas
 
-    base = comfy.model_base.BaseModel(config, model_type=model_type, unet_model=network)
-    return comfy.model_patcher.ModelPatcher(base, load_device=CPU, offload_device=CPU)
+        def network(device=None, operations=None, **unet_config):
+            return MixtureNetwork(mixture, sigmas, model_type == comfy.model_base.ModelType.FLOW)
 
+        base = comfy.model_base.BaseModel(config, model_type=model_type, unet_model=network)
+        self.model = comfy.model_patcher.ModelPatcher(base, load_device=CPU, offload_device=CPU)
 
-def any_prompt() -> list:
-    """The network does not read it."""
-    return prompt(0)
-
-
-def distance_from_solution(mixture: Mixture, family: str, trajectory) -> float:
-    """Root mean square of the noisiest state against the true one, both scaled to variance 1."""
-    level, clean, state = float(trajectory.sigmas[-1]), trajectory.states[0], trajectory.states[-1].double()
-    if family == "flow":
-        true = (1 - level) * mixture.solution(clean, level / (1 - level))
-    else:
-        true = mixture.solution(clean, level) / (1 + level**2) ** 0.5
-        state = state / (1 + level**2) ** 0.5
-    return float((state - true).square().mean().sqrt())
+    def conditioning(self, text: str) -> list:
+        return prompt(0)

@@ -15,7 +15,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import fsspec
 import numpy as np
@@ -44,7 +44,7 @@ class Edit:
 
     name: str
     row: str
-    picture: str
+    picture: str = field(metadata={"decides": False})  # where it lies; the digest says what it is
     source: str
     target: str
     mask: str | tuple[int, ...] | None = None

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.toy_data`: the toy world's files in TIMED's formats, written to benchmarks/data/.
+"""`python -m benchmarks.data.toy_prompts`: the toy world's files in TIMED's formats, written to benchmarks/data/.
 
 toy_timed.csv has 48 pairs, four colours for each of the twelve objects; toy_timed_validation.csv has twelve more, with
 another colour, on which settings are chosen; toy_timed_together.csv has six whose unrelated objects no other row edits, to
@@ -8,12 +8,14 @@ other. The prompts of search and test are others, of the same words.
 
 import csv
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
 
-FOLDER = Path(__file__).parent / "data"
+from .timed import TimedRow
+
+FOLDER = Path(__file__).parent
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
 TESTS = (
     "an image of a {}",
@@ -51,16 +53,26 @@ def other_colour(noun: str, places: int) -> str:
     return names[(names.index(ASSUMED_COLOUR[noun]) + places) % len(names)]
 
 
+def toy_row(noun: str, colour: str, positives: int, others: Sequence[str]) -> TimedRow:
+    """The edit that makes `noun` be `colour`, with the first related prompts and unrelated ones of `others`."""
+
+    def both(template: str, noun: str) -> tuple[str, str]:
+        return noun_phrase(template, noun), noun_phrase(template, noun, colour)
+
+    related, unrelated = [both(one, noun) for one in POSITIVES[:positives]], [both("a {}", other) for other in others]
+    return TimedRow(0, *both("a {}", noun), tuple(related), tuple(unrelated))
+
+
 def timed_row(noun: str, colour: str, unrelated: Collection[str] = OBJECTS) -> dict[str, str]:
     """The unrelated prompts are of other objects, of those in `unrelated`, that do not have the colour by themselves."""
-    row = {"old": noun_phrase("a {}", noun), "new": noun_phrase("a {}", noun, colour)}
-    for i, template in enumerate(POSITIVES, 1):
-        row |= {f"positive{i}": noun_phrase(template, noun), f"gt{i}": noun_phrase(template, noun, colour)}
     start = OBJECTS.index(noun)
     others = [OBJECTS[(start + k) % len(OBJECTS)] for k in range(1, len(OBJECTS))]
     others = [other for other in others if other in unrelated and ASSUMED_COLOUR[other] != colour][:NEGATIVES]
-    for i, other in enumerate(others, 1):
-        row |= {f"negative{i}": noun_phrase("a {}", other), f"gn{i}": noun_phrase("a {}", other, colour)}
+    made = toy_row(noun, colour, len(POSITIVES), others)
+    row = {"old": made.old, "new": made.new}
+    for names, pairs in ((("positive", "gt"), made.positives), (("negative", "gn"), made.negatives)):
+        for i, pair in enumerate(pairs, 1):
+            row |= {f"{name}{i}": wording for name, wording in zip(names, pair, strict=True)}
     return row
 
 

@@ -8,11 +8,6 @@ from pathlib import Path
 import torch
 
 
-def one_quiet_thread() -> None:
-    """Prepare a process for measuring small models: side by side on the cores, without gradients or the host's bars."""
-    quiet_threads(1)
-
-
 def quiet_threads(threads: int) -> None:
     """`threads` for this process, without gradients or the host's bars. 0 leaves the number to torch."""
     import comfy.utils  # the host is not on the path before the pack is loaded

@@ -9,6 +9,7 @@ A bad row is reported by its line number in the file and left out.
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class TimedRow:
     positives: tuple[tuple[str, str], ...]
     negatives: tuple[tuple[str, str], ...]
 
+    def edit(self, **inputs: object) -> dict:
+        """`inputs` of TIME Edit Model with the two prompts of this row."""
+        return inputs | {"source": node_lines([self.old]), "destination": node_lines([self.new])}
+
     def questions(self, oracle: bool = False) -> list[Question]:
         """The protocol's prompts. The oracle is given the destination wording where an edit should bring it about."""
         asked = [("efficacy", 0, self.old, self.new)]
@@ -55,6 +60,11 @@ class BiasRow:
     opposite: str
     validations: tuple[str, ...]
     tests: tuple[str, ...]
+
+
+def node_lines(prompts: Iterable[str]) -> str:
+    """Prompts as a node's text field: brackets and bars in them are escaped."""
+    return "\n".join(re.sub(r"([\[\]|])", r"\\\1", prompt) for prompt in prompts)
 
 
 def read_timed(path: Path) -> tuple[list[TimedRow], list[str]]:

@@ -1,0 +1,290 @@
+"""DiffEdit settings: what each setting of DiffEdit buys, on the toy world with exact masks.
+
+Masks against maps, noise, rule and object size; edits against strength, beside SDEdit and inpainting; and every inversion
+method against its model calls, on the toy world and on a model whose denoiser is known in closed form.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from ..data.toy_edits import KINDS, ToyEdit, sized_edits, toy_edits
+from ..hosts.editing import DiffEditNodes
+from ..hosts.library import LibraryHost
+from ..judges.pixels import psnr
+from ..judges.toy_edits import mask_quality, outside_truth
+from ..report.report import Plot
+from ..run.measurement import Workplace
+from .quality import RECOMMENDED, SEED
+from .study import Numbers, Part, Row, Study, Tables
+
+DRAWN = 6  # seed of the pictures
+MAPS = (1, 2, 4, 8, 10, 16, 32)
+NOISE_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+RADII = (8, 12, 16, 20, 24, 28)  # of 64; the model was trained on single objects of 20 to 24, and pairs of 12
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SAMPLING_STEPS = 25
+CFG = 7.5
+REFINEMENTS = (1, 3, 8)
+INVERSION_STEPS = (10, 20, 40)
+INVERTED = 0.8
+FAMILIES = ("noise prediction", "flow")
+
+RULES = {
+    "mean ratio 3 (diffusers)": {},
+    "mean ratio 1.5": {"rule.threshold_ratio": 1.5},
+    "mean ratio 2": {"rule.threshold_ratio": 2.0},
+    "mean ratio 4": {"rule.threshold_ratio": 4.0},
+    "paper, no outliers": {"rule": "paper", "rule.outliers": 0.0},
+    "paper, outliers 2 %": {"rule": "paper", "rule.outliers": 2.0},
+    "paper, outliers 5 %": {"rule": "paper", "rule.outliers": 5.0},
+    "paper, outliers 2 %, threshold 0.3": {"rule": "paper", "rule.outliers": 2.0, "rule.threshold": 0.3},
+    "level 0.02": {"rule": "level", "rule.level": 0.02},
+    "level 0.05": {"rule": "level", "rule.level": 0.05},
+    "level 0.1": {"rule": "level", "rule.level": 0.1},
+    "otsu": {"rule": "otsu"},
+    "otsu, smooth 0.5": {"rule": "otsu", "smooth": 0.5},
+    "otsu, fill holes": {"rule": "otsu", "fill_holes": True},
+    "otsu, grow 1": {"rule": "otsu", "grow": 1},
+    "mean ratio 3, fill holes": {"fill_holes": True},
+    "mean ratio 1.5, fill holes": {"rule.threshold_ratio": 1.5, "fill_holes": True},
+    "mean ratio 4, fill holes": {"rule.threshold_ratio": 4.0, "fill_holes": True},
+    "area 20 %": {"rule": "area", "rule.area": 20.0},
+    "area 40 %": {"rule": "area", "rule.area": 40.0},
+}
+"""By name, changed inputs of Heatmap to Mask."""
+
+SHOWN = ("mean ratio 3 (diffusers)", "mean ratio 1.5", "otsu", "otsu, fill holes")
+"""The rules that are followed over all settings."""
+
+LEVELS = {kind: RECOMMENDED[kind].mask.get("noise_strength", 0.5) for kind in KINDS}
+SIZES = (
+    "Radius of 64; noise strength "
+    + ", ".join(f"{level:g} for {kind} edits" for kind, level in LEVELS.items())
+    + ". The model was trained on single objects of radius 20 to 24, and on pairs of radius 12."
+)
+WAYS = (
+    f"{SAMPLING_STEPS} steps at strength 1, in proportion below, euler, cfg {CFG:g}; the same mask, the recommended one of "
+    "make quality, for all ways that read one. Success: both colour and kind as asked. Background: what is neither old nor new "
+    "object, against the picture encoded and decoded. SDEdit: KSampler with denoise. Encode only: DiffEdit without the mask. "
+    "Mask only: DiffEdit from the noised picture instead of the inverted one."
+)
+BACK = (
+    f"Inverted to strength {INVERTED:g} and sampled back by the method's own step, both under the source prompt, cfg 1. PSNR "
+    "against the picture encoded and decoded, at most 120."
+)
+TRUE = (
+    "The same on a model whose denoiser is known in closed form. The true noise is the end of the exact path from the picture; "
+    "ddpm does not look for it, for it draws its noises."
+)
+
+
+class DiffEditSettings(Study):
+    """What each setting of DiffEdit buys, on drawn pictures whose exact masks are known."""
+
+    name = "diffedit-settings"
+
+    def parts(self) -> dict[str, Part]:
+        def of_both_kinds(measure: Callable, count: int, note: str) -> Part:
+            return Part(partial(_of_a_kind, measure), 2 * self.few(count, 2), note)
+
+        return {
+            "maps": of_both_kinds(maps, 24, "Noise strength 0.5. IoU with the old and the new object together, to the pixel."),
+            "noise": of_both_kinds(noise, 24, "10 maps. The level of a rule is in units of the noise."),
+            "size": of_both_kinds(size, 12, SIZES),
+            "strength": of_both_kinds(strength, 12, WAYS),
+            "inversion": Part(inversion, self.few(4, 2), BACK),
+            "mixture": Part(mixture, len(FAMILIES), TRUE),
+        }
+
+    def plots(self, tables: Tables) -> list[Plot]:
+        found = []
+        for name, rows in tables.items():
+            if (
+                name.startswith("mask IoU against ")
+                and name != "mask IoU against rule"
+                or " against strength, " in name
+                and "latent" not in name
+            ):
+                found.append(_against(name, rows))
+            elif name.startswith("inversion, "):
+                found.append(_over_model_calls(name, rows))
+        for kind in KINDS:
+            success, kept = (
+                tables.get(f"{what} against strength, {kind} edits") for what in ("edit success", "background PSNR")
+            )
+            if success and kept:
+                found.append(_trade(kind, success, kept))
+        return found
+
+
+def _of_a_kind(measure: Callable, worker: Workplace, subject: int) -> Numbers:
+    index, kind = subject // len(KINDS), KINDS[subject % len(KINDS)]
+    return measure(worker.host, index, kind)
+
+
+def ious(host: LibraryHost, edit: ToyEdit, rules, **changes) -> Row:
+    """The IoU of each of the named RULES, from one heat map."""
+    nodes = DiffEditNodes(host)
+    heatmap = nodes.contrast(host.encode(edit.pixels), edit.source, edit.target, SEED | changes)[1]
+    return {rule: mask_quality(edit, nodes.mask(heatmap, RULES[rule]))["mask IoU"] for rule in rules}
+
+
+def maps(host: LibraryHost, index: int, kind: str) -> Numbers:
+    edit, rows = toy_edits(kind, index + 1, DRAWN)[index], {}
+    for count in MAPS:
+        rows[f"{count}"] = {f"{kind}: {rule}": value for rule, value in ious(host, edit, SHOWN, maps=count).items()}
+    return {"mask IoU against maps": rows}
+
+
+def noise(host: LibraryHost, index: int, kind: str) -> Numbers:
+    edit = toy_edits(kind, index + 1, DRAWN)[index]
+    by_strength, by_rule = {}, {}
+    for level in NOISE_STRENGTHS:
+        found = ious(host, edit, RULES, noise_strength=level)
+        by_strength[f"{level:g}"] = {f"{kind}: {rule}": found[rule] for rule in SHOWN}
+        if level in (0.5, 0.7):
+            for rule, value in (found | {"best mask of latent cells": edit.best_latent_mask}).items():
+                by_rule.setdefault(rule, {})[f"{kind}, noise {level:g}"] = value
+    return {"mask IoU against noise strength": by_strength, "mask IoU against rule": by_rule}
+
+
+def size(host: LibraryHost, index: int, kind: str) -> Numbers:
+    rows, level = {}, LEVELS[kind]
+    for radius in RADII:
+        edit = sized_edits(kind, index + 1, DRAWN, radius)[index]
+        found = ious(host, edit, SHOWN, noise_strength=level)
+        rows[f"{radius}"] = {f"{kind}: area": float(edit.truth.mean())} | {f"{kind}: {rule}": v for rule, v in found.items()}
+    return {"mask IoU against object radius": rows}
+
+
+def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
+    edit, tables = toy_edits(kind, index + 1, DRAWN)[index], {}
+    latent = host.encode(edit.pixels)
+    mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, RECOMMENDED[kind].mask)[0]
+    for share in STRENGTHS:
+        for way, samples in edited(host, edit, latent, mask, share).items():
+            found = outside_truth(host, edit, samples)
+            found["edit success"] = found["colour"] * found["kind"]
+            for name in ("edit success", "background PSNR", "background latent error"):
+                rows = tables.setdefault(f"{name} against strength, {kind} edits", {})
+                rows.setdefault(f"{share:g}", {})[way] = found[name]
+    return tables
+
+
+def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, torch.Tensor]:
+    """The picture edited in five ways, over the same number of sampling steps from about the same noise level."""
+    import comfy.sample
+
+    nodes = DiffEditNodes(host)
+    trajectory = nodes.invert(latent, "", {"steps": SAMPLING_STEPS, "strength": share})
+    random = comfy.sample.prepare_noise(latent["samples"], DRAWN)
+    sigmas = trajectory.sigmas[:, None, None, None, None]
+    noised = replace(trajectory, states=trajectory.states[:1] + sigmas * random)
+    how = len(trajectory.sigmas) - 1, CFG, "euler", "normal"
+    texts = host.conditioning(edit.target), host.conditioning("")
+
+    def stock(noise_mask=None) -> torch.Tensor:
+        """The host's KSampler with this denoise; `noise_mask` as Set Latent Noise Mask gives it."""
+        given = {"denoise": share, "noise_mask": noise_mask, "disable_pbar": True, "seed": DRAWN}
+        return comfy.sample.sample(host.model, random, *how, *texts, latent["samples"], **given)
+
+    return {
+        "DiffEdit": nodes.sample(trajectory, edit.target, mask, SEED),
+        "SDEdit": stock(),
+        "inpainting with a noise mask": stock(mask),
+        "encode only": nodes.sample(trajectory, edit.target, None, SEED),
+        "mask only": nodes.sample(noised, edit.target, mask, SEED),
+    }
+
+
+def methods(nodes: dict) -> Iterator[tuple[str, dict]]:
+    """Every method that DDIM Invert offers, by name, as its inputs."""
+    offered = next(entry for entry in nodes["DDIMInvert"].GET_SCHEMA().inputs if entry.id == "method").options
+    for method in (option.key for option in offered):
+        if method == "fixed point":
+            for refinements in REFINEMENTS:
+                yield f"fixed point, {refinements}", {"method": method, "method.refinements": refinements}
+        else:
+            yield method, {"method": method}
+
+
+def inversion(worker: Workplace, subject: int) -> Numbers:
+    """Invert and sample back under the source prompt, without guidance. Model calls are of one picture, both ways."""
+    from ..hosts.counted import ModelCalls
+
+    host, rows = worker.host, {}
+    edit = toy_edits("colour", subject + 1, DRAWN)[subject]
+    latent = host.encode(edit.pixels)
+    for name, inputs in methods(host.nodes):
+        for steps in INVERSION_STEPS:
+            counted = ModelCalls(host.model)
+            back, _ = there_and_back(DiffEditNodes(host, counted.model), latent, edit.source, inputs | {"steps": steps})
+            decoded, unedited = (host.decode(z) for z in (back, latent["samples"]))
+            error = float((back - latent["samples"]).square().mean().sqrt())
+            rows[f"{name}, {steps} steps"] = {
+                "model calls": counted.rows,
+                "PSNR": psnr(decoded, unedited),
+                "latent error": error,
+            }
+    return {"inversion, toy world": rows}
+
+
+def mixture(worker: Workplace, subject: int, cells: int = 16) -> Numbers:
+    """The same on the mixture of Gaussians, whose true noise is known, too. Errors in units of the model's latents."""
+    from ..hosts.counted import ModelCalls
+    from ..hosts.mixture import Mixture, MixtureHost
+
+    family, rows = FAMILIES[subject], {}
+    for name, inputs in methods(worker.host.nodes):
+        for steps in INVERSION_STEPS:
+            known = Mixture()
+            host = MixtureHost(worker.host.nodes, known, family)
+            counted = ModelCalls(host.model)
+            clean = known.draw(1, cells, cells).float()
+            latent = {"samples": counted.model.model.process_latent_out(clean)}
+            back, trajectory = there_and_back(DiffEditNodes(host, counted.model), latent, "", inputs | {"steps": steps})
+            rows[f"{name}, {steps} steps"] = {
+                "model calls": counted.rows,
+                "error back": float((counted.model.model.process_latent_in(back) - clean).square().mean().sqrt()),
+                "error from the true noise": known.distance_from_solution(family, trajectory),
+            }
+    return {f"inversion, mixture of Gaussians, {family}": rows}
+
+
+def there_and_back(nodes: DiffEditNodes, latent: dict, prompt: str, inputs: dict) -> tuple[torch.Tensor, Any]:
+    """What comes back, and the TRAJECTORY."""
+    from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
+
+    trajectory = nodes.invert(latent, prompt, {"strength": INVERTED} | inputs)
+    return nodes.sample(trajectory, prompt, None, SEED | {"cfg": 1.0, "sampler_name": AS_INVERTED}), trajectory
+
+
+def _against(name: str, rows: dict[str, Row]) -> Plot:
+    """A curve a column, over the rows."""
+    what, _, setting = name.partition(" against ")
+    columns = [column for column in next(iter(rows.values())) if not column.endswith(": area")]
+    curves = {column: ([float(row) for row in rows], [row[column] for row in rows.values()]) for column in columns}
+    return Plot(name, setting.split(",")[0], what, curves, log_x=setting == "maps")
+
+
+def _trade(kind: str, success: dict[str, Row], kept: dict[str, Row]) -> Plot:
+    """Edit success against what the background kept, a curve a way, a point a strength."""
+    ways, strengths = next(iter(success.values())), list(success)
+    curves = {way: ([row[way] for row in kept.values()], [row[way] for row in success.values()]) for way in ways}
+    title = f"edit success against background, {kind} edits, strength {strengths[0]} to {strengths[-1]}"
+    return Plot(title, "background PSNR, dB", "edit success", curves)
+
+
+def _over_model_calls(name: str, rows: dict[str, Row]) -> Plot:
+    """What comes back against model calls, a curve a method, a point a number of steps."""
+    measure, label = ("PSNR", "PSNR, dB") if "PSNR" in next(iter(rows.values())) else ("error back", "error of what came back")
+    curves: dict[str, tuple[list, list]] = {}
+    for row, values in rows.items():
+        calls, found = curves.setdefault(row.rpartition(", ")[0], ([], []))
+        calls.append(values["model calls"])
+        found.append(values[measure])
+    return Plot(name, "model calls, there and back", label, curves, log_x=True, log_y=measure != "PSNR")

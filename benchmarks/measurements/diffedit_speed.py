@@ -1,0 +1,226 @@
+"""DiffEdit speed: the nodes against diffusers' StableDiffusionDiffEditPipeline, in one run, on the toy world.
+
+Both sides get the same latents, text encodings and mask noises, run the same network on one thread, and hand back a mask and
+an edited latent; encoding, decoding and loading are not timed. diffusers runs at the defaults of its three methods
+(10 maps, 50 steps, strength 0.8, guidance 7.5 also while inverting, under the source prompt, as its documentation shows), and
+once more inverting as the paper does: empty prompt, guidance 1. Seconds are those of the checkpoint, whose network is as wide
+as its file says; quality is judged on more pictures with the narrow network inside both sides, which is the same function.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from tools.comfyui.environment import TOY_CHECKPOINT
+
+from ..data.toy_edits import KINDS, ToyEdit, toy_edits
+from ..hosts.editing import DiffEditNodes, Settings
+from ..hosts.inputs import execute, inputs_of
+from ..hosts.library import LibraryHost
+from ..judges.toy_edits import mask_quality, outside_truth
+from ..report.report import Target
+from ..run.measurement import Workplace
+from .quality import SEED
+from .study import Numbers, Part, Study, Tables
+
+COST_STEPS = 8
+CFG = 7.5
+MIB = 2**20
+DIFFUSERS = "diffusers, its defaults"
+FEWER = "nodes, fewer steps"
+RECOMMENDED = "nodes, recommended"
+SETTINGS = [
+    Settings("nodes, diffusers' settings", SEED, {}, SEED),
+    Settings(FEWER, SEED, {"steps": 35}, SEED),
+    Settings(RECOMMENDED, SEED | {"noise_strength": 0.6, "fill_holes": True}, {"steps": 16}, SEED),
+]
+NETWORKS = ("the checkpoint's network", "the narrow network")
+EDIT, COST, MEMORY, SAME = "mask + invert + sample", "seconds a model call", "trajectory", "the two sides"
+OURS, STOCK, MASKED = "Masked Latent Sample", "KSampler", "KSampler with a noise mask"
+
+Way = Callable[[dict, ToyEdit], tuple[torch.Tensor, torch.Tensor]]
+
+
+class DiffEditSpeed(Study):
+    """Speed and memory of the DiffEdit nodes against diffusers' pipeline, in one run."""
+
+    name = "diffedit-speed"
+    combine: ClassVar[Mapping] = dict.fromkeys(("seconds", "processor seconds", STOCK, MASKED, OURS, "ratio"), np.nanmedian)
+
+    def parts(self) -> dict[str, Part]:
+        judged, repetitions = self.few(24, 2), self.few(15, 3)
+        changed = "; ".join(f"{s.name}: mask {s.mask}, invert {s.invert}" for s in SETTINGS)
+        said = f"{2 * judged} pictures judged. Processor seconds are what a busy machine does not lengthen. {changed}."
+        return {
+            "same": Part(same_network, len(NETWORKS), "Of one noise prediction, as a share of its root mean square."),
+            "times": Part(times, 3 if not self.quick else 2, alone=True),
+            "calls": Part(calls),
+            "quality": Part(partial(quality, judged), len(KINDS) * judged, said),
+            "sampling": Part(sampling_cost, len(NETWORKS) * repetitions, "Medians, taking turns.", alone=True),
+            "memory": Part(trajectory_memory, 2, "Of tiny models of the host's classes, on latents of the full size."),
+        }
+
+    def finished(self, tables: Tables) -> Tables:
+        rows = tables.get(EDIT, {})
+        whole = rows.get(DIFFUSERS, {}).get("seconds")
+        for row in rows.values() if whole else ():
+            row["of diffusers' time"] = row["seconds"] / whole
+        return tables
+
+    def targets(self, tables: Tables) -> list[Target]:
+        edit, theirs = tables[EDIT], tables[EDIT][DIFFUSERS]
+        found = []
+        for name, bound in ((FEWER, 0.6), (RECOMMENDED, 0.35)):
+            ours = edit[name]
+            found.append(Target(f"{name}: time against diffusers' defaults", ours["of diffusers' time"], bound, at_most=True))
+            for measure in ("colour", "kind", "background PSNR", "mask IoU"):
+                found.append(Target(f"{name}: {measure} more than with diffusers", ours[measure] - theirs[measure], 0.0))
+            key = "background latent error"
+            found.append(Target(f"{name}: {key} against diffusers'", ours[key] / theirs[key], 1.0, at_most=True))
+        ratio = tables[COST][NETWORKS[0]]["ratio"]
+        found.append(Target("Masked Latent Sample against KSampler, time of a model call", ratio, 1.03, at_most=True))
+        for (name, row), bound in zip(tables[MEMORY].items(), (2.6, 29.0), strict=True):
+            found.append(Target(f"trajectory of {name}, MiB", row["states, MiB"], bound, at_most=True))
+        for name, row in tables[SAME].items():
+            difference = row["largest difference of one prediction"]
+            found.append(Target(f"largest difference of one prediction, {name}", difference, 1e-4, at_most=True))
+        return found
+
+
+def wide(worker: Workplace) -> LibraryHost:
+    """The checkpoint as its file has it, loaded once."""
+    return worker.cache("wide", lambda: LibraryHost(TOY_CHECKPOINT, worker.host.sampling))
+
+
+def wide_side(worker: Workplace) -> Any:
+    from ..hosts.diffusers import DiffusersSide, unet_of
+
+    return worker.cache("wide side", lambda: DiffusersSide(wide(worker), unet_of(wide(worker).model)))
+
+
+def ways(theirs: Any, ours: DiffEditNodes) -> dict[str, Way]:
+    """Every way by name: LATENT and edit in, mask and samples out."""
+    found: dict[str, Way] = {
+        DIFFUSERS: lambda latent, edit: theirs.edit(latent, edit.source, edit.target, edit.source, CFG),
+        "diffusers, inverting at guidance 1": lambda latent, edit: theirs.edit(latent, edit.source, edit.target, "", 1.0),
+    }
+    for settings in SETTINGS:
+        found[settings.name] = lambda latent, edit, s=settings: ours.edit(latent, edit.source, edit.target, s)
+    return found
+
+
+def one_edit(subject: int, of_a_kind: int = 2) -> ToyEdit:
+    """So many of the first kind, then those of the other."""
+    index, kind = subject % of_a_kind, KINDS[subject // of_a_kind]
+    return toy_edits(kind, index + 1, seed=5)[index]
+
+
+def same_network(worker: Workplace, subject: int) -> Numbers:
+    from ..hosts.diffusers import NarrowUNet, largest_difference, unet_of
+
+    host = wide(worker)
+    unet = unet_of(host.model) if subject == 0 else NarrowUNet(worker.host.model)
+    difference = largest_difference(host.model, unet, host.conditioning("a red rose")[0][0])
+    return {SAME: {NETWORKS[subject]: {"largest difference of one prediction": difference}}}
+
+
+def times(worker: Workplace, subject: int) -> Numbers:
+    """Seconds of an edit, the ways taking turns."""
+    import comfy.model_management
+
+    host, rows = wide(worker), {}
+    edit = one_edit(subject)
+    latent = host.encode(edit.pixels)
+    for name, way in ways(wide_side(worker), DiffEditNodes(host)).items():
+        comfy.model_management.load_models_gpu([host.model])
+        start, started = time.perf_counter(), time.process_time()
+        way(latent, edit)
+        rows[name] = {"seconds": time.perf_counter() - start, "processor seconds": time.process_time() - started}
+    return {EDIT: rows}
+
+
+def calls(worker: Workplace, subject: int) -> Numbers:
+    """What the network is asked for an edit."""
+    from ..hosts.counted import ModelCalls
+
+    host, theirs, rows = wide(worker), wide_side(worker), {}
+    counted, edit = ModelCalls(host.model), one_edit(0)
+    latent = host.encode(edit.pixels)
+    for name, way in ways(theirs, DiffEditNodes(host, counted.model)).items():
+        theirs.calls = theirs.rows = counted.calls = counted.rows = 0
+        way(latent, edit)
+        rows[name] = {"model evaluations": theirs.rows + counted.rows, "model calls": theirs.calls + counted.calls}
+    return {EDIT: rows}
+
+
+def quality(of_a_kind: int, worker: Workplace, subject: int) -> Numbers:
+    """Of every way on one picture, with the narrow network."""
+    from ..hosts.diffusers import DiffusersSide, NarrowUNet
+
+    host, edit, rows = worker.host, one_edit(subject, of_a_kind), {}
+    theirs = worker.cache("narrow side", lambda: DiffusersSide(host, NarrowUNet(host.model)))
+    for name, way in ways(theirs, DiffEditNodes(host)).items():
+        mask, samples = way(host.encode(edit.pixels), edit)
+        rows[name] = outside_truth(host, edit, samples) | mask_quality(edit, mask)
+    return {EDIT: rows}
+
+
+def sampling_cost(worker: Workplace, subject: int) -> Numbers:
+    """Seconds of a model call inside Masked Latent Sample and inside the host's KSampler, with and without a noise mask.
+
+    Same model, prompts, euler, cfg and number of calls.
+    """
+    import comfy.sample
+
+    name = NETWORKS[subject % len(NETWORKS)]
+    host = wide(worker) if name == NETWORKS[0] else worker.host
+    nodes, edit = DiffEditNodes(host), one_edit(0)
+    latent = host.encode(edit.pixels)
+    trajectory = nodes.invert(latent, "", {"steps": COST_STEPS, "strength": 1.0})
+    mask = torch.zeros(1, 128, 128)
+    mask[:, 32:96, 32:96] = 1
+    noise = comfy.sample.prepare_noise(latent["samples"], 1)
+    how = COST_STEPS, CFG, "euler", "normal", host.conditioning(edit.target), host.conditioning("")
+
+    def stock(noise_mask=None) -> None:
+        samples = latent["samples"]
+        comfy.sample.sample(host.model, noise, *how, samples, noise_mask=noise_mask, disable_pbar=True, seed=1)
+
+    runs = {STOCK: stock, MASKED: lambda: stock(mask), OURS: lambda: nodes.sample(trajectory, edit.target, mask, SEED)}
+    stock()  # loads the model
+    turn = list(runs.items())
+    found = {}
+    for way, run in turn if subject // len(NETWORKS) % 2 else reversed(turn):
+        start = time.perf_counter()
+        run()
+        found[way] = (time.perf_counter() - start) / COST_STEPS
+    return {COST: {name: {way: found[way] for way in runs} | {"ratio": found[OURS] / found[STOCK]}}}
+
+
+def trajectory_memory(worker: Workplace, subject: int) -> Numbers:
+    """Of real trajectories, made with tiny models of the host's classes on latents of the full size."""
+    from host.models import families, tiny_diffusion
+
+    flux = next(case for case in families.CASES if case.name == "Flux")
+    flux_prompt = [[families.random(1, families.ROWS, flux.embedding, seed=3), flux.extra()]]
+    cases = {
+        "SD 1.x, 512 x 512": (lambda: tiny_diffusion.tiny_model(gain=0.1), (1, 4, 64, 64), tiny_diffusion.prompt(0), 50),
+        "Flux, 1024 x 1024": (flux.model, (1, 16, 128, 128), flux_prompt, 35),
+    }
+    name, (model, shape, prompt, steps) = list(cases.items())[subject]
+    node = worker.host.nodes["DDIMInvert"]
+    connected = {"model": model(), "latent": {"samples": families.random(*shape, seed=4)}, "positive": prompt}
+    trajectory = execute(node, inputs_of(node, {"steps": steps}) | connected)[1]
+    tensors = [getattr(trajectory, field.name) for field in dataclasses.fields(trajectory)]
+    held = sum(t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor))
+    row = {
+        "states": len(trajectory.states),
+        "states, MiB": trajectory.states.untyped_storage().nbytes() / MIB,
+        "with the original latent, MiB": held / MIB,
+    }
+    return {MEMORY: {name: row}}

@@ -1,0 +1,224 @@
+"""TIME speed: an edit's time and memory, against the published route on this machine in the same run.
+
+The embeddings are made up, in CLIP's lengths and with its causal structure (see `prompt_rows`): what is timed is what
+comes after the text encoder. Weights have the sizes of SD 1.5 and SDXL.
+"""
+
+import multiprocessing
+import re
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+from time_core.equations import solve
+from tools.comfyui.environment import TOY_CHECKPOINT
+
+from ..hosts.library import LibraryHost
+from ..hosts.sampling import Sampling
+from ..report.report import Plot, Target
+from ..run.measurement import Workplace
+from .study import Numbers, Part, Study, Tables
+
+LAMBDA = 0.1
+PROMPTS = 4  # the prompt and three augmentations
+ROWS = 77
+SD15_BLOCKS = [320] * 2 + [640] * 2 + [1280] * 2 + [1280] + [1280] * 3 + [640] * 3 + [320] * 3
+SDXL_BLOCKS = [640] * 4 + [1280] * 20 + [1280] * 10 + [1280] * 30 + [640] * 6
+JOINT = (1, 3, 10, 30, 100, 300, 1000)
+JOINT_WIDTH = 768
+ONE_PAIR, SEVERAL, SAMPLING = "one pair, three augmentations", "joint edits", "sampling, 4 steps"
+
+
+@dataclass(frozen=True)
+class Size:
+    name: str
+    width: int
+    outs: list[int]  # of every key and value projection
+
+    def weights(self) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        return [torch.randn(out, self.width, generator=generator) / self.width**0.5 for out in self.outs]
+
+
+SIZES = [
+    Size("SD 1.5", 768, [out for out in SD15_BLOCKS for _ in "kv"]),
+    Size("SDXL", 2048, [out for out in SDXL_BLOCKS for _ in "kv"]),
+]
+
+
+class TimeSpeed(Study):
+    """Speed and memory of a TIME edit, against the published route on this machine in the same run."""
+
+    name = "time-speed"
+    threads: ClassVar[int] = 0
+
+    def parts(self) -> dict[str, Part]:
+        return {
+            "sampling": Part(sampling_cost, note="Seconds; the fastest of each counts.", alone=True),
+            "one pair": Part(self.compare, len(SIZES), alone=True),
+            "joint": Part(joint, len(JOINT), "Four prompts a pair, width 768, in one system.", alone=True),
+        }
+
+    def compare(self, worker: Workplace, subject: int) -> Numbers:
+        """One pair with three augmentations."""
+        size = SIZES[subject]
+        prompts = [prompt_rows(size.width, seed) for seed in range(PROMPTS)]
+        weights = size.weights()
+        # The published route makes 77 outer products at once, 1.3 GB a prompt at SDXL's width; its time grows with the rows
+        # of the matrices alone, so the largest size is timed on some of them and scaled.
+        few = weights if size.width < 1000 and not self.quick else weights[:: max(len(weights) // 4, 1)]
+        start = time.perf_counter()
+        reference = published(few, prompts)
+        theirs = (time.perf_counter() - start) * len(weights) / len(few)
+        mine = seconds(lambda: ours(size.width, prompts), 7)
+        left, right = ours(size.width, prompts)
+        patching = seconds(lambda: [weight + (weight @ left) @ right.T for weight in weights], 1)
+        change = reference[0] - few[0]
+        measured = {
+            "matrices": len(weights),
+            "matrices of the published route timed": len(few),
+            "published, seconds": theirs,
+            "ours, seconds": mine,
+            "ratio": theirs / mine,
+            "applying to all weights at load, seconds": patching,
+            "rank": left.shape[1],
+            "extra memory, MB": 4 * (left.numel() + right.numel()) / 1e6,
+            "rewritten by the published route, MB": 4 * sum(weight.numel() for weight in weights) / 1e6,
+            "published route's float32 error": ((few[0] @ left @ right.T - change).norm() / change.norm()).item(),
+        }
+        return {ONE_PAIR: {name: {size.name: value} for name, value in measured.items()}}
+
+    def targets(self, tables: Tables) -> list[Target]:
+        pair, many = tables[ONE_PAIR], {row: values["peak memory, MB"] for row, values in tables[SEVERAL].items()}
+        again = "1,000 pairs need at most as much memory as 10 pairs, times"
+        return [
+            Target("SD 1.5: times faster than the published route", pair["ratio"]["SD 1.5"], 300),
+            Target("SD 1.5: extra memory of the edited model, MB", pair["extra memory, MB"]["SD 1.5"], 4, at_most=True),
+            Target("SDXL: extra memory of the edited model, MB", pair["extra memory, MB"]["SDXL"], 4, at_most=True),
+            Target(again, many["1000 pairs"] / many["10 pairs"], 1.5, at_most=True),
+            Target("sampling with an edit against without, times", tables[SAMPLING]["seconds"]["ratio"], 1.02, at_most=True),
+        ]
+
+    def plots(self, tables: Tables) -> list[Plot]:
+        rows = tables.get(SEVERAL)
+        if not rows:
+            return []
+        pairs = [int(row.split()[0]) for row in rows]
+        columns = ("adding, seconds", "solving, seconds", "peak memory, MB")
+        curves = {column: (pairs, [row[column] for row in rows.values()]) for column in columns}
+        title = "Joint edits: time and memory against the number of pairs (4 prompts each, width 768)"
+        return [Plot(title, "pairs", "", curves, log_x=True, log_y=True)]
+
+
+def prompt_rows(width: int, seed: int, words: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
+    """Source and destination rows (77, width) float32 of one made-up prompt.
+
+    As CLIP's: all of length 28 but a longer constant begin row, words before the insertion equal, each row a running
+    mixture of what came before, and padding that drifts slowly (published padding rows are nearly parallel).
+    """
+    common = torch.Generator().manual_seed(12345)
+    begin = torch.randn(width, generator=common)
+    begin = 45 * begin / begin.norm()
+    own, other = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 10**6)
+    pair = []
+    for generator, changed in ((own, False), (other, True)):
+        shared = torch.Generator().manual_seed(seed + 2 * 10**6)
+        state = begin / 45
+        rows = [begin]
+        for position in range(1, ROWS):
+            innovation = torch.randn(width, generator=shared) / width**0.5
+            if changed and position > words // 2:
+                innovation = innovation + torch.randn(width, generator=generator) / width**0.5
+            share = 0.6 if position <= words else 0.02
+            state = (1 - share) * state + share * innovation
+            rows.append(28 * state / state.norm())
+        pair.append(torch.stack(rows))
+    return pair[0], pair[1]
+
+
+def published(weights: list[torch.Tensor], prompts: list[tuple[torch.Tensor, torch.Tensor]]) -> list[torch.Tensor]:
+    """The edit as apply_time.py and diffusers make it: float32, every matrix for itself, all outer products at once."""
+    edited = []
+    for weight in weights:
+        left = LAMBDA * weight
+        right = LAMBDA * torch.eye(weight.shape[1])
+        for source, destination in prompts:
+            context, values = source.unsqueeze(2), (destination @ weight.T).unsqueeze(2)
+            left = left + (values @ context.transpose(1, 2)).sum(dim=0)
+            right = right + (context @ context.transpose(1, 2)).sum(dim=0)
+        edited.append(left @ torch.inverse(right))
+    return edited
+
+
+def ours(width: int, prompts: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The factors as the pack makes them from the rows of the prompts."""
+    system = solve.System(width)
+    for source, destination in prompts:
+        system.add(source.double(), destination.double())
+    left, right = solve.low_rank(*system.solve(LAMBDA))
+    return left.float().contiguous(), right.float().contiguous()
+
+
+def seconds(call: Callable[[], object], repeats: int) -> float:
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def joint(worker: Workplace, subject: int) -> Numbers:
+    """In a process of its own: memory that was freed before would hide what this takes."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        return {SEVERAL: {f"{JOINT[subject]} pairs": fresh.submit(_joint, JOINT[subject]).result()}}
+
+
+def _joint(pairs: int) -> dict[str, float]:
+    """Many pairs with three augmentations each, in one system; rows are made up one prompt at a time."""
+    torch.set_grad_enabled(False)
+    ours(JOINT_WIDTH, [prompt_rows(JOINT_WIDTH, seed) for seed in range(2)])  # loads the linear algebra library
+    adding, before = 0.0, _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    system = solve.System(JOINT_WIDTH)
+    for seed in range(pairs * PROMPTS):
+        source, destination = prompt_rows(JOINT_WIDTH, seed)
+        start = time.perf_counter()
+        system.add(source.double(), destination.double())
+        adding += time.perf_counter() - start
+    start = time.perf_counter()
+    left, _ = solve.low_rank(*system.solve(LAMBDA))
+    return {
+        "rows": system.rows,
+        "adding, seconds": adding,
+        "solving, seconds": time.perf_counter() - start,
+        "peak memory, MB": _memory("VmHWM") - before,
+        "rank": left.shape[1],
+    }
+
+
+def _memory(what: str) -> float:
+    """Of this process, in MB."""
+    return int(re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+
+
+def sampling_cost(worker: Workplace, subject: int) -> Numbers:
+    """Sampling the toy checkpoint with and without an edit, in turns."""
+    host = LibraryHost(TOY_CHECKPOINT, Sampling(128, 128, steps=4, cfg=3.0))
+    edit = {"source": "a rose", "destination": "a blue rose", "lamb": LAMBDA, "augmentations": ""}
+    fastest = {"without": float("inf"), "with": float("inf")}
+    for _ in range(3):
+        for name, edits in (("without", []), ("with", [edit])):
+            host.pictures("a rose", [1], edits)  # loads the model, and patches or restores its weights
+            for _ in range(4):
+                start = time.perf_counter()
+                host.pictures("a rose", [1], edits)
+                fastest[name] = min(fastest[name], time.perf_counter() - start)
+    return {SAMPLING: {"seconds": fastest | {"ratio": fastest["with"] / fastest["without"]}}}
