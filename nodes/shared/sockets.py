@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-TimeEditSocket = io.Custom("TIME_EDIT")  # time_core.edit.TimeEdit
-TrajectorySocket = io.Custom("TRAJECTORY")  # diffedit_core.trajectory.Trajectory
-HeatmapSocket = io.Custom("HEATMAP")  # diffedit_core.heatmap.Heatmap
+TimeEditSocket = io.Custom("TIME_EDIT")  # time_core.equations.time_edit.TimeEdit
+TrajectorySocket = io.Custom("TRAJECTORY")  # diffedit_core.inversion.trajectory.Trajectory
+HeatmapSocket = io.Custom("HEATMAP")  # diffedit_core.mask.heatmap.Heatmap
 
 CATEGORY_TIME = "TIME & DiffEdit/TIME"
 CATEGORY_DIFFEDIT = "TIME & DiffEdit/DiffEdit"
