@@ -6,21 +6,22 @@ import comfy.supported_models
 import pytest
 import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import picture, prompt, tiny_model, watched
 from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
 
 
 def mask(model, latent):
-    return DiffEditMask.execute(model, latent, prompt(0), 0, 1, 0.5, 3.0, 0.5, 1.0, source=prompt(1))
+    return DiffEditMask.execute(model, latent, prompt(0), 0, 1, 0.5, **mask_inputs(), source=prompt(1))
 
 
 def invert(model, latent):
-    return DDIMInvert.execute(model, latent, 5, 0.8, 1.0, "ddim", 1, positive=prompt(0))
+    return DDIMInvert.execute(model, latent, 5, 0.8, 1.0, {"method": "ddim"}, positive=prompt(0))
 
 
 def sample(model, latent):
     trajectory = invert(tiny_model(), picture()).result[1]
-    return MaskedLatentSample.execute(model, prompt(0), prompt(1), trajectory, 1.0, "euler", 0)
+    return MaskedLatentSample.execute(model, prompt(0), trajectory, 1.0, "euler", 0, prompt(1))
 
 
 @pytest.fixture(scope="module")

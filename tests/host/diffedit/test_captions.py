@@ -13,23 +13,25 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
+from host.models.node_inputs import given
 from host.models.tiny_diffusion import clip, interrupted
 from safetensors.torch import load_file, save_file
 from time_diffedit.diffedit_core.prompts.captions_sampling import SeededSampling
 from time_diffedit.nodes.diffedit.average_prompt_embeddings import AveragePromptEmbeddings
 from time_diffedit.nodes.diffedit.caption_concept import CaptionConcept
 from time_diffedit.nodes.diffedit.caption_image import CaptionImage
-from time_diffedit.nodes.shared.caption_inputs import MODELS, NO_MODEL
+from time_diffedit.nodes.shared.caption_inputs import DRAWN, LIKELIEST, MODELS, NO_MODEL, captioning
 from toyworld import caption_models
 from toyworld.world import COLOURS, Place, Scene, draw, random_scene
 from transformers import BlipForConditionalGeneration, BlipProcessor, T5ForConditionalGeneration, T5TokenizerFast
 
-IMAGE = dict(model="toy-blip", text="a photo of", seed=0, captions=1, max_tokens=12, do_sample=False, temperature=0.8, top_k=10)
+IMAGE = dict(model="toy-blip", text="a photo of", max_tokens=12, decoding=LIKELIEST)
 CONCEPT = dict(
     concept="a red rose",
     model="toy-t5",
     template="A caption for {concept} .",
-    **{**{name: IMAGE[name] for name in ("seed", "max_tokens", "temperature", "top_k")}, "captions": 4, "do_sample": True},
+    max_tokens=12,
+    decoding=DRAWN,
 )
 
 
@@ -67,17 +69,22 @@ ROSE, CAR = Scene("rose", "red", background=" on grass"), Scene("car", "blue")
 
 
 def caption_image(image=None, **changes) -> list[str]:
-    (captions,) = CaptionImage.execute(picture(ROSE) if image is None else image, **{**IMAGE, **changes}).result
+    (captions,) = CaptionImage.execute(
+        picture(ROSE) if image is None else image, **given(CaptionImage, **{**IMAGE, **changes})
+    ).result
     return captions.split("\n")
 
 
 def caption_concept(**changes) -> list[str]:
-    (captions,) = CaptionConcept.execute(**{**CONCEPT, **changes}).result
+    settings = {**CONCEPT, **changes}
+    if settings["decoding"] == DRAWN:
+        settings = {"captions": 4, **settings}
+    (captions,) = CaptionConcept.execute(**given(CaptionConcept, **settings)).result
     return captions.split("\n")
 
 
 def options(node, name: str = "model") -> list[str]:
-    (found,) = [given for given in node.define_schema().inputs if given.id == name]
+    (found,) = [i for i in node.define_schema().inputs if i.id == name]
     return found.options
 
 
@@ -105,7 +112,7 @@ class TestCaptions:
         for concept in ("a red rose", "two blue cars"):
             asked = tokenizer(f"A caption for {concept} .", return_tensors="pt")
             expected = tokenizer.decode(network.generate(**asked, max_new_tokens=12)[0], skip_special_tokens=True)
-            assert caption_concept(concept=concept, do_sample=False, captions=1) == [expected]
+            assert caption_concept(concept=concept, decoding=LIKELIEST) == [expected]
 
     def test_for_a_concept_hold_it_and_differ(self, models):
         captions = caption_concept(captions=16)
@@ -114,7 +121,7 @@ class TestCaptions:
         assert all("blue car" in caption for caption in caption_concept(concept=" a blue car "))
 
     def test_of_a_batch_are_those_of_its_pictures(self, models):
-        settings = dict(captions=3, do_sample=True, text="", temperature=1.5)
+        settings = dict(captions=3, decoding=DRAWN, text="", temperature=1.5)
         both = caption_image(picture(ROSE, CAR), **settings)
         assert len(both) == 6
         assert both == caption_image(picture(ROSE), **settings) + caption_image(picture(CAR), **settings)
@@ -137,18 +144,18 @@ class TestCaptions:
         assert caption_image(torch.where(image > 0.9, image + 5, image)) == caption_image(image.where(image <= 0.9, 1.0))
 
     def test_go_into_the_mean_of_prompts(self, models):
-        (captions,) = CaptionConcept.execute(**CONCEPT).result
+        (captions,) = CaptionConcept.execute(**given(CaptionConcept, **CONCEPT)).result
         (((rows, _),),) = AveragePromptEmbeddings.execute(clip(), captions).result
         assert torch.isfinite(rows).all() and rows.shape[0] == 1
 
     def test_are_shown(self, models):
-        shown = CaptionImage.execute(picture(ROSE), **IMAGE).ui.as_dict()
+        shown = CaptionImage.execute(picture(ROSE), **given(CaptionImage, **IMAGE)).ui.as_dict()
         assert shown["text"] == ("a photo of a red rose on grass",)
 
 
 class TestSampling:
     def test_depends_on_the_seed_alone(self, models):
-        settings = dict(captions=6, text="", do_sample=True, temperature=1.5, top_k=0)
+        settings = dict(captions=6, text="", decoding=DRAWN, temperature=1.5, top_k=0)
         first = [caption_concept(seed=1), caption_image(seed=1, **settings)]
         caption_concept(seed=2)
         torch.manual_seed(5)
@@ -157,14 +164,14 @@ class TestSampling:
 
     def test_leaves_the_process_wide_generators(self, models):
         states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-        caption_concept(), caption_image(do_sample=True)
+        caption_concept(), caption_image(decoding=DRAWN)
         assert torch.equal(torch.get_rng_state(), states[0])
         assert np.array_equal(np.random.get_state()[1], states[1]) and random.getstate() == states[2]
 
     def test_of_the_likeliest_alone_is_no_sampling(self, models):
-        likeliest = caption_concept(captions=1, do_sample=False)
+        likeliest = caption_concept(decoding=LIKELIEST)
         assert caption_concept(captions=3, top_k=1, temperature=5.0) == likeliest * 3
-        assert caption_image(do_sample=True, temperature=0.05) == caption_image()
+        assert caption_image(decoding=DRAWN, temperature=0.05) == caption_image()
 
     def test_draws_with_the_probabilities_of_softmax(self):
         logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 3.0])
@@ -177,10 +184,21 @@ class TestSampling:
             assert torch.allclose(drawn.bincount(minlength=5) / number, expected, atol=0.01)  # 4 standard deviations
             assert (drawn.bincount(minlength=5)[expected == 0] == 0).all()
 
-    def test_of_several_captions_must_be_on(self, models):
-        for node in (caption_image, caption_concept):
-            with pytest.raises(ValueError, match="^captions is 2, but do_sample is off"):
-                node(captions=2, do_sample=False)
+    def test_without_it_there_is_one_caption_and_nothing_to_set(self, models):
+        for node, caption, first in ((CaptionImage, caption_image, LIKELIEST), (CaptionConcept, caption_concept, DRAWN)):
+            (decoding,) = (i for i in node.define_schema().inputs if i.id == "decoding")
+            assert decoding.options[0].key == first
+            read = {option.key: [i.id for i in option.inputs] for option in decoding.options}
+            assert read == {LIKELIEST: [], DRAWN: ["captions", "temperature", "top_k", "seed"]}
+            assert len(caption(decoding=LIKELIEST)) == 1
+
+    def test_settings_that_are_left_out_have_their_defaults(self):
+        drawn = captioning(8, {"decoding": DRAWN, "captions": 3, "top_k": None}).drawn
+        assert (drawn.captions, drawn.temperature, drawn.top_k, drawn.seed) == (3, 0.8, 10, 0)
+
+    def test_of_another_make_is_refused(self):
+        with pytest.raises(ValueError, match="^decoding is 'beams'; choose one of likeliest word, drawn words"):
+            captioning(8, {"decoding": "beams"})
 
 
 class TestFolders:
@@ -253,7 +271,7 @@ class TestFiles:
 
     def test_of_flan_t5_as_published(self, models):
         """Its output weights are its own, which config.json says in a way that newer versions of transformers read anew."""
-        settings = dict(captions=1, do_sample=False, max_tokens=1)
+        settings = dict(decoding=LIKELIEST, max_tokens=1)
         (word,) = caption_concept(**settings)
         folder = models / "toy-t5"
         weights = load_file(folder / "model.safetensors")

@@ -12,6 +12,7 @@ from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from comfy_extras.nodes_hooks import CreateHookKeyframe, SetHookKeyframes
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3, RescaleCFG
 from host.models.families import random
+from host.models.node_inputs import given
 from host.models.picture_families import PAINTERS
 from host.models.tiny_diffusion import CONTEXT, CPU, UNET, fingerprint, picture, prompt, randomise, tiny_model
 from host.time.test_adapter import some_edit
@@ -37,8 +38,8 @@ def model():
 
 
 def invert(model, latent: dict, positive=SOURCE, **settings):
-    settings = {"steps": 6, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 1, **settings}
-    return DDIMInvert.execute(model, latent, positive=positive, **settings).result[1]
+    settings = {"steps": 6, "strength": 0.8, "cfg": 1.0, "method": "ddim", **settings}
+    return DDIMInvert.execute(model, latent, positive=positive, **given(DDIMInvert, **settings)).result[1]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def half(width: int = 64, height: int = 64) -> torch.Tensor:
 
 def sampled(model, trajectory, positive=TARGET, negative=NEGATIVE, **settings) -> torch.Tensor:
     settings = {"cfg": CFG, "sampler_name": "euler", "seed": 0, "mask": half(), **settings}
-    return MaskedLatentSample.execute(model, positive, negative, trajectory, **settings).result[0]["samples"]
+    return MaskedLatentSample.execute(model, positive, trajectory, negative=negative, **settings).result[0]["samples"]
 
 
 def advanced(guider, trajectory, seed: int = 0, **settings) -> torch.Tensor:
@@ -341,27 +342,27 @@ class TestAsASampler:
         return SamplerCustomAdvanced.execute(noise, guider, sampler, trajectory.sigmas.flip(0), latent).result[0]["samples"]
 
     def test_does_the_same(self, model, trajectory):
-        (sampler,) = MaskedLatentSampler.execute(model, trajectory, 0, mask=half()).result
+        (sampler,) = MaskedLatentSampler.execute(model, trajectory, mask=half()).result
         first, again = (self.run(model, trajectory, sampler, picture(2)) for _ in range(2))
         assert torch.equal(first, again)
         assert apart(outside(first), outside(PICTURE)) < 1e-6
         assert torch.equal(inside(first), inside(sampled(model, trajectory)))
 
     def test_with_another_sampler(self, model, trajectory):
-        (sampler,) = MaskedLatentSampler.execute(model, trajectory, 0, comfy.samplers.sampler_object("heun"), half()).result
+        (sampler,) = MaskedLatentSampler.execute(model, trajectory, comfy.samplers.sampler_object("heun"), half()).result
         found = self.run(model, trajectory, sampler, picture(2))
         assert torch.equal(inside(found), inside(sampled(model, trajectory, sampler_name="heun")))
 
     def test_the_latents_own_mask(self, model, trajectory):
-        (given,) = MaskedLatentSampler.execute(model, trajectory, 0, mask=half()).result
-        (left_out,) = MaskedLatentSampler.execute(model, trajectory, 0).result
+        (given,) = MaskedLatentSampler.execute(model, trajectory, mask=half()).result
+        (left_out,) = MaskedLatentSampler.execute(model, trajectory).result
         masked = {**picture(2), "noise_mask": half()}
         assert torch.equal(self.run(model, trajectory, left_out, masked), self.run(model, trajectory, given, picture(2)))
         everywhere = self.run(model, trajectory, left_out, picture(2))
         assert torch.equal(everywhere, sampled(model, trajectory, mask=None))
 
     def test_a_latent_of_another_size_is_refused(self, model, trajectory):
-        (sampler,) = MaskedLatentSampler.execute(model, trajectory, 0).result
+        (sampler,) = MaskedLatentSampler.execute(model, trajectory).result
         with pytest.raises(ValueError, match=r"has the shape \(1, 4, 8, 8\), but trajectory is of \(2, 4, 8, 8\)"):
             self.run(model, trajectory, sampler, picture(1))
 

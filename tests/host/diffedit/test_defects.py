@@ -9,13 +9,18 @@ import pytest
 import torch
 from comfy_extras.nodes_mask import MaskToImage
 from host.models.diffusers_diffedit import UNetCalls, embeddings, map_noise, new_pipeline
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import picture, prompt, tiny_model
 from PIL import Image
 from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
 
 TARGET, SOURCE, NEGATIVE, OTHER_NEGATIVE = (prompt(i) for i in range(4))
 STEPS, STRENGTH, SEED, MAPS = 10, 0.8, 3, 3
-MASK = dict(seed=SEED, maps=MAPS, noise_strength=0.5, threshold_ratio=3.0, threshold=0.5, cfg=7.5)
+MASK = dict(
+    seed=SEED,
+    maps=MAPS,
+    noise_strength=0.5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +74,15 @@ def their_mask(model, pipeline, latent: dict, target: dict, source: dict, **sett
 
 
 def our_trajectory(model, latent: dict, steps: int = STEPS, strength: float = STRENGTH):
-    return DDIMInvert.execute(model, latent, steps, strength, 1.0, "ddim", 1, positive=SOURCE).result[1]
+    return DDIMInvert.execute(model, latent, steps, strength, 1.0, {"method": "ddim"}, positive=SOURCE).result[1]
 
 
 def our_latent(model, trajectory, mask: torch.Tensor) -> torch.Tensor:
-    return MaskedLatentSample.execute(model, TARGET, NEGATIVE, trajectory, 1.0, "euler", 0, mask=mask).result[0]["samples"]
+    return MaskedLatentSample.execute(model, TARGET, trajectory, 1.0, "euler", 0, NEGATIVE, mask=mask).result[0]["samples"]
 
 
 def our_mask(model, latent: dict, **settings) -> torch.Tensor:
-    return DiffEditMask.execute(model, latent, TARGET, **{**MASK, "source": SOURCE, **settings}).result[0]
+    return DiffEditMask.execute(model, latent, TARGET, **mask_inputs(**{**MASK, "source": SOURCE, **settings})).result[0]
 
 
 def cells(mask: torch.Tensor) -> np.ndarray:
@@ -165,7 +170,7 @@ def test_5_the_mask_as_a_picture(model, pipeline):
     with pytest.raises(TypeError, match="Cannot handle this data type"):
         their_mask(model, pipeline, latent, *prompts, output_type="pil")
 
-    found = DiffEditMask.execute(model, latent, TARGET, **MASK, source=SOURCE)
+    found = DiffEditMask.execute(model, latent, TARGET, **mask_inputs(**MASK), source=SOURCE)
     image = MaskToImage.execute(found.result[0]).result[0][0]
     shown = Image.fromarray((image * 255).byte().numpy())
     assert shown.size == (128, 128) and shown.getextrema() == ((0, 255),) * 3
@@ -181,7 +186,7 @@ def test_6_strength_and_steps(model, pipeline):
         their_trajectory(model, pipeline, latent, strength=0.0)
     for strength, steps in ((0.29, 29), (0.57, 57), (0.58, 58)):
         assert their_trajectory(model, pipeline, latent, 100, strength).shape[1] == steps - 1
-        sigmas = DDIMInvert.execute(model, latent, 100, strength, 1.0, "ddim", 1, positive=SOURCE).result[2]
+        sigmas = DDIMInvert.execute(model, latent, 100, strength, 1.0, {"method": "ddim"}, positive=SOURCE).result[2]
         assert len(sigmas) == 1 + steps
 
     for node, name in ((DiffEditMask, "noise_strength"), (DDIMInvert, "strength")):

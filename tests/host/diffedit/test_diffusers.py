@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from host.models.diffusers_diffedit import SD15V, embeddings, map_noise, new_pipeline
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import picture, prompt, tiny_model
 from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
 
@@ -38,7 +39,7 @@ def temp_directory(tmp_path):
 
 
 def invert(model, latent: dict, steps: int, strength: float, **settings):
-    settings = {"cfg": 1.0, "method": "ddim", "refinements": 1, "positive": SOURCE, **settings}
+    settings = {"cfg": 1.0, "method": {"method": "ddim"}, "positive": SOURCE, **settings}
     return DDIMInvert.execute(model, latent, steps, strength, **settings).result[1]
 
 
@@ -61,7 +62,7 @@ def test_the_mask(sides, noise_strength):
         mask_encode_strength=noise_strength,
         generator=[map_noise(seed, 0, k) for k in range(maps)],
     )
-    mask = DiffEditMask.execute(model, latent, TARGET, seed, maps, noise_strength, 3.0, 0.5, 7.5, source=SOURCE).result[0]
+    mask = DiffEditMask.execute(model, latent, TARGET, seed, maps, noise_strength, **mask_inputs(), source=SOURCE).result[0]
     assert 0 < mask.mean() < 2 / 3
     assert np.array_equal(mask[:, ::8, ::8].numpy(), expected)
 
@@ -96,6 +97,6 @@ def test_the_way_back(quiet_sides, cfg):
         guidance_scale=cfg,
         output_type="latent",
     ).images
-    result = MaskedLatentSample.execute(model, TARGET, NEGATIVE, trajectory, cfg, "euler", 0).result[0]
+    result = MaskedLatentSample.execute(model, TARGET, trajectory, cfg, "euler", 0, NEGATIVE).result[0]
     found = model.model.process_latent_in(result["samples"])
     assert (found - expected).norm() <= 1e-5 * expected.norm()

@@ -11,6 +11,7 @@ from comfy_extras.nodes_custom_sampler import DisableNoise, SamplerCustomAdvance
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from host.models import tiny
 from host.models.families import CASES, random
+from host.models.node_inputs import given
 from host.models.picture_families import FROM_A_PICTURE, PAINTERS, UNET, Painter, unet
 from time_diffedit.diffedit_core.inversion.levels import LEADING, inversion_levels
 from time_diffedit.diffedit_core.model.host_model import noising
@@ -39,12 +40,14 @@ class Run:
         return self._inversions[key]
 
     def invert(self, **settings):
-        settings = {"steps": 4, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 1, **settings}
-        return DDIMInvert.execute(self.model, self.latent, positive=self.source, **settings).result
+        settings = {"steps": 4, "strength": 0.8, "cfg": 1.0, "method": "ddim", **settings}
+        return DDIMInvert.execute(self.model, self.latent, positive=self.source, **given(DDIMInvert, **settings)).result
 
     def sampled(self, trajectory, positive: list, cfg: float = 1.0, **settings) -> torch.Tensor:
         settings = {"sampler_name": AS_INVERTED, "seed": 0, **settings}
-        return MaskedLatentSample.execute(self.model, positive, self.negative, trajectory, cfg, **settings).result[0]["samples"]
+        return MaskedLatentSample.execute(self.model, positive, trajectory, cfg, negative=self.negative, **settings).result[0][
+            "samples"
+        ]
 
     def half(self) -> torch.Tensor:
         """A MASK of the picture's size, its left half 1."""
@@ -205,10 +208,10 @@ class TestSecondPicture:
     def test_without_it_is_refused(self, painter):
         run = Run(painter)
         with pytest.raises(ValueError, match=r"reads a second picture beside the latent, and positive brings none; pass the"):
-            DDIMInvert.execute(run.model, run.latent, 4, 0.8, 1.0, "ddim", 1, positive=painter.bare_prompt(0))
+            DDIMInvert.execute(run.model, run.latent, 4, 0.8, 1.0, {"method": "ddim"}, positive=painter.bare_prompt(0))
         with pytest.raises(ValueError, match="and negative brings none"):
             DDIMInvert.execute(
-                run.model, run.latent, 4, 0.8, 2.0, "ddim", 1, positive=run.source, negative=painter.bare_prompt(2)
+                run.model, run.latent, 4, 0.8, 2.0, {"method": "ddim"}, positive=run.source, negative=painter.bare_prompt(2)
             )
         trajectory = run.inverted("ddim")[1]
         with pytest.raises(ValueError, match="and positive brings none"):
@@ -240,7 +243,7 @@ def test_an_inpainting_model_hears_of_the_mask():
 class TestRefusals:
     def refuse(self, message: str, model, latent: dict, positive: list):
         with pytest.raises(ValueError, match=message):
-            DDIMInvert.execute(model, latent, 4, 0.8, 1.0, "ddim", 1, positive=positive)
+            DDIMInvert.execute(model, latent, 4, 0.8, 1.0, {"method": "ddim"}, positive=positive)
 
     @pytest.mark.parametrize("name", ["Stable Audio", "ACE-Step"])
     def test_sound(self, name):
@@ -271,6 +274,6 @@ class TestRefusals:
         latent, bare = {"samples": random(2, 4, 4, 4, seed=1)}, [[random(1, 1, 1024, seed=1), {}]]
         self.refuse("SVD_img2vid that reads a second picture", patcher, latent, bare)
         shown = [[bare[0][0], {"concat_latent_image": random(1, 4, 4, 4, seed=2)}]]
-        trajectory = DDIMInvert.execute(patcher, latent, 2, 0.8, 1.0, "o-belm", 1, positive=shown).result[1]
-        back = MaskedLatentSample.execute(patcher, shown, shown, trajectory, 1.0, AS_INVERTED, 0).result[0]["samples"]
+        trajectory = DDIMInvert.execute(patcher, latent, 2, 0.8, 1.0, {"method": "o-belm"}, positive=shown).result[1]
+        back = MaskedLatentSample.execute(patcher, shown, trajectory, 1.0, AS_INVERTED, 0, shown).result[0]["samples"]
         assert close(back, latent["samples"])

@@ -7,6 +7,7 @@ import comfy.utils
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
+from host.models.node_inputs import given
 from host.models.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.inversion.levels import SCHEDULERS
 from time_diffedit.diffedit_core.inversion.methods import METHODS
@@ -15,7 +16,7 @@ from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
 from time_diffedit.nodes import DDIMInvert, MaskedLatentSample, TrajectoryStates
 
 POSITIVE, NEGATIVE = prompt(0), prompt(1)
-SETTINGS = dict(steps=10, strength=0.8, cfg=1.0, method="ddim", refinements=3)
+SETTINGS = dict(steps=10, strength=0.8, cfg=1.0, method="ddim")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def model():
 
 
 def run(model, latent, **settings):
-    return DDIMInvert.execute(model, latent, **{**SETTINGS, "positive": POSITIVE, **settings}).result
+    return DDIMInvert.execute(model, latent, **given(DDIMInvert, **{**SETTINGS, "positive": POSITIVE, **settings})).result
 
 
 def test_walks_the_published_steps(model):
@@ -96,7 +97,7 @@ def test_fixed_point_comes_back_by_plain_sampling_and_ddim_does_not(model):
     errors = {}
     for method, refinements in (("ddim", 1), ("fixed point", 3), ("fixed point", 30)):
         trajectory = run(model, picture(), method=method, refinements=refinements)[1]
-        back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, "euler", 0).result[0]["samples"]
+        back = MaskedLatentSample.execute(model, POSITIVE, trajectory, 1.0, "euler", 0, NEGATIVE).result[0]["samples"]
         errors[method, refinements] = float((back - picture()["samples"]).square().mean().sqrt())
     assert errors["fixed point", 3] < errors["ddim", 1] / 5
     assert errors["fixed point", 30] < 2e-5 < errors["ddim", 1]
@@ -173,7 +174,7 @@ def test_an_interrupt_ends_within_one_model_call_and_leaves_nothing(model):
 def test_as_inverted_leads_back(model, method):
     trajectory = run(model, picture(2), method=method, refinements=8)[1]
     assert trajectory.method == method
-    back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, AS_INVERTED, 0).result[0]["samples"]
+    back = MaskedLatentSample.execute(model, POSITIVE, trajectory, 1.0, AS_INVERTED, 0, NEGATIVE).result[0]["samples"]
     error = float((back - picture(2)["samples"]).square().mean().sqrt())
     assert error < {"o-belm": 1e-4, "ddpm": 1e-5, "fixed point": 1e-2}.get(method, 1.5), error
 
@@ -189,7 +190,7 @@ def test_ddpm_draws_by_seed_and_picture_only(model):
 
 def test_walking_back_reports_what_sampling_misses(model):
     trajectory = run(model, picture(2))[1]
-    back = MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, 1.0, "euler", 0).result[0]["samples"]
+    back = MaskedLatentSample.execute(model, POSITIVE, trajectory, 1.0, "euler", 0, NEGATIVE).result[0]["samples"]
     missed = model.model.process_latent_in(back) - trajectory.states[0]
     error = float(missed.square().mean((1, 2, 3)).sqrt().max())
     seen, calls = watched(model)
@@ -299,7 +300,7 @@ class TestRefusals:
 
 def numbers(model, latent, **settings) -> tuple[dict, str]:
     """What the browser is given, as it arrives there, and what is said in words."""
-    output = DDIMInvert.execute(model, latent, **{**SETTINGS, "positive": POSITIVE, **settings})
+    output = DDIMInvert.execute(model, latent, **given(DDIMInvert, **{**SETTINGS, "positive": POSITIVE, **settings}))
     (report,) = json.loads(json.dumps(output.ui["inversion"], allow_nan=False))
     return report, output.result[3]
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from comfy.cli_args import LatentPreviewMethod, args
 from comfy.controlnet import ControlNet
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import (
     UNET,
     clip,
@@ -29,7 +30,7 @@ from time_diffedit.diffedit_core.mask.masks import to_picture_size
 from time_diffedit.diffedit_core.model.noise import picture_noise
 from time_diffedit.nodes import DiffEditMask
 
-SETTINGS = dict(seed=7, maps=3, noise_strength=0.5, threshold_ratio=3.0, threshold=0.5, cfg=7.5)
+SETTINGS = dict(seed=7, maps=3, noise_strength=0.5)
 TARGET, SOURCE, NEGATIVE, OTHER_NEGATIVE = (prompt(i) for i in range(4))
 
 
@@ -47,7 +48,7 @@ def temp_directory(tmp_path):
 
 
 def run(model, latent, target=TARGET, source=SOURCE, **settings):
-    return DiffEditMask.execute(model, latent, target, **{**SETTINGS, "source": source, **settings})
+    return DiffEditMask.execute(model, latent, target, **mask_inputs(**{**SETTINGS, "source": source, **settings}))
 
 
 def heat(*args, **kwargs) -> torch.Tensor:
@@ -315,6 +316,11 @@ class TestRefusals:
         assert not self.refuse("source is left out.*Connect clip, or connect a conditioning to source", model, source=None)
         assert not self.refuse("source_negative is left out", model, target_negative=NEGATIVE)
         assert not self.refuse("target_negative is left out", model, source_negative=NEGATIVE)
+
+    def test_a_comparison_that_is_none(self, model):
+        assert not self.refuse(
+            "compare is 'pictures'; choose one of two prompts, two prompts, guided", model, compare="pictures"
+        )
 
     def test_a_model_that_ignores_the_prompt(self):
         deaf = tiny_model()

@@ -6,6 +6,7 @@ import folder_paths
 import pytest
 import torch
 from host.models.families import CASES, ROWS, Case, random
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import denoised, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.inversion.schedule import noise_sigma
 from time_diffedit.diffedit_core.mask.masks import to_latent_size, to_picture_size
@@ -13,7 +14,7 @@ from time_diffedit.diffedit_core.model.host_model import noising, sigma_table
 from time_diffedit.diffedit_core.model.noise import picture_noise
 from time_diffedit.nodes import DiffEditMask
 
-SETTINGS = dict(seed=7, noise_strength=0.5, threshold_ratio=3.0, threshold=0.5, cfg=7.5)
+SETTINGS = dict(seed=7, noise_strength=0.5)
 FAMILIES = {case.name: case for case in CASES}
 
 
@@ -26,7 +27,9 @@ def temp_directory(tmp_path):
 
 
 def run(model, latent, target, source, maps=2, **settings):
-    return DiffEditMask.execute(model, latent, target, **{**SETTINGS, "maps": maps, "source": source, **settings})
+    return DiffEditMask.execute(
+        model, latent, target, **mask_inputs(**{**SETTINGS, "maps": maps, "source": source, **settings})
+    )
 
 
 def prompts(case: Case) -> list[list]:

@@ -5,6 +5,7 @@ import folder_paths
 import pytest
 import torch
 from comfy.weight_adapter import LoRAAdapter
+from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import (
     CONTEXT,
     clip,
@@ -21,7 +22,7 @@ from time_diffedit.diffedit_core.mask.contrast import MOST_MAPS_AT_ONCE
 from time_diffedit.diffedit_core.model.noise import picture_noise
 from time_diffedit.nodes import DiffEditMask, TIMEEditModel
 
-SETTINGS = dict(seed=7, maps=2, noise_strength=0.5, threshold_ratio=3.0, threshold=0.5, cfg=7.5)
+SETTINGS = dict(seed=7, maps=2, noise_strength=0.5)
 PROMPT, OTHER, NEGATIVE, OTHER_NEGATIVE = (prompt(i) for i in range(4))
 
 
@@ -67,7 +68,12 @@ def with_lora(model, seed: int = 0):
 
 
 def run(model, target_model, latent=None, target=PROMPT, **settings):
-    return DiffEditMask.execute(model, latent or picture(), target, **{**SETTINGS, "target_model": target_model, **settings})
+    return DiffEditMask.execute(
+        model,
+        latent or picture(),
+        target,
+        **mask_inputs(**{**SETTINGS, "target_model": target_model, **settings}),
+    )
 
 
 def heat(*args, **kwargs) -> torch.Tensor:
@@ -144,7 +150,6 @@ def test_a_batch_is_its_pictures_one_by_one(model):
 def test_negatives_guide_each_model_even_if_equal(model):
     edited = with_lora(model)
     plain = heat(model, edited, maps=1)
-    assert torch.equal(plain, heat(model, edited, maps=1, cfg=3.0))
     assert torch.equal(plain, heat(model, edited, maps=1, cfg=1.0, target_negative=NEGATIVE, source_negative=NEGATIVE))
     for target_negative, source_negative in ((NEGATIVE, NEGATIVE), (NEGATIVE, OTHER_NEGATIVE)):
         negatives = {"target_negative": target_negative, "source_negative": source_negative}
@@ -154,6 +159,15 @@ def test_negatives_guide_each_model_even_if_equal(model):
         s, sn = (denoised(model, p, x, sigma) for p in (PROMPT, source_negative))
         expected = ((tn + 3 * (t - tn)) - (sn + 3 * (s - sn))).abs().mean(1) / sigma
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_negatives_left_out_are_the_empty_prompt(model):
+    edited, empty = with_lora(model), clip().encode_from_tokens_scheduled(clip().tokenize(""))
+    expected = heat(model, edited, maps=1, cfg=3.0, target_negative=empty, source_negative=empty)
+    assert torch.equal(heat(model, edited, maps=1, cfg=3.0, clip=clip()), expected)
+    assert not torch.equal(heat(model, edited, maps=1), expected)
+    with pytest.raises(ValueError, match="target_negative is left out.*Connect clip"):
+        heat(model, edited, maps=1, cfg=3.0)
 
 
 def test_an_interrupt_in_the_second_model_leaves_nothing(model):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors
 import torch
+from host.models.node_inputs import mask_inputs
 from host.models.picture_families import PAINTERS
 from host.models.tiny_diffusion import picture, prompt, tiny_model
 from latent_preview import Latent2RGBPreviewer
@@ -15,17 +16,13 @@ from time_diffedit.diffedit_core.mask.cell_shapes import smoothed
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.nodes.diffedit.diffedit_mask import DiffEditMask
 from time_diffedit.nodes.diffedit.heatmap_to_mask import HeatmapToMask
-from time_diffedit.nodes.shared import mask_rule_inputs
 
-MASK = {"seed": 7, "maps": 2, "noise_strength": 0.5, "threshold_ratio": 3.0, "threshold": 0.5, "cfg": 7.5}
+MASK = {"seed": 7, "maps": 2, "noise_strength": 0.5}
 RULE = {
-    "threshold_ratio": 1.5,
-    "threshold": 0.4,
-    "rule": "paper",
+    "rule": {"rule": "paper", "outliers": 5.0, "threshold": 0.4},
     "smooth": 0.8,
     "grow": 1,
     "fill_holes": True,
-    "outliers": 5.0,
 }
 
 
@@ -47,11 +44,11 @@ def heat(*shape: int, **places) -> Heatmap:
 
 
 def from_model(model, latent, **settings):
-    return DiffEditMask.execute(model, latent, prompt(0), **{**MASK, "source": prompt(1), **settings})
+    return DiffEditMask.execute(model, latent, prompt(0), **mask_inputs(**{**MASK, "source": prompt(1), **settings}))
 
 
 def from_heatmap(heatmap: Heatmap, **settings):
-    return HeatmapToMask.execute(heatmap, **{"threshold_ratio": 3.0, "threshold": 0.5, **settings})
+    return HeatmapToMask.execute(heatmap, **{"rule": {"rule": "mean ratio"}, **settings})
 
 
 def path_of(item: dict):
@@ -81,19 +78,30 @@ def test_the_file_holds_the_exact_values_that_the_rule_judges():
     assert mean.dtype == torch.float64 and torch.allclose(mean, expected, rtol=1e-14, atol=0)
 
 
-def test_the_file_names_the_settings_as_the_inputs_are_named():
-    inputs = {i.id for i in HeatmapToMask.define_schema().inputs} - {"heatmap", "picture"}
+def test_the_file_names_the_settings_as_the_widgets_are_named():
     settings = settings_of(from_heatmap(heat(1, 1, 6, 6), **RULE))
-    assert set(settings) == inputs and settings.items() >= RULE.items()
-    assert mask_rule_inputs.rule_from(**settings) == mask_rule_inputs.rule_from(**RULE)
+    assert settings == {
+        "rule": "paper",
+        "rule.outliers": 5.0,
+        "rule.threshold": 0.4,
+        "smooth": 0.8,
+        "grow": 1,
+        "fill_holes": True,
+    }
+    for option in next(i for i in HeatmapToMask.define_schema().inputs if i.id == "rule").options:
+        settings = settings_of(from_heatmap(heat(1, 1, 6, 6), rule={"rule": option.key}))
+        widgets = {f"rule.{i.id}": i.default for i in option.inputs}
+        assert settings == {"rule": option.key, **widgets, "smooth": 0.0, "grow": 0, "fill_holes": False}
 
 
 def test_the_file_of_the_model_says_what_else_the_heat_map_was_made_with(model):
     plain = from_model(model, picture())
     guided = from_model(model, picture(), target_negative=prompt(2), source_negative=prompt(3))
     assert settings_of(plain).items() >= {"seed": 7, "maps": 2, "noise_strength": 0.5}.items()
-    assert "cfg" not in settings_of(plain) and settings_of(guided)["cfg"] == 7.5
-    assert set(settings_of(guided)) <= {i.id for i in DiffEditMask.define_schema().inputs}
+    assert "compare.cfg" not in settings_of(plain) and settings_of(guided)["compare.cfg"] == 7.5
+    inputs = {i.id: i for i in DiffEditMask.define_schema().inputs}
+    widgets = {f"{choice}.{i.id}" for choice in ("rule", "compare") for o in inputs[choice].options for i in o.inputs}
+    assert set(settings_of(guided)) <= inputs.keys() | widgets
 
 
 def test_each_run_writes_a_file_of_its_own():
@@ -153,7 +161,7 @@ def test_without_a_picture_the_latent_is_shown_in_the_colours_that_the_host_know
 @pytest.mark.parametrize("painter", [p for p in PAINTERS if p.name in ("SDXL", "Flux", "Wan 2.1")], ids=lambda p: p.name)
 def test_every_frame_of_every_family_gets_its_picture(painter):
     model, latent = painter.model(), painter.picture()
-    output = DiffEditMask.execute(model, latent, painter.prompt(0), **{**MASK, "source": painter.prompt(1)})
+    output = DiffEditMask.execute(model, latent, painter.prompt(0), **mask_inputs(**MASK, source=painter.prompt(1)))
     count = latent["samples"].shape[0] * (latent["samples"].shape[2] if latent["samples"].ndim == 5 else 1)
     assert [image.shape for image in images_of(output)] == [(*latent["samples"].shape[-2:], 3)] * count
 

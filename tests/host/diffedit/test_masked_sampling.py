@@ -8,6 +8,7 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Noise_EmptyNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+from host.models.node_inputs import given, mask_inputs
 from host.models.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.inversion.methods import METHODS
 from time_diffedit.diffedit_core.model.noise import picture_noise
@@ -24,8 +25,8 @@ def model():
 
 
 def invert(model, latent, **settings):
-    settings = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 1, **settings}
-    return DDIMInvert.execute(model, latent, positive=INVERTED, **settings).result[1]
+    settings = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", **settings}
+    return DDIMInvert.execute(model, latent, positive=INVERTED, **given(DDIMInvert, **settings)).result[1]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def half(batch: int = 1) -> torch.Tensor:
 
 def run(model, trajectory, **settings):
     settings = {"cfg": 7.5, "sampler_name": "euler", "seed": 0, "mask": half(), **settings}
-    return MaskedLatentSample.execute(model, POSITIVE, NEGATIVE, trajectory, **settings).result
+    return MaskedLatentSample.execute(model, POSITIVE, trajectory, **{"negative": NEGATIVE, **settings}).result
 
 
 def samples(*args, **kwargs) -> torch.Tensor:
@@ -65,6 +66,27 @@ def test_outside_the_mask_it_is_the_original_bit_for_bit(model, trajectory, samp
 def test_the_first_choice_is_the_way_back():
     options = {i.id: i for i in MaskedLatentSample.define_schema().inputs}["sampler_name"]
     assert options.options == [AS_INVERTED, *SAMPLERS] and options.default == AS_INVERTED
+
+
+def test_a_negative_left_out_is_the_empty_prompt(model, trajectory):
+    empty = clip().encode_from_tokens_scheduled(clip().tokenize(""))
+    expected = samples(model, trajectory, negative=empty)
+    assert torch.equal(samples(model, trajectory, negative=None, clip=clip()), expected)
+    assert not torch.equal(samples(model, trajectory), expected)
+    seen, calls = watched(model)
+    with pytest.raises(ValueError, match="negative is left out.*no clip is connected.*Connect clip"):
+        samples(seen, trajectory, negative=None)
+    assert not calls.rows
+
+
+def test_a_negative_is_asked_for_only_where_it_is_read(model, trajectory):
+    assert torch.equal(samples(model, trajectory, negative=None, cfg=1.0), samples(model, trajectory, cfg=1.0))
+    with pytest.raises(ValueError, match="negative is left out"):
+        samples(model, trajectory, negative=None, cfg=1.0, sampler_name="euler_cfg_pp")
+    always = model.clone()
+    always.model_options["disable_cfg1_optimization"] = True
+    with pytest.raises(ValueError, match="negative is left out"):
+        samples(always, trajectory, negative=None, cfg=1.0)
 
 
 def test_as_inverted_is_euler_after_ddim(model, trajectory):
@@ -177,7 +199,7 @@ class TestAsSampler:
     """In the host's SamplerCustomAdvanced."""
 
     def run(self, model, trajectory, latent, **settings):
-        sampler = MaskedLatentSampler.execute(model, trajectory, 0, **settings).result[0]
+        sampler = MaskedLatentSampler.execute(model, trajectory, **given(MaskedLatentSampler, **settings)).result[0]
         guider = TestAdvanced().guider(model)
         return SamplerCustomAdvanced.execute(Noise_EmptyNoise(), guider, sampler, trajectory.sigmas.flip(0), latent).result[0][
             "samples"
@@ -189,6 +211,16 @@ class TestAsSampler:
             out = self.run(model, trajectory, latent, **settings)
             assert torch.allclose(out, expected, atol=1e-4)
             assert torch.allclose(out[..., 4:], picture(2)["samples"][..., 4:], atol=1e-6)
+
+    def test_a_noised_picture_has_a_seed_of_its_own(self, model, trajectory):
+        def out(**settings):
+            return self.run(model, trajectory, picture(2), mask=half(), **settings)
+
+        first, again, other = (out(background="noised picture", seed=seed) for seed in (1, 1, 2))
+        assert torch.equal(first, again) and not torch.equal(first, other)
+        assert torch.equal(out(background="trajectory"), out()) and not torch.equal(first, out())
+        by_the_node = samples(model, trajectory, sampler_name=AS_INVERTED, background="noised picture", seed=1)
+        assert torch.allclose(first, by_the_node, atol=1e-4)
 
     def test_other_latents_are_refused(self, model, trajectory):
         with pytest.raises(ValueError, match=r"the latent to sample has the shape \(1, 4, 8, 8\), but trajectory"):
@@ -275,9 +307,9 @@ def test_the_three_nodes_in_a_row_as_the_host_runs_them(model, tmp_path, monkeyp
     monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
     with torch.inference_mode():
         target, source = (clip().encode_from_tokens_scheduled(clip().tokenize(t)) for t in ("a blue rose", "a red rose"))
-        found, *_ = DiffEditMask.execute(model, picture(2), target, 0, 2, 0.5, 3.0, 0.5, 7.5, source=source).result
-        own = DDIMInvert.execute(model, picture(2), 10, 0.8, 1.0, "ddim", 1, clip=clip()).result[1]
-        edited = MaskedLatentSample.execute(model, target, source, own, 7.5, "euler", 0, mask=found).result[0]["samples"]
+        found, *_ = DiffEditMask.execute(model, picture(2), target, 0, 2, 0.5, **mask_inputs(), source=source).result
+        own = DDIMInvert.execute(model, picture(2), 10, 0.8, 1.0, {"method": "ddim"}, clip=clip()).result[1]
+        edited = MaskedLatentSample.execute(model, target, own, 7.5, "euler", 0, source, mask=found).result[0]["samples"]
     inside = found[:, None, ::8, ::8].bool().expand_as(edited)
     assert torch.equal(edited[~inside], picture(2)["samples"][~inside])
     assert inside.any() and (edited[inside] != picture(2)["samples"][inside]).all()

@@ -7,6 +7,7 @@ from diffusers.pipelines.deprecated.stable_diffusion_diffedit.pipeline_stable_di
     kl_divergence,
 )
 from host.models.diffusers_diffedit import SD15V, embeddings, new_pipeline
+from host.models.node_inputs import given
 from host.models.tiny_diffusion import picture, prompt, tiny_model
 from time_diffedit.diffedit_core.inversion.regularisation import (
     Regularisation,
@@ -22,8 +23,9 @@ POSITIVE, NEGATIVE = prompt(0), prompt(1)
 
 
 def invert(model, latent, **settings):
-    settings = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 1, **settings}
-    return DDIMInvert.execute(model, latent, positive=POSITIVE, **settings).result[1]
+    regularised = {"regularisation": "pix2pix-zero"} if "num_reg_steps" in settings else {}
+    settings = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", **regularised, **settings}
+    return DDIMInvert.execute(model, latent, positive=POSITIVE, **given(DDIMInvert, **settings)).result[1]
 
 
 @pytest.mark.parametrize("size", [(1, 4, 8, 8), (1, 3, 20, 32), (1, 4, 7, 9)])
@@ -70,12 +72,12 @@ def test_it_whitens_the_implied_noise(noising):
         x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3))
         return noising.noise_of(x, regularised(denoise, settings, noising)(x, 0.5), 0.5)
 
-    before = implied(Regularisation())
+    before = implied(None)
     assert torch.allclose(before, ramp, atol=1e-5)
-    uncorrelated = implied(Regularisation(steps=5, divergence=0))
+    uncorrelated = implied(Regularisation(num_reg_steps=5, lambda_kl=0))
     values = [float(auto_correlation(n, torch.Generator().manual_seed(9))) for n in (before, uncorrelated)]
     assert values[1] < values[0] / 4
-    standard = implied(Regularisation(steps=5, auto_correlation=0, divergence=400))
+    standard = implied(Regularisation(num_reg_steps=5, lambda_auto_corr=0, lambda_kl=400))
     assert float(divergence(standard)) < float(divergence(before)) / 4
 
 
@@ -91,7 +93,12 @@ def test_every_picture_is_regularised_by_itself():
 
 
 def test_the_paper_does_without():
-    inputs = {i.id: i.default for i in DDIMInvert.define_schema().inputs if hasattr(i, "default")}
-    assert inputs["num_reg_steps"] == 0
+    (choice,) = (i for i in DDIMInvert.define_schema().inputs if i.id == "regularisation")
+    none, pix2pix_zero = choice.options
+    assert (none.key, none.inputs) == ("none", [])
+    defaults = {i.id: i.default for i in pix2pix_zero.inputs}
     names = ("lambda_auto_corr", "lambda_kl", "num_auto_corr_rolls")
-    assert [inputs[name] for name in names] == [20, 20, 5]
+    assert [defaults[name] for name in names] == [20, 20, 5]
+    assert Regularisation(**defaults) == Regularisation()
+    left_out, chosen = (invert(tiny_model(), picture(), **way).states for way in ({}, {"regularisation": "none"}))
+    assert torch.equal(left_out, chosen)
