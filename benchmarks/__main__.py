@@ -142,7 +142,8 @@ def _measure(args: argparse.Namespace, command: str) -> int:
     names = write_files(store, report, manifest)
     _print(report)
     print(f"\nWritten to {args.output}: {', '.join(names)}")
-    return 0 if all(target.met for target in report.targets) else 1
+    short = not all(target.met for target in report.targets)
+    return 1 if short or (measured in STUDIES and report.problems) else 0
 
 
 def _sampling(args: argparse.Namespace) -> Sampling:

@@ -51,6 +51,8 @@ class Study(Measurement):
     sampling: ClassVar[Sampling] = Sampling(128, 128, steps=10, cfg=3.0)
     combine: ClassVar[Mapping[str, Callable]] = {}
     """By column, what joins the subjects' numbers if not their mean."""
+    percent: ClassVar[bool] = False  # are the numbers shares?
+    figure: ClassVar[str] = ""  # the file of the plots, if not NAME.png
     notes: ClassVar[Mapping[str, str]] = {}
     """By table, of those that follow from others."""
 
@@ -140,7 +142,7 @@ class Study(Measurement):
         report = Report(
             title=self.name.replace("-", " "),
             summary=[line for line in self.__doc__.splitlines() if line][:1],
-            tables=[Table(title, _rows(rows), notes.get(title, "")) for title, rows in tables.items()],
+            tables=[Table(title, _rows(rows), notes.get(title, ""), self.percent) for title, rows in tables.items()],
             records=[record for name in self.chosen() for record in self._records(name, results)],
             plots=self.plots(tables),
             problems=errors,
@@ -178,7 +180,7 @@ class Study(Measurement):
         ]
         self._file("json").write_text(json.dumps({"parts": parts, "targets": targets}, indent=2) + "\n")
         if report.plots:
-            panels(self._file("png"), report.plots)
+            panels(self.docs / self.figure if self.figure else self._file("png"), report.plots)
 
 
 def _joined(parts: Iterable[Tables]) -> Tables:

@@ -72,6 +72,7 @@ class TimeSettings(Study):
     """What each setting of a TIME edit buys: the published edit with one thing changed, judged from pixels."""
 
     name = "time-settings"
+    percent = True
 
     def parts(self) -> dict[str, Part]:
         note = f"{len(self.rows)} pairs, {len(self.seeds)} seeds, euler, 10 steps, CFG 3."

@@ -57,6 +57,7 @@ class TimeSpeed(Study):
 
     name = "time-speed"
     threads: ClassVar[int] = 0
+    figure = "time_joint.png"
 
     def parts(self) -> dict[str, Part]:
         return {

@@ -14,7 +14,7 @@ from matplotlib.ticker import ScalarFormatter  # noqa: E402
 
 from .report import Plot  # noqa: E402
 
-COLUMNS = 2  # of panels
+COLUMNS = 2  # of panels, at most
 
 
 def draw(axes: Axes, plot: Plot) -> None:
@@ -46,8 +46,9 @@ def svg(plot: Plot) -> str:
 
 def panels(path: Path, plots: Sequence[Plot]) -> None:
     """Write all of them to one picture."""
-    rows = -(-len(plots) // COLUMNS)
-    figure, grid = pyplot.subplots(rows, COLUMNS, figsize=(14, 4.4 * rows), layout="constrained", squeeze=False)
+    columns = min(COLUMNS, len(plots))
+    rows = -(-len(plots) // columns)
+    figure, grid = pyplot.subplots(rows, columns, figsize=(7 * columns, 4.4 * rows), layout="constrained", squeeze=False)
     for axes, plot in zip(grid.flat, plots, strict=False):
         draw(axes, plot)
         axes.legend(fontsize=7)
