@@ -31,7 +31,7 @@ from ..workflows.examples import (
     several_edits,
     time_edit,
 )
-from ..workflows.workflow import Graph, is_link
+from ..workflows.workflow import Choice, Graph, flat, is_link
 from .sheets import GAP, INK, MUTED, PAPER, to_image
 
 FOLDER = ROOT / "web" / "docs" / "images"
@@ -89,7 +89,7 @@ def only(api: dict, titles: Iterable[str]) -> dict:
 
 def having(graph: Graph, title: str, **inputs) -> Graph:
     """The graph with other values on one node."""
-    graph.nodes[node_titled(graph.api(), title)]["inputs"] |= inputs
+    graph.nodes[node_titled(graph.api(), title)]["inputs"] |= flat(inputs)
     return graph
 
 
@@ -192,7 +192,12 @@ def time_balance(toy: Toy) -> Image.Image:
 
 
 def diffedit_rules(toy: Toy) -> Image.Image:
-    rules = ("mean ratio", "paper", "level", "otsu", "area")
+    others = (
+        Choice("paper", {"outliers": 2.0, "threshold": 0.5}),
+        Choice("level", {"level": 0.05}),
+        Choice("otsu", {"area_floor": 0.5}),
+        Choice("area", {"area": 20.0}),
+    )
     step = "1. Where to edit"
 
     def mask(target: str, **inputs) -> np.ndarray:
@@ -202,17 +207,18 @@ def diffedit_rules(toy: Toy) -> Image.Image:
     for target, strength in (("a blue rose", 0.5), ("a blue star", 0.75)):
         first = toy.run(having(diffedit(target=target), step, noise_strength=strength), "Mask")
         heat, *_ = first(step)
-        masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in rules[1:]]
+        masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in others]
         rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks]))
-    return tiles("What would change a red rose into …", rows, ["heat map", *rules])
+    return tiles("What would change a red rose into …", rows, ["heat map", "mean ratio", *(rule.option for rule in others)])
 
 
 def heatmap_to_mask(toy: Toy) -> Image.Image:
     thresholds = (0.2, 0.5, 0.8)
     node = "Then try rules without the model"
 
-    def mask(**inputs) -> np.ndarray:
-        return toy.one(having(diffedit_advanced(), node, rule="mean ratio", **inputs), "Mask")
+    def mask(threshold: float, **inputs) -> np.ndarray:
+        rule = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": threshold})
+        return toy.one(having(diffedit_advanced(), node, rule=rule, **inputs), "Mask")
 
     rows = [
         ("as it comes", [mask(threshold=value, grow=0, smooth=0.0, fill_holes=False) for value in thresholds]),
