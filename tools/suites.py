@@ -1,38 +1,54 @@
-"""The tests of `make test`: four runs side by side, each in one thread, since a browser or a server leaves cores idle."""
+"""The tests of `make test`: two runs side by side, since a browser or a server leaves cores idle, each in one thread.
+
+`make test ONLY=browser` runs one folder of tests/, `ONLY=host/time/test_lora.py` one file, `ONLY=host/time/test_lora.py::TEST`
+one test, and several of these with spaces between.
+"""
 
 import os
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from pathlib import Path
 
-SUITES = {
-    "in a browser, classic canvas": ["tests/browser", "-k", "not nodes2"],
-    "in a browser, Nodes 2.0": ["tests/browser", "-k", "nodes2"],
-    "on servers": ["tests/e2e", "tests/package"],
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = {
+    "on a server, in a browser": ["tests/browser", "tests/e2e", "tests/package"],
     "in this process": ["tests/unit", "tests/host"],
 }
 
 
 def pytest(arguments: list[str], log=None) -> subprocess.Popen:
     command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
+
+
+def exit_status(run: subprocess.Popen) -> int:
+    """Not 0 after a test that failed, a signal, or Ctrl-C, which the run has got, too."""
+    try:
+        return abs(run.wait())
+    except KeyboardInterrupt:
+        return abs(run.wait()) or 130
+
+
+def chosen(only: str) -> list[str]:
+    """What to hand to pytest for the words of ONLY."""
+    return [word if word.startswith("tests") else f"tests/{word}" for word in only.split()]
+
+
+def all_runs() -> int:
+    """Shows the last one while it runs and the other when both are done; 0 if all passed."""
+    (hidden, behind), (_, shown) = RUNS.items()
+    with tempfile.TemporaryFile("w+") as log:
+        runs = [pytest(behind, log), pytest(shown)]
+        statuses = [exit_status(run) for run in reversed(runs)]
+        log.seek(0)
+        print(f"{hidden}:\n{log.read()}", flush=True)
+    return max(statuses)
 
 
 def main() -> int:
-    """Shows the last one while it runs and the others when all are done; 0 if all passed."""
-    *hidden, shown = SUITES
-    with ExitStack() as files:
-        logs = {title: files.enter_context(tempfile.TemporaryFile("w+")) for title in hidden}
-        runs = [pytest(SUITES[title], log) for title, log in logs.items()] + [pytest(SUITES[shown])]
-        try:
-            codes = [run.wait() for run in runs]
-        except KeyboardInterrupt:
-            codes = [run.wait() or 130 for run in runs]
-        for title, log in logs.items():
-            log.seek(0)
-            print(f"{title}:\n{log.read()}", flush=True)
-    return max(map(abs, codes))
+    only = os.environ.get("ONLY")
+    return exit_status(pytest(chosen(only))) if only else all_runs()
 
 
 if __name__ == "__main__":

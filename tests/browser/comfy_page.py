@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -14,11 +16,28 @@ CLASSIC, NODES_2 = "classic", "nodes2"
 RENDERERS = (CLASSIC, NODES_2)
 READY = "() => window.app?.vueAppReady && window.app.canvas"
 NOISE_OF_THE_HOST = "ComfyApp graph accessed before initialization"  # also without any pack, at every start of the page
-FINISHED = """async ([known, patience]) => {
-  for (const end = Date.now() + patience; Date.now() < end; await new Promise((next) => setTimeout(next, 250))) {
-    const all = await (await fetch('/history')).json()
-    const [, entry] = Object.entries(all).find(([id]) => !known.includes(id)) ?? []
-    if (entry?.status) return entry
+PATIENCE = 600_000  # milliseconds until what never comes is given up, far more than the slowest machine needs
+# What the server tells the tab whose prompt it works on.
+RUN = """async (patience) => {
+  const { api } = app
+  let moved = Date.now(), ended
+  const moves = ['status', 'execution_start', 'execution_cached', 'executing', 'executed', 'progress', 'progress_state']
+  const ends = ['execution_success', 'execution_error', 'execution_interrupted']
+  const onMove = () => (moved = Date.now()), onEnd = ({ detail }) => (ended = detail.prompt_id)
+  const nextLook = () => new Promise((next) => setTimeout(next, 50))
+  for (const kind of moves) api.addEventListener(kind, onMove)
+  for (const kind of ends) api.addEventListener(kind, onEnd)
+  try {
+    if (!(await app.queuePrompt(0, 1))) return { refused: app.lastNodeErrors }
+    while (!ended && Date.now() - moved < patience) await nextLook()
+    while (ended && Date.now() - moved < patience) {
+      const entry = (await (await fetch(`/history/${ended}`)).json())[ended]
+      if (entry?.status) return entry
+      await nextLook()
+    }
+  } finally {
+    for (const kind of moves) api.removeEventListener(kind, onMove)
+    for (const kind of ends) api.removeEventListener(kind, onEnd)
   }
 }"""
 # Fewer frames, for the same reason as no motion.
@@ -34,8 +53,16 @@ class ComfyPage:
     """One tab. Errors on its console are kept in `errors`; the fixture that made it fails the test if there are any."""
 
     def __init__(
-        self, browser: Browser, url: str, renderer: str = CLASSIC, locale: str = "en", theme: str = "dark", context=None
+        self,
+        browser: Browser,
+        url: str,
+        renderer: str = CLASSIC,
+        locale: str = "en",
+        theme: str = "dark",
+        context=None,
+        prepare: Callable[[Page], None] = lambda page: None,
     ):
+        """`prepare` is called before the page is opened."""
         self.url, self.renderer = url, renderer
         # Without a GPU what moves on the page would take the cores that the server computes on.
         self.context = context or browser.new_context(
@@ -44,7 +71,7 @@ class ComfyPage:
         self.context.route(lambda address: not address.startswith(url), lambda route: route.fulfill(json={}))
         self.context.route("**/user.css", lambda route: route.fulfill(content_type="text/css"))
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         self.page.on("console", self._keep_error)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -53,6 +80,7 @@ class ComfyPage:
             "Comfy.Locale": locale,
             "Comfy.ColorPalette": theme,
         }
+        prepare(self.page)
         self.open()
 
     def _keep_error(self, message) -> None:
@@ -140,15 +168,26 @@ class ComfyPage:
         """What the browser would send to the server."""
         return self.page.evaluate("async () => (await app.graphToPrompt()).output")
 
-    def run(self, timeout: float = 180) -> dict:
+    def run(self) -> dict:
         """Run the graph as the Run button does; the outputs of its nodes, as in the server's history."""
-        known = self.page.evaluate("async () => Object.keys(await (await fetch('/history')).json())")
-        self.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
-        entry = self.page.evaluate(FINISHED, [known, timeout * 1000])
-        assert entry, f"not finished after {timeout} s"
+        entry = self.page.evaluate(RUN, PATIENCE)
+        assert entry, f"the server said nothing for {PATIENCE / 1000:.0f} s"
+        assert "status" in entry, entry
         assert entry["status"]["status_str"] == "success", entry["status"]
         self.settle(500)
         return entry["outputs"]
+
+    @contextmanager
+    def setting(self, name: str, value) -> Iterator[None]:
+        """A setting of the page changed, as in its dialog, for the length of a `with` block."""
+        change = "async ([name, value]) => { await app.extensionManager.setting.set(name, value) }"
+        before = self.page.evaluate("(name) => app.extensionManager.setting.get(name)", name)
+        self.page.evaluate(change, [name, value])
+        self.settle()
+        try:
+            yield
+        finally:
+            self.page.evaluate(change, [name, before])
 
     def file(self, described: dict) -> bytes:
         """A file of an output."""

@@ -192,11 +192,10 @@ def test_a_click_into_the_curve_takes_that_lambda(edit_model):
     assert edit_model.value(NODE, "lamb") == pytest.approx(100)
 
 
-def test_light_theme(new_tab, renderer):
-    tab = new_tab(renderer, theme="light")
-    tab.load(EDIT)
-    view = type_prompts(tab, "A pack of roses", "A pack of blue roses")
-    tab.run()
-    expect(view.get_by_role("slider")).to_be_visible()
-    tab.show(NODE)
-    tab.picture("alignment_light")
+def test_light_theme(edit_model):
+    with edit_model.setting("Comfy.ColorPalette", "light"):
+        view = type_prompts(edit_model, "A pack of roses", "A pack of blue roses")
+        edit_model.run()
+        expect(view.get_by_role("slider")).to_be_visible()
+        edit_model.show(NODE)
+        edit_model.picture("alignment_light")

@@ -76,10 +76,18 @@ def set_on_face(comfy: ComfyPage, **values) -> None:
     )
 
 
-def test_a_block_is_put_on_the_graph_from_the_node_library(new_tab, renderer):
-    comfy = new_tab(renderer)
+@pytest.fixture
+def node_library(comfy: ComfyPage) -> ComfyPage:
+    """The page with the node library open."""
+    toggle = "() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.node-library')"
     comfy.load(EMPTY)
-    comfy.page.evaluate("() => app.extensionManager.command.execute('Workspace.ToggleSidebarTab.node-library')")
+    comfy.page.evaluate(toggle)
+    yield comfy
+    comfy.page.evaluate(toggle)
+
+
+def test_a_block_is_put_on_the_graph_from_the_node_library(node_library: ComfyPage):
+    comfy = node_library
     comfy.page.get_by_placeholder("Search...").first.fill("TIME Edit")
     listed = {name: comfy.page.get_by_text(name, exact=True) for name in ("TIME Edit", "TIME Edit of a Picture")}
     for item in listed.values():
@@ -127,7 +135,7 @@ def test_the_diffedit_block_repaints_the_object(comfy: ComfyPage, server):
     info = ComfyClient(server.url).object_info()
     comfy.load(on_a_graph("DiffEdit", info, ["image"]))
     set_on_face(comfy, what_it_shall_show="a green rose", steps=20, seed=3)
-    ((edited,),) = pictures(comfy, comfy.run(timeout=400)).values()
+    ((edited,),) = pictures(comfy, comfy.run()).values()
     assert (judge(edited).noun, judge(edited).colour) == ("rose", "green")
     comfy.picture("block_diffedit")
 
@@ -135,14 +143,14 @@ def test_the_diffedit_block_repaints_the_object(comfy: ComfyPage, server):
 def test_the_time_edit_of_a_picture_block_repaints_the_object(comfy: ComfyPage, server):
     comfy.load(on_a_graph("TIME Edit of a Picture", ComfyClient(server.url).object_info(), ["image"]))
     set_on_face(comfy, steps=20)
-    ((edited,),) = pictures(comfy, comfy.run(timeout=400)).values()
+    ((edited,),) = pictures(comfy, comfy.run()).values()
     assert (judge(edited).noun, judge(edited).colour) == ("rose", "blue")
 
 
 def test_the_time_edit_block_shows_before_and_after(comfy: ComfyPage, server):
     comfy.load(on_a_graph("TIME Edit", ComfyClient(server.url).object_info(), ["before", "after"]))
     set_on_face(comfy, source="a car", destination="a green car", prompt="a car on grass", batch_size=2, steps=10)
-    shown = pictures(comfy, comfy.run(timeout=400))
+    shown = pictures(comfy, comfy.run())
     assert [judge(picture).colour for picture in shown["before"]] == ["black"] * 2
     assert [judge(picture).colour for picture in shown["after"]] == ["green"] * 2
     comfy.picture("block_time_edit")

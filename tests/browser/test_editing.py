@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from comfy_page import CLASSIC, ComfyPage
 from PIL import Image
+from playwright.sync_api import Page
 
 from tools.comfyui.client import ComfyClient
 from tools.workflows.examples import TOY_CHECKPOINT
@@ -56,12 +57,6 @@ def small_mask() -> Graph:
     )
     graph.add("PreviewImage", images=graph.add("MaskToImage", mask=mask[0])[0])
     return graph
-
-
-@pytest.fixture
-def comfy(new_tab, renderer) -> ComfyPage:
-    """A tab of its own: undo and reload are about a tab's past."""
-    return new_tab(renderer)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +146,8 @@ def test_a_node_works_inside_a_subgraph(comfy: ComfyPage, workflow):
     assert comfy.view(MASK).get_by_role("slider").first.is_visible()
 
 
-def test_two_tabs_do_not_disturb_one_another(new_tab, renderer, workflow):
-    first, second = new_tab(renderer), new_tab(renderer)
+def test_two_tabs_do_not_disturb_one_another(comfy: ComfyPage, new_tab, workflow):
+    first, second = comfy, new_tab(comfy.renderer)
     for tab in (first, second):
         tab.load(workflow)
     first.set_value(MASK, "threshold", 0.2)
@@ -168,12 +163,13 @@ def test_nothing_of_others_is_touched(new_tab, server):
     """The page with and without our files: same globals, listeners and styles; another's node has no hook of ours."""
     plain = {"4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}}
     found = []
-    for without in (True, False):
-        tab = new_tab(CLASSIC)
-        if without:
-            tab.context.route(PACK_FILES, lambda route: route.fulfill(content_type="text/javascript", body=""))
-        tab.page.add_init_script(COUNT_LISTENERS)
-        tab.open()
+
+    def without(page: Page) -> None:
+        page.add_init_script(COUNT_LISTENERS)
+        page.route(PACK_FILES, lambda route: route.fulfill(content_type="text/javascript", body=""))
+
+    for prepare in (without, lambda page: page.add_init_script(COUNT_LISTENERS)):
+        tab = new_tab(CLASSIC, prepare=prepare)
         tab.load(ui_workflow(plain, ComfyClient(server.url).object_info()))
         tab.settle(1000)
         found.append(tab.page.evaluate(TRACES))

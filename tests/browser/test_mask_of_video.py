@@ -37,9 +37,9 @@ SHOWN = """async () => {
 
 
 @pytest.fixture
-def show(browser):
+def show(blank_page):
     """Opens a page with the view of these heat maps, one file each."""
-    page = browser.new_page()
+    page = blank_page
 
     def open_view(*heatmaps: Heatmap):
         files = {f"{i}.safetensors": heatmap_file(heatmap, SETTINGS) for i, heatmap in enumerate(heatmaps)}
@@ -59,8 +59,7 @@ def show(browser):
         page.wait_for_function("() => document.querySelector('.time-diffedit-mask').shown")
         return page
 
-    yield open_view
-    page.close()
+    return open_view
 
 
 def heat(*shape: int) -> Heatmap:

@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
+from comfy_page import PATIENCE
 from time_diffedit.diffedit_core.mask.heat_colours import heat_colours
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
@@ -36,6 +37,7 @@ def page(browser):
         route.fulfill(body=path.read_text() if path.is_file() else "", content_type=kind)
 
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.route(f"{PACK}/**", serve)
     page.goto(f"{PACK}/index.html")
     yield page

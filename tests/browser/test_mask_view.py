@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from comfy_page import CLASSIC, RENDERERS, ComfyPage
+from comfy_page import CLASSIC, ComfyPage
 from PIL import Image
 
 from tools.comfyui.client import ComfyClient
@@ -21,21 +21,6 @@ SHOWN = """async (root) => {
   const { shown } = root.querySelector('.time-diffedit-mask')
   return shown && { ...shown, cells: Array.from(shown.cells) }
 }"""
-
-
-@pytest.fixture(scope="module", params=RENDERERS)
-def tab(browser, server, request):
-    """One for all tests, because it takes long to open."""
-    tab = ComfyPage(browser, server.url, request.param)
-    yield tab
-    tab.close()
-
-
-@pytest.fixture
-def comfy(tab):
-    tab.errors.clear()
-    yield tab
-    assert not tab.errors, "\n".join(tab.errors)
 
 
 @pytest.fixture(scope="module")
@@ -278,8 +263,7 @@ def test_says_which_changes_it_cannot_follow(comfy, workflow):
     assert np.array_equal(masks(comfy, outputs), cells(comfy)) and "next run" not in words(comfy)
 
 
-def test_a_reloaded_page_finds_threshold_and_picture_again(new_tab, renderer, workflow):
-    comfy = new_tab(renderer)
+def test_a_reloaded_page_finds_threshold_and_picture_again(comfy, workflow):
     ran(comfy, workflow())
     drag(comfy, 0.3)
     seen, threshold = cells(comfy), comfy.value(MASK, "threshold")
@@ -340,25 +324,24 @@ def test_the_heat_fades_by_slider_and_by_setting(comfy, workflow):
     assert len(set(pictures)) == 3
 
 
-def test_the_classic_canvas_shows_the_heat_map_while_it_grows(new_tab, workflow):
-    comfy = new_tab(CLASSIC)
-    comfy.page.evaluate("() => app.extensionManager.setting.set('Comfy.Execution.PreviewMethod', 'latent2rgb')")
+@pytest.mark.parametrize("tab", [CLASSIC], indirect=True)
+def test_the_classic_canvas_shows_the_heat_map_while_it_grows(comfy, workflow):
     comfy.load(workflow(maps=32, seed=5))
     comfy.show(MASK)
-    comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
-    live = comfy.view(MASK).locator("img.live")
-    live.wait_for(state="visible")
-    assert live.get_attribute("src").startswith("blob:")
-    live.wait_for(state="hidden")
-    comfy.page.evaluate("() => app.extensionManager.setting.set('Comfy.Execution.PreviewMethod', 'default')")
+    with comfy.setting("Comfy.Execution.PreviewMethod", "latent2rgb"):
+        comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
+        live = comfy.view(MASK).locator("img.live")
+        live.wait_for(state="visible")
+        assert live.get_attribute("src").startswith("blob:")
+        live.wait_for(state="hidden")
     assert cells(comfy).any()
     widgets = comfy.page.evaluate("(id) => app.graph.getNodeById(id).widgets.map((w) => w.name)", comfy.node_id(MASK))
     assert not any("preview" in name for name in widgets)  # its pictures are not drawn once more below the view
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_looks(new_tab, renderer, workflow, theme):
-    comfy = new_tab(renderer, theme=theme)
-    ran(comfy, workflow(again={"rule": "otsu"}))
-    comfy.picture(f"mask_{theme}")
-    assert comfy.view(MASK).locator(".coverage").is_visible()
+def test_looks(comfy, workflow, theme):
+    with comfy.setting("Comfy.ColorPalette", theme):
+        ran(comfy, workflow(again={"rule": "otsu"}))
+        comfy.picture(f"mask_{theme}")
+        assert comfy.view(MASK).locator(".coverage").is_visible()

@@ -24,8 +24,8 @@ OVERLAPPING = """() => {
 }"""
 
 
-def test_the_template_browser_lists_all_with_their_thumbnails(new_tab):
-    comfy = new_tab(CLASSIC)
+@pytest.mark.parametrize("tab", [CLASSIC], indirect=True)
+def test_the_template_browser_lists_all_with_their_thumbnails(comfy):
     listed = comfy.page.evaluate("async () => (await fetch('/api/workflow_templates')).json()")
     assert sorted(listed[PACK_FOLDER]) == sorted(EXAMPLES)
     comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
@@ -34,12 +34,18 @@ def test_the_template_browser_lists_all_with_their_thumbnails(new_tab):
         comfy.page.get_by_text(name, exact=True).first.wait_for(state="attached")
     comfy.page.wait_for_function(SHOWN, arg=[WIDTH, 8])  # those further down are fetched when they come into sight
     comfy.picture("template_browser")
+    comfy.page.keyboard.press("Escape")
+
+
+def test_a_link_opens_a_template(comfy: ComfyPage):
+    comfy.open_template("time_edit_model", PACK_FOLDER)
+    assert_same(comfy.api(), EXAMPLES["time_edit_model"].as_shipped().api())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_template_opens_as_shipped(comfy: ComfyPage, server, name):
     """Every node is known, none lies on another, and the browser sends what the template's author meant."""
-    comfy.open_template(name, PACK_FOLDER)
+    comfy.load(comfy.template(name, PACK_FOLDER))
     graph = EXAMPLES[name].as_shipped()
     assert comfy.page.evaluate(UNKNOWN) == []
     assert comfy.page.evaluate(OVERLAPPING) == []  # with the room that nodes really take, their views included
@@ -54,7 +60,7 @@ def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
     comfy.load(comfy.template(name))
     assert_same(comfy.api(), EXAMPLES[name].for_toy_world().api())
     comfy.take_few_steps(6)  # tests/e2e looks at what comes out of all of them
-    comfy.run(timeout=500)
+    comfy.run()
     comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     comfy.settle(1000)
     comfy.picture(f"ran_{name}")

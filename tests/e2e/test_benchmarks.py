@@ -5,18 +5,16 @@ import csv
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
 
 from tools.comfyui.environment import ROOT, TOY_CHECKPOINT
-from tools.comfyui.library import comfyui_path
-from tools.comfyui.server import ComfyServer
+from tools.comfyui.patience import processor_time, wait_while_it_moves
 
 ROWS = """old,new,positive1,gt1,negative1,gn1
 a rose,a blue rose,a painting of a rose,a painting of a blue rose,a leaf,a blue leaf
@@ -24,8 +22,7 @@ a car,,two cars,two yellow cars,a leaf,a yellow leaf
 a dog,a cat,two cars,two yellow cars,a leaf,a yellow leaf
 a star,a green star,two stars,two green stars,a heart,a green heart
 """
-SMALL = ["--steps", "2", "--seeds", "2", "--pictures-per-task", "1", "--lambdas", "0.1", "10"]
-PATIENCE = 300  # seconds
+SMALL = ["--steps", "2", "--seeds", "1", "--pictures-per-task", "1", "--lambdas", "0.1", "10"]
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +32,48 @@ def rows(tmp_path_factory) -> Path:
     return path
 
 
-def start(*arguments: object) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    # All tests run at a time: Ray would end workers when memory is short, and lets everything else go before them.
-    environment |= {"RAY_memory_monitor_refresh_ms": "0", "RAY_worker_niceness": "0"}
-    command = [sys.executable, "-P", "-m", "benchmarks", *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+class Run:
+    """`python -m benchmarks`, started when this is made."""
+
+    def __init__(self, *arguments: object):
+        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
+        # All tests run at a time: Ray would end workers when memory is short, and lets everything else go before them.
+        environment |= {"RAY_memory_monitor_refresh_ms": "0", "RAY_worker_niceness": "0"}
+        command = [sys.executable, "-P", "-m", "benchmarks", *map(str, arguments)]
+        self.folder = TemporaryDirectory()
+        self.texts = [Path(self.folder.name) / stream for stream in ("out", "err")]
+        with open(self.texts[0], "w") as out, open(self.texts[1], "w") as err:
+            self.process = psutil.Popen(command, env=environment, stdout=out, stderr=err)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Until it holds, or the command has ended."""
+        wait_while_it_moves(lambda: condition() or self.process.poll() is not None, self._signs_of_life, pause=0.05)
+
+    def _signs_of_life(self) -> int:
+        return sum(processor_time(process.pid) for process in [self.process, *self.workers()])
+
+    def workers(self) -> list[psutil.Process]:
+        return self.process.children(recursive=True)
+
+    def kill(self) -> None:
+        """End the command alone, and wait for its workers, who end when they notice."""
+        workers = self.workers()
+        self.process.kill()
+        self.process.wait()
+        wait_while_it_moves(
+            lambda: not psutil.wait_procs(workers, timeout=0)[1], lambda: sum(processor_time(w.pid) for w in workers)
+        )
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end: the exit status, and what it wrote to both streams."""
+        self.wait_for(lambda: False)
+        out, err = (path.read_text() for path in self.texts)
+        return self.process.wait(), out, err
 
 
-def finish(process: subprocess.Popen) -> str:
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, err
+def finish(run: Run) -> str:
+    code, out, err = run.end()
+    assert code == 0, err
     return out
 
 
@@ -59,17 +87,10 @@ def finished_tasks(output: Path) -> list[Path]:
     return sorted((output / "tasks").rglob("*.json"))
 
 
-def wait_for(condition) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(rows, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("undisturbed")
-    out = finish(start("timed", rows, *SMALL, "--workers", 1, "--output", output))
+    out = finish(Run("timed", rows, *SMALL, "--workers", 1, "--output", output))
     assert "2 of 3 rows" in out
     assert "line 3: old or new is empty" in out
     assert "line 4: TIME, lambda 0.1: 'a dog' -> 'a cat'" in out
@@ -81,7 +102,7 @@ def test_the_table_is_what_the_pictures_say(undisturbed):
     scores = {row["method"]: row for row in results["tables"]["Scores"]}
     assert list(scores) == ["baseline", "oracle", "TIME, lambda 0.1", "TIME, lambda 10"]
     pictures = (undisturbed / "pictures.csv").read_text().splitlines()
-    assert len(pictures) == 1 + 4 * 2 * 3 * 2  # methods x rows x prompts x seeds
+    assert len(pictures) == 1 + 4 * 2 * 3  # methods x rows x prompts, a seed each
     asked = [line for line in csv.DictReader(pictures) if (line["method"], line["kind"]) == ("TIME, lambda 10", "efficacy")]
     assert {line["line"] for line in asked} == {"2", "5"}
     assert scores["TIME, lambda 10"]["efficacy"] == sum(int(line["passed"]) for line in asked) / len(asked)
@@ -92,19 +113,18 @@ def test_the_table_is_what_the_pictures_say(undisturbed):
 
 
 def test_several_processes_give_the_same_bytes(rows, undisturbed, tmp_path):
-    finish(start("timed", rows, *SMALL, "--workers", 2, "--output", tmp_path))
+    finish(Run("timed", rows, *SMALL, "--workers", 2, "--output", tmp_path))
     assert contents(tmp_path) == contents(undisturbed)
 
 
 def test_a_killed_run_goes_on_with_other_workers_and_makes_no_picture_twice(rows, undisturbed, tmp_path):
     arguments = ("timed", rows, *SMALL, "--output", tmp_path)
-    run = start(*arguments, "--workers", 1)
-    wait_for(lambda: len(finished_tasks(tmp_path)) >= 3 or run.poll() is not None)
-    run.send_signal(signal.SIGKILL)
-    run.communicate()
+    run = Run(*arguments, "--workers", 1)
+    run.wait_for(lambda: len(finished_tasks(tmp_path)) >= 3)
+    run.kill()
     done = {path: path.stat().st_mtime_ns for path in finished_tasks(tmp_path)}
     assert 3 <= len(done) < len(finished_tasks(undisturbed))
-    finish(start(*arguments, "--workers", 2))
+    finish(Run(*arguments, "--workers", 2))
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert contents(tmp_path) == contents(undisturbed)
     found = [json.loads(path.read_text())["tasks found"] for path in (tmp_path / "runs").iterdir()]
@@ -112,9 +132,9 @@ def test_a_killed_run_goes_on_with_other_workers_and_makes_no_picture_twice(rows
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(rows, undisturbed, tmp_path):
-    run = start("timed", rows, *SMALL, "--workers", 2, "--ray", "--output", tmp_path)
-    wait_for(lambda: len(finished_tasks(tmp_path)) >= 2 or run.poll() is not None)
-    workers = [p for p in psutil.Process(run.pid).children(recursive=True) if "_Actor" in " ".join(p.cmdline())]
+    run = Run("timed", rows, *SMALL, "--workers", 2, "--ray", "--output", tmp_path)
+    run.wait_for(lambda: len(finished_tasks(tmp_path)) >= 2)
+    workers = [p for p in run.workers() if "_Actor" in " ".join(p.cmdline())]
     assert len(workers) == 2
     workers[0].kill()
     before = len(finished_tasks(tmp_path))
@@ -124,17 +144,15 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(rows, undisturbed, t
 
 
 def test_other_settings_are_refused(rows, undisturbed):
-    run = start("timed", rows, *SMALL, "--cfg", "4", "--workers", 1, "--output", undisturbed)
-    _, err = run.communicate(timeout=PATIENCE)
-    assert run.returncode == 1
+    run = Run("timed", rows, *SMALL, "--cfg", "4", "--workers", 1, "--output", undisturbed)
+    code, _, err = run.end()
+    assert code == 1
     assert "sampling.cfg: 3.0 there, 4.0 now" in err
 
 
-def test_a_running_server_gives_the_same_pictures(rows, tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # sums of another number of threads round otherwise
+def test_a_running_server_gives_the_same_pictures(rows, server, tmp_path):
     arguments = ["timed", rows, "--rows", "1", "--steps", "2", "--size", "128", "--cfg", "3", "--seeds", "1", "--batch", "1"]
     arguments += ["--judge", "toy", "--checkpoint", TOY_CHECKPOINT]
-    finish(start(*arguments, "--workers", 1, "--output", tmp_path / "library"))
-    with ComfyServer(comfyui_path(), Path(sys.executable)) as server:
-        finish(start(*arguments, "--server", server.url, "--output", tmp_path / "server"))
+    finish(Run(*arguments, "--workers", 1, "--output", tmp_path / "library"))
+    finish(Run(*arguments, "--server", server.url, "--output", tmp_path / "server"))
     assert contents(tmp_path / "server")["pictures.csv"] == contents(tmp_path / "library")["pictures.csv"]

@@ -1,27 +1,15 @@
 """The blocks of subgraphs/ as files and as the real server lists them. They run in tests/browser."""
 
 import json
-import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-from tools.comfyui.client import ComfyClient
-from tools.comfyui.environment import PACK_FOLDER, link_pack
-from tools.comfyui.library import comfyui_path
-from tools.comfyui.server import ComfyServer
+from tools.comfyui.environment import PACK_FOLDER
 from tools.workflows.blueprints import FOLDER, GIVES_ID, TAKES_ID, render
 from tools.workflows.examples.blocks import BLOCKS
 
 NAMES = [block.name for block in BLOCKS]
-
-
-@pytest.fixture(scope="module")
-def url():
-    link_pack(comfyui_path())
-    with ComfyServer(comfyui_path(), Path(sys.executable)) as server:
-        yield server.url
 
 
 def get(address: str):
@@ -37,26 +25,26 @@ def inside_of(name: str) -> dict:
     return definition
 
 
-def test_blocks_in_the_repository_are_what_the_code_makes(url):
-    files = render(ComfyClient(url).object_info())
+def test_blocks_in_the_repository_are_what_the_code_makes(client):
+    files = render(client.object_info())
     assert {path.name for path in FOLDER.iterdir()} == set(files)
     for name, text in files.items():
         assert (FOLDER / name).read_text() == text, f"{name} is out of date; run `make templates`"
 
 
-def test_the_server_lists_them(url):
+def test_the_server_lists_them(server):
     ours = {
         entry["name"]: entry_id
-        for entry_id, entry in get(f"{url}/global_subgraphs").items()
+        for entry_id, entry in get(f"{server.url}/global_subgraphs").items()
         if entry["info"]["node_pack"] == f"custom_nodes.{PACK_FOLDER}"
     }
     assert set(ours) == set(NAMES) >= {"DiffEdit", "TIME Edit"}
     for name, entry_id in ours.items():
-        assert json.loads(get(f"{url}/global_subgraphs/{entry_id}")["data"]) == file_of(name)
+        assert json.loads(get(f"{server.url}/global_subgraphs/{entry_id}")["data"]) == file_of(name)
 
 
-def test_their_nodes_and_widgets_exist(url):
-    info = ComfyClient(url).object_info()
+def test_their_nodes_and_widgets_exist(client):
+    info = client.object_info()
     for name in NAMES:
         inside = inside_of(name)
         for node in inside["nodes"]:

@@ -1,9 +1,7 @@
 """The example workflows through the real server, on the toy checkpoint, judged from their pictures."""
 
 import json
-import sys
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +9,10 @@ from PIL import Image
 from toyworld.judge import judge
 from toyworld.world import Scene, draw
 
-from tools.comfyui.client import ComfyClient, WorkflowError, node_titled, saved
-from tools.comfyui.environment import HOST, PACK_FOLDER, link_pack
-from tools.comfyui.library import comfyui_path
-from tools.comfyui.server import ComfyServer
+from tools.comfyui.client import WorkflowError, node_titled, saved
+from tools.comfyui.environment import PACK_FOLDER
 from tools.release.words import LANGUAGES, LOCALES, PAGES
 from tools.workflows.examples import (
-    EXAMPLE_PICTURE,
     EXAMPLES,
     captioned_diffedit,
     diffedit,
@@ -31,25 +26,6 @@ from tools.workflows.examples import (
 )
 from tools.workflows.templates import FOLDER, render
 from tools.workflows.workflow import NOTE
-
-
-def start(tmp_path: Path) -> tuple[ComfyServer, ComfyClient]:
-    link_pack(comfyui_path())
-    server = ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[HOST / "ComfyUI" / "models" / "checkpoints"])
-    server.start()
-    client = ComfyClient(server.url)
-    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
-    path = tmp_path / EXAMPLE_PICTURE
-    Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)
-    client.upload_image(path)
-    return server, client
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    server, client = start(tmp_path_factory.mktemp("server"))
-    yield client
-    server.close()
 
 
 def run(client, graph, title):
@@ -107,7 +83,7 @@ def test_time_workflow_edits_the_assumption_and_leaves_the_model(client):
     assert [judge(p).colour for p in saved(client, graph.api(), result, after)] == ["blue", "blue"]
 
 
-def test_same_seed_same_bytes_again_and_after_a_restart(client, tmp_path):
+def test_same_seed_same_bytes_again_and_after_a_restart(client, restarted):
     title = "Pictures after the edit"
     first = run(client, time_edit(batch=1, steps=4), title)
     client.forget()
@@ -115,12 +91,8 @@ def test_same_seed_same_bytes_again_and_after_a_restart(client, tmp_path):
     np.testing.assert_array_equal(first, again)
     edited = "Edited picture"
     first_edit = run(client, diffedit(), edited)
-    server, other = start(tmp_path)
-    try:
-        np.testing.assert_array_equal(first, run(other, time_edit(batch=1, steps=4), title))
-        np.testing.assert_array_equal(first_edit, run(other, diffedit(), edited))
-    finally:
-        server.close()
+    np.testing.assert_array_equal(first, run(restarted, time_edit(batch=1, steps=4), title))
+    np.testing.assert_array_equal(first_edit, run(restarted, diffedit(), edited))
 
 
 def test_the_base_model_is_the_same_after_an_edited_one_was_used(client):

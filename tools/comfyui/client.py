@@ -14,7 +14,7 @@ import websocket
 from PIL import Image
 from tqdm import tqdm
 
-SILENCE_LIMIT = 600  # seconds without a word from the server
+from .patience import SILENCE_LIMIT
 
 
 class WorkflowError(Exception):

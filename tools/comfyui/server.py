@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,10 +14,10 @@ from pathlib import Path
 import yaml
 
 from .environment import PACK_FOLDER, SetupError
+from .patience import Standstill, processor_time, wait_while_it_moves
 
 ADDRESS = "127.0.0.1"
 KINDS_BESIDE = ("captioning", "text_encoders", "clip_vision")  # of models, in folders beside those of checkpoints
-START_DEADLINE = 180  # seconds without a word in the log: other people's packs may take long, and say so
 STOP_DEADLINE = 10
 
 
@@ -106,21 +105,21 @@ class ComfyServer:
         return folders
 
     def _wait_until_ready(self) -> None:
-        said, deadline = 0, time.monotonic() + START_DEADLINE
-        while time.monotonic() < deadline:
-            if (size := self.log.stat().st_size) > said:
-                said, deadline = size, time.monotonic() + START_DEADLINE
-            if self.process.poll() is not None:
-                raise SetupError(f"ComfyUI stopped while starting; its last lines:\n{self.log_tail()}")
-            try:
-                urllib.request.urlopen(f"{self.url}/system_stats", timeout=5).read()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.3)
-        else:
-            raise SetupError(f"ComfyUI said nothing for {START_DEADLINE} s while starting; its last lines:\n{self.log_tail()}")
+        try:
+            wait_while_it_moves(self._answers, lambda: (self.log.stat().st_size, processor_time(self.process.pid)))
+        except Standstill as problem:
+            raise SetupError(f"ComfyUI does not start. {problem} Its last lines:\n{self.log_tail()}") from None
         if re.search(rf"\(IMPORT FAILED\).*{PACK_FOLDER}", self.log.read_text(errors="replace")):
             raise SetupError(f"ComfyUI could not import the pack:\n{self.log_tail(40)}")
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise SetupError(f"ComfyUI stopped while starting; its last lines:\n{self.log_tail()}")
+        try:
+            urllib.request.urlopen(f"{self.url}/system_stats", timeout=5).read()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+        return True
 
     def stop(self) -> None:
         """End the server; what it wrote stays in `folder`."""
