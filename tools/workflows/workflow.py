@@ -15,11 +15,11 @@ WIDGET_HEIGHT = 26
 TEXT_HEIGHT = 90
 PICTURE_HEIGHT = 250
 VIEW_HEIGHTS = {
-    "DiffEditMask": 420,
-    "HeatmapToMask": 420,
+    "DiffEditMask": 220,  # as high as fits on a small screen
+    "HeatmapToMask": 300,
     "TIMEEditModel": 290,
     "TIMEComputeEdit": 290,
-    "DDIMInvert": 240,
+    "DDIMInvert": 210,
     "TIMEBalance": 250,
     "PreviewAny": 140,
 }
