@@ -7,12 +7,14 @@ is keyed by its English text, so that a text that changes has none until it is t
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import tomllib
 
 from ..comfyui.library import ROOT, load_pack
+from ..workflows.inputs import CHOICE
 
 LANGUAGES = ("zh", "ja", "fr")
 TRANSLATIONS = Path(__file__).with_name("translations")
@@ -53,12 +55,30 @@ def node_definitions() -> dict[str, dict]:
 
 
 def inputs_of(info: dict) -> dict[str, tuple[str, dict]]:
-    """Input id to its socket type and options, in order."""
-    given = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
-    return {
-        name: (spec[0] if isinstance(spec[0], str) else "COMBO", spec[1] if len(spec) > 1 else {})
-        for name, spec in given.items()
-    }
+    """Input id to its socket type and options, in order; the settings of a choice follow it as "choice.setting"."""
+    return dict(_inputs({"inputs": info["input"]}, ""))
+
+
+def _inputs(option: dict, prefix: str) -> Iterator[tuple[str, tuple[str, dict]]]:
+    given = option["inputs"]
+    for name, spec in (given.get("required", {}) | given.get("optional", {})).items():
+        socket, options = spec[0] if isinstance(spec[0], str) else "COMBO", spec[1] if len(spec) > 1 else {}
+        if socket != CHOICE:
+            yield prefix + name, (socket, options)
+            continue
+        yield prefix + name, ("COMBO", options | {"options": [each["key"] for each in options["options"]]})
+        for each in options["options"]:
+            yield from _inputs(each, f"{prefix}{name}.")
+
+
+def shown_name(name: str, options: dict) -> str:
+    """What the browser calls an input: a setting of a choice by its own name."""
+    return options.get("display_name") or name.rpartition(".")[2]
+
+
+def locale_key(name: str) -> str:
+    """Under which the frontend looks an input up, as a dot would be a level of the locale."""
+    return name.replace(".", "_")
 
 
 def outputs_of(info: dict) -> list[tuple[str, str, str]]:
@@ -80,7 +100,7 @@ def _english_node(info: dict) -> dict:
         "display_name": info["display_name"],
         "description": info["description"],
         "inputs": {
-            name: {"name": options.get("display_name") or name, "tooltip": options.get("tooltip")}
+            locale_key(name): {"name": shown_name(name, options), "tooltip": options.get("tooltip")}
             for name, (_, options) in inputs_of(info).items()
         },
         # An output without a name is called by its socket type, which the host translates itself.
@@ -140,7 +160,7 @@ def short_page(node_id: str, info: dict, words: dict, table: dict[str, str]) -> 
     repository = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
     whole_page = f"{repository}/blob/main/web/docs/{node_id}.md"
     pictures = re.findall(r"^!\[.*\]\((.+)\)$", (PAGES / node_id / "en.md").read_text(encoding="utf-8"), re.MULTILINE)
-    inputs = [(words["inputs"][name], name, socket) for name, (socket, _) in inputs_of(info).items()]
+    inputs = [(words["inputs"][locale_key(name)], name, socket) for name, (socket, _) in inputs_of(info).items()]
     outputs = [
         (word, name, socket) for word, (name, socket, _) in zip(words["outputs"].values(), outputs_of(info), strict=True)
     ]

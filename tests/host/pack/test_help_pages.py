@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.release.words import PAGES, inputs_of, node_definitions, outputs_of
+from tools.release.words import PAGES, inputs_of, node_definitions, outputs_of, shown_name
 
 NODES = node_definitions()
 
@@ -14,7 +14,7 @@ def test_a_help_page_tells_of_every_input_and_output(node_id):
     page = (PAGES / node_id / "en.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {NODES[node_id]['display_name']}\n")
     for name, (_, options) in inputs_of(NODES[node_id]).items():
-        shown = options.get("display_name") or name
+        shown = shown_name(name, options)
         assert re.search(rf"^\|[^|]*\b{re.escape(shown)}\b[^|]*\|", page, re.MULTILINE), f"no row for input {shown}"
     for name, _, _ in outputs_of(NODES[node_id]):
         assert re.search(rf"^- \*\*[^:]*{re.escape(name)}\b[^:]*\*\*", page, re.MULTILINE), f"no line for output {name}"

@@ -7,6 +7,7 @@ import pytest
 
 from tools.release import words
 from tools.release.words import HOST_NODES, LANGUAGES, LOCALES, PAGES, ROOT, TRANSLATIONS
+from tools.workflows.inputs import CHOICE
 
 NODES = words.node_definitions()
 ENGLISH = words.english_locale(NODES)
@@ -79,8 +80,28 @@ def test_choices_stay_english_where_a_tooltip_explains_them(language, node_id):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("node_id", NODES)
 def test_inputs_of_a_node_have_different_names(language, node_id):
-    names = [table(language)[i["name"]] for i in ENGLISH["nodeDefs"][node_id]["inputs"].values()]
-    assert len(set(names)) == len(names)
+    """The settings of a choice among themselves: they stand below it."""
+    names = {"": []}
+    for name, (_, options) in words.inputs_of(NODES[node_id]).items():
+        names.setdefault(name.rpartition(".")[0], []).append(table(language)[words.shown_name(name, options)])
+    for those in names.values():
+        assert len(set(those)) == len(those)
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_a_setting_of_several_options_is_explained_once(node_id):
+    """It has one name in the locale, whichever option shows it."""
+    for name, spec in (NODES[node_id]["input"]["required"] | NODES[node_id]["input"].get("optional", {})).items():
+        explained = {}
+        for option in spec[1]["options"] if spec[0] == CHOICE else ():
+            for setting, (_, described) in (option["inputs"].get("required", {}) | option["inputs"].get("optional", {})).items():
+                assert explained.setdefault(setting, described["tooltip"]) == described["tooltip"], f"{name}.{setting}"
+
+
+def test_settings_of_a_choice_are_named_as_the_frontend_looks_them_up():
+    inputs = ENGLISH["nodeDefs"]["DiffEditMask"]["inputs"]
+    assert inputs["rule_threshold"]["name"] == "threshold" and inputs["compare_target_model"]["tooltip"]
+    assert not any("." in name for node in ENGLISH["nodeDefs"].values() for name in node["inputs"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
