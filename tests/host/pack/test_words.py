@@ -94,7 +94,7 @@ def test_a_setting_of_several_options_is_explained_once(node_id):
     for name, spec in (NODES[node_id]["input"]["required"] | NODES[node_id]["input"].get("optional", {})).items():
         explained = {}
         for option in spec[1]["options"] if spec[0] == CHOICE else ():
-            for setting, (_, described) in (option["inputs"].get("required", {}) | option["inputs"].get("optional", {})).items():
+            for setting, (_, described) in words.inputs_of({"input": option["inputs"]}).items():
                 assert explained.setdefault(setting, described["tooltip"]) == described["tooltip"], f"{name}.{setting}"
 
 
