@@ -89,7 +89,7 @@ def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, w
     noisiest = run(up, sigmas)
     states = torch.stack(up.states)
     require_finite(states)
-    kept = None if up.kept[0] is None else torch.stack(up.kept)
+    kept = torch.stack(up.kept) if up.kept else None
     trajectory = Trajectory(
         states=states,
         sigmas=sigmas,
@@ -118,22 +118,25 @@ class _InversionSampler(comfy.samplers.Sampler):
         self._course = course
         self._noising = made_of
         self.states: list[torch.Tensor] = []
-        self.kept: list[torch.Tensor | None] = []
+        self.kept: list[torch.Tensor] = []
         self.model_calls = 0
         self.residuals: list[torch.Tensor | None] = []
 
-    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
-        def denoise(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    def sample(
+        self, model_wrap, sigmas, extra_args, callback, noise, latent_image: torch.Tensor, denoise_mask=None, disable_pbar=False
+    ):
+        def predict(x: torch.Tensor, sigma: float) -> torch.Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
             return model_wrap(x, x.new_full((len(x),), sigma), **extra_args)
 
         storage = comfy.model_management.intermediate_device()
         self.states.append(latent_image.to(storage, copy=True))
-        denoise = regularised(denoise, self._course.regularisation, self._noising)
+        denoise = regularised(predict, self._course.regularisation, self._noising)
         steps = self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._course.options)
         for i, step in enumerate(steps):
             self.states.append(step.state.to(storage))
-            self.kept.append(None if step.kept is None else step.kept.to(storage))
+            if step.kept is not None:
+                self.kept.append(step.kept.to(storage))
             self.model_calls += step.model_calls
             self.residuals.append(step.residual)
             if callback is not None:

@@ -17,7 +17,8 @@ SamplerFunction = Callable[..., torch.Tensor]
 def way_back(trajectory: Trajectory) -> SamplerFunction:
     """The step that belongs to the trajectory's method, from any of its levels."""
     method = METHODS[trajectory.method]
-    if method.sample is None:
+    retrace = method.sample
+    if retrace is None:
         return comfy.samplers.ksampler(method.sampler).sampler_function
 
     def sample(model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None) -> torch.Tensor:
@@ -27,7 +28,7 @@ def way_back(trajectory: Trajectory) -> SamplerFunction:
 
         # Where the states do not matter but for the first, `x` may stand between two of them.
         path = trajectory.to(x.device).path(len(sigmas) - 1) if method.own_levels else Path(x[None], sigmas[:1].tolist())
-        for i, step in enumerate(method.sample(denoise, path, sigmas.tolist(), trajectory.noising)):
+        for i, step in enumerate(retrace(denoise, path, sigmas.tolist(), trajectory.noising)):
             if callback is not None:
                 callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": step.denoised})
             x = step.state

@@ -211,7 +211,9 @@ class _MapsSampler(comfy.samplers.Sampler):
     def __init__(self, made_of: Noising, picture: int, maps: int, names: tuple[str, ...], take: Callable[..., None]):
         self._made_of, self._picture, self._maps, self._names, self._take = made_of, picture, maps, names, take
 
-    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
+    def sample(
+        self, model_wrap, sigmas, extra_args, callback, noise, latent_image: torch.Tensor, denoise_mask=None, disable_pbar=False
+    ):
         at_once = model_wrap.maps_at_once(self._names, latent_image.shape, latent_image.device)
         calls = -(-self._maps // at_once)
         for indices in torch.arange(self._maps).tensor_split(calls):
@@ -229,8 +231,9 @@ def _of_picture(conditioning: list, row: int, pictures: int) -> list:
     """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of the batch."""
 
     def mine(name: str, value):
-        per_picture = name in ("concat_latent_image", "concat_mask") and value is not None and len(value) == pictures
-        return value[row : row + 1] if per_picture else value
+        if value is not None and name in ("concat_latent_image", "concat_mask") and len(value) == pictures:
+            return value[row : row + 1]
+        return value
 
     return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]
 

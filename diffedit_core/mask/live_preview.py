@@ -23,8 +23,9 @@ class HeatPreview:
             InterruptProcessingException: the user interrupted.
         """
         self._done += maps
-        shown = heat is not None and self._pictures
-        picture = ("JPEG", heat_picture(heat, self._cell), args.preview_size) if shown else None
+        picture = None
+        if heat is not None and self._pictures:
+            picture = ("JPEG", heat_picture(heat, self._cell), args.preview_size)
         self._bar.update_absolute(self._done, self._total, picture)
 
 

@@ -1,5 +1,7 @@
 """Checks of what the host hands over, before any model runs."""
 
+from typing import Protocol
+
 import comfy.model_base
 import comfy.model_sampling
 import comfy.sample
@@ -13,6 +15,14 @@ from .noising import Noising
 INPAINT_CHANNELS = {"mask", "masked_image"}
 
 
+class ModelSampling(Protocol):
+    """What is read of the host's sampling by the kinds that have it; `sigmas` (T,) ascending."""
+
+    sigmas: torch.Tensor
+    sigma_max: torch.Tensor
+    sigma_data: float
+
+
 def model_kind(model) -> ModelKind:
     """The kind of a MODEL, without its weights."""
     return ModelKind(
@@ -20,8 +30,12 @@ def model_kind(model) -> ModelKind:
         config=type(model.model.model_config).__name__,
         latent_format=type(model.get_model_object("latent_format")).__name__,
         prediction=" + ".join(base.__name__ for base in type(model.get_model_object("model_sampling")).__bases__),
-        sigma_max=float(model.get_model_object("model_sampling").sigma_max),
+        sigma_max=float(_numbers(model).sigma_max),
     )
+
+
+def _numbers(model) -> ModelSampling:
+    return model.get_model_object("model_sampling")
 
 
 def noising(model) -> Noising:
@@ -43,7 +57,7 @@ def noising(model) -> Noising:
             return Noising(linear_input=True)
         if isinstance(sampling, comfy.model_sampling.EPS):
             velocity = type(sampling).calculate_denoised is comfy.model_sampling.V_PREDICTION.calculate_denoised
-            return Noising(velocity=velocity, sigma_data=sampling.sigma_data)
+            return Noising(velocity=velocity, sigma_data=_numbers(model).sigma_data)
     raise ValueError(
         f"model is a {type(model.model).__name__} that samples as {model_kind(model).prediction}: it does not walk from noise "
         "to a picture, so there is nothing to contrast or to invert. Models that predict noise, v or flow are supported."
@@ -55,9 +69,9 @@ def sigma_table(model) -> torch.Tensor:
     sampling = model.get_model_object("model_sampling")
     discrete = isinstance(sampling, comfy.model_sampling.ModelSamplingDiscrete)
     if discrete and not isinstance(sampling, comfy.model_sampling.StableCascadeSampling):
-        return sampling.sigmas.float().cpu()
+        return _numbers(model).sigmas.float().cpu()
     made_of = noising(model)
-    sd1 = comfy.model_sampling.ModelSamplingDiscrete().sigmas
+    sd1 = comfy.model_sampling.ModelSamplingDiscrete().get_buffer("sigmas")
     return torch.tensor([made_of.sigma_at(ratio) for ratio in sd1.tolist()])
 
 

@@ -8,6 +8,7 @@ position, over padded rows as the model reads them. A row that a prompt's attent
 not have, is not counted for that prompt, neither in the sum nor in the number that it is divided by.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -129,7 +130,7 @@ def _mean_entry(entries: Sequence[list], tokens: Sequence[Mapping[str, Any]]) ->
             result |= {key: averaged, **mask}
         elif key == POOLED and _are_tensors(values):
             _require_equal_shapes(key, [value.shape for value in values])
-            result[key] = (sum(map(_exact, values)) / len(values)).to(values[0])
+            result[key] = (functools.reduce(torch.add, map(_exact, values)) / len(values)).to(values[0])
         elif all(same_conditioning(values[0], value) for value in values):
             result[key] = values[0]
         else:

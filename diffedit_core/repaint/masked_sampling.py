@@ -1,5 +1,6 @@
 """DiffEdit, step 3: sample inside the mask, retrace the trajectory outside it, with any sampler of the host."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import comfy.model_management
@@ -141,7 +142,8 @@ def sample_masked(
     denoised = model.model.process_latent_out(last["x0"].float().cpu()) if "x0" in last else samples
     if sampler.mask is None or not sampler.keeps_outside(sigmas):
         return samples, denoised.to(samples)
-    return tuple(_outside_restored(found, trajectory.clean, sampler.mask) for found in (samples, denoised))
+    clean, mask = trajectory.clean, sampler.mask
+    return _outside_restored(samples, clean, mask), _outside_restored(denoised, clean, mask)
 
 
 class TrajectorySampler(comfy.samplers.Sampler):
@@ -192,13 +194,6 @@ class TrajectorySampler(comfy.samplers.Sampler):
         mask = denoise_mask if self.mask is None else self.mask.to(noise.device)
         trajectory = self.trajectory.to(noise.device)
 
-        def mask_at(sigma: torch.Tensor, extra: dict) -> torch.Tensor:
-            # Differential Diffusion and its like let the mask depend on the noise level.
-            function = extra["model_options"].get("denoise_mask_function")
-            if function is None:
-                return mask
-            return function(sigma, mask, extra_options={"model": model_wrap, "sigmas": sigmas})
-
         def report(info: dict) -> None:
             if callback is not None:
                 callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
@@ -206,7 +201,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
         outside = background(self.injection.background, trajectory, self.injection.seed, *self.injection.levels(sigmas))
         start, _ = trajectory.state_at(sigmas[0])
         samples = self._function(
-            VirtualDenoiser(model_wrap, outside, None if mask is None else mask_at),
+            VirtualDenoiser(model_wrap, outside, None if mask is None else _mask_at(mask, model_wrap, sigmas)),
             start,
             sigmas,
             extra_args=extra_args,
@@ -244,6 +239,18 @@ def from_sampler(
             "that gives a plain sampler, or leave it out."
         )
     return TrajectorySampler(sampler.sampler_function, trajectory, mask, injection, options=sampler.extra_options)
+
+
+def _mask_at(mask: torch.Tensor, model_wrap, sigmas: torch.Tensor) -> Callable[[torch.Tensor, dict], torch.Tensor]:
+    """Differential Diffusion and its like let the mask depend on the noise level."""
+
+    def at(sigma: torch.Tensor, extra: dict) -> torch.Tensor:
+        function = extra["model_options"].get("denoise_mask_function")
+        if function is None:
+            return mask
+        return function(sigma, mask, extra_options={"model": model_wrap, "sigmas": sigmas})
+
+    return at
 
 
 def _outside_restored(samples: torch.Tensor, clean: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

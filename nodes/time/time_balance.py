@@ -290,12 +290,13 @@ def labels(source: str, destination: str, label: str, opposite: str) -> tuple[st
     Raises ValueError as `parse_pairs`, or if one is left empty with several lines, or both are the same.
     """
     pairs = parse_pairs(source, destination)
+    first = pairs[0]
     if len(pairs) > 1 and not (label.strip() and opposite.strip()):
         raise ValueError(
             f"label or opposite is empty, which stands for the destination or the source, but these have {len(pairs)} lines; "
             "write both in words."
         )
-    label, opposite = label.strip() or plain(pairs[0].destination), opposite.strip() or pairs[0].source
+    label, opposite = label.strip() or plain(first.destination), opposite.strip() or first.source
     if label == opposite:
         raise ValueError(f"label and opposite are both {label!r}; write two texts that tell the pictures apart.")
     return label, opposite

@@ -18,7 +18,7 @@ class TimeAdapter(WeightAdapterBase):
 
     def __init__(self, loaded_keys: set[str], weights: tuple[torch.Tensor, torch.Tensor]):
         self.loaded_keys = loaded_keys
-        self.weights = weights
+        self.weights = weights  # pyright: ignore[reportAttributeAccessIssue]  # a tuple, as in all of the host's own adapters
 
     def calculate_weight(
         self,

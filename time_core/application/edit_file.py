@@ -84,7 +84,7 @@ def _check(edit: TimeEdit) -> None:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether `value` is what the type hint says, through dataclasses, tuples and unions. An int will do for a float."""
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return isinstance(value, hint) and all(_fits(getattr(value, name), of) for name, of in get_type_hints(hint).items())
     options = get_args(hint)
     if get_origin(hint) is tuple:

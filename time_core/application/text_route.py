@@ -106,4 +106,4 @@ def _routes(model: ModelPatcher) -> list[TextRoute]:
 
 def _blocks(projections: Sequence[Projection], kind: str) -> frozenset[Block]:
     matches = (UNET_BLOCK.fullmatch(projection.name) for projection in projections if projection.kind == kind)
-    return frozenset((match["part"], int(match["number"] or 0), int(match["index"])) for match in matches)
+    return frozenset((match["part"], int(match["number"] or 0), int(match["index"])) for match in matches if match)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import comfy.model_management
 import comfy.sample
@@ -142,7 +142,8 @@ def pictures_that_fit(model: Any, blank: torch.Tensor) -> int:
     At least 1. By the whole memory and not by what is free, so that all probes are sampled in equal batches.
     """
     one = model.model.memory_required([2, *blank.shape[1:]])
-    room = SHARE_OF_MEMORY * comfy.model_management.get_total_memory(model.load_device) - model.model_size()
+    memory = cast(int, comfy.model_management.get_total_memory(model.load_device))  # two numbers only if both are asked for
+    room = SHARE_OF_MEMORY * memory - model.model_size()
     return max(int(room / max(one, 1)), 1)
 
 

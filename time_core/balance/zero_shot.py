@@ -80,12 +80,9 @@ def _encoder_of_width(clip: Any, width: int | None) -> str:
 def _projection_widths(clip: Any) -> dict[str, int]:
     """The width of the text projection of each text encoder of CLIP in `clip`."""
     encoders = {name: getattr(clip.cond_stage_model, f"clip_{name}", None) for name in CLIP_NAMES}
-    projections = {
-        name: encoder.transformer.text_projection
-        for name, encoder in encoders.items()
-        if hasattr(getattr(encoder, "transformer", None), "text_projection")
-    }
-    return {name: projection.out_features for name, projection in projections.items()}
+    transformers = {name: getattr(encoder, "transformer", None) for name, encoder in encoders.items()}
+    projections = {name: getattr(transformer, "text_projection", None) for name, transformer in transformers.items()}
+    return {name: projection.out_features for name, projection in projections.items() if projection is not None}
 
 
 def _pooled(clip: Any, name: str, texts: Sequence[str]) -> torch.Tensor:

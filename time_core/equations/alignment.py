@@ -188,7 +188,7 @@ def _fewest_displaced(source: Sequence[Hashable], destination: Sequence[Hashable
     for i, row in enumerate(best[:-1]):
         start = positions[-1] + 1 if positions else 0
         costs = {j: row[j][0] + (j != start) for j in range(start, columns)}
-        positions.append(min(costs, key=costs.get))
+        positions.append(min(costs, key=costs.__getitem__))
         if i == 0:
             ways = sum(row[j][1] for j, cost in costs.items() if cost == costs[positions[0]])
     return positions, ways - 1

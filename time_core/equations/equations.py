@@ -119,7 +119,8 @@ def equations(reader: TextReader, request: Request, step: Callable[[], None] = l
     for prompt, weight in _kept(request):
         rows = _kept_rows(_read(reader, prompt, step), settings)
         system.add(rows, rows, weight)
-        kept.add(rows, rows)
+        if kept is not None:
+            kept.add(rows, rows)
     return Equations(
         system=system,
         kept=kept,

@@ -47,9 +47,10 @@ def align_tokens(
 
     Raises ValueError as `place_units` and the reader do.
     """
-    units = tuple(_units_of_tokens(reader.tracks(prompt), carrying) for prompt in (pair.source, plain(pair.destination)))
-    placed = place_units(reader, *units, (pair.source, pair.destination), settings)
-    return describe_units(reader, *units, placed)
+    prompts = (pair.source, plain(pair.destination))
+    source, destination = (_units_of_tokens(reader.tracks(prompt), carrying) for prompt in prompts)
+    placed = place_units(reader, source, destination, (pair.source, pair.destination), settings)
+    return describe_units(reader, source, destination, placed)
 
 
 def _units_of_tokens(tracks: tuple[Track, ...], carrying: tuple[str, ...] | None) -> Units:
@@ -67,8 +68,8 @@ def _place_track(
             raise ValueError("source or destination has no words; write prompts.")
         if settings.tokens == "last word":
             return last_word(source, destination)
-        spelled = (Spelled(track, reader.keys(track), reader.words(track)) for track in (source, destination))
-        placement = place(*spelled, settings.alignment, _inserted(reader, destination, prompts[1]))
+        before, after = (Spelled(track, reader.keys(track), reader.words(track)) for track in (source, destination))
+        placement = place(before, after, settings.alignment, _inserted(reader, destination, prompts[1]))
     except ValueError as error:
         raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
     return restrict(placement, source, settings.tokens)

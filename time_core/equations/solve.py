@@ -14,6 +14,7 @@ factors, P = left @ right.T.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -45,6 +46,20 @@ def edit_factors(source: torch.Tensor, destination: torch.Tensor, lamb: float) -
     return system.solve(lamb)
 
 
+class Sums(NamedTuple):
+    """What stands for rows, (d, d) float64 each.
+
+    Attributes:
+        rows: C C^T over all rows.
+        moving: C C^T over those that change.
+        cross: (C* - C) C^T.
+    """
+
+    rows: torch.Tensor
+    moving: torch.Tensor
+    cross: torch.Tensor
+
+
 class System:
     """The equations of an edit, added prompt by prompt.
 
@@ -58,7 +73,7 @@ class System:
         self._weight = self._length = self._wanted = 0.0  # sums of the weights, of |c|^2 and of |c* - c|^2
         self._sources: list[torch.Tensor] = []
         self._changes: list[torch.Tensor] = []
-        self._sums: tuple[torch.Tensor, ...] | None = None  # C C^T over all rows, over those that change, (C* - C) C^T
+        self._sums: Sums | None = None
 
     def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
         """Add rows c_i and c*_i, (n, d) float64, that count `weight` times. Raises ValueError as `edit_factors` does."""
@@ -95,8 +110,8 @@ class System:
             raise ValueError(
                 f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda."
             )
-        if self.folded:
-            cross = self._sums[2]
+        if self._sums is not None:
+            cross = self._sums.cross
             return torch.eye(self.width, dtype=cross.dtype), torch.cholesky_solve(cross.T, factor)
         source, change = torch.cat(self._sources), torch.cat(self._changes)
         moving = change.any(dim=1)
@@ -109,8 +124,8 @@ class System:
 
     def fit_residual(self, left: torch.Tensor, right: torch.Tensor) -> float:
         """|(I + P) c - c*| / |c* - c| over the rows that change: 0 is a complete edit, 1 is none."""
-        if self.folded:
-            _, moving, cross = self._sums
+        if self._sums is not None:
+            moving, cross = self._sums.moving, self._sums.cross
             reached = _inner(left, right, moving) - 2 * (left * (cross @ right)).sum() + self._wanted
             return (reached.clamp(min=0).sqrt() / math.sqrt(self._wanted)).item()
         source, change = torch.cat(self._sources), torch.cat(self._changes)
@@ -119,32 +134,36 @@ class System:
 
     def leak(self, left: torch.Tensor, right: torch.Tensor) -> float:
         """`leak` over all rows."""
-        if self.folded:
-            return (_inner(left, right, self._sums[0]).clamp(min=0).sqrt() / math.sqrt(self._length)).item()
+        if self._sums is not None:
+            return (_inner(left, right, self._sums.rows).clamp(min=0).sqrt() / math.sqrt(self._length)).item()
         return leak(torch.cat(self._sources), left, right)
 
     def spectrum(self, empty: torch.Tensor) -> Spectrum | None:
         """The edit for every lambda at once, `empty` being the rows of the empty prompt; None where that takes too long."""
-        if self.folded:
+        if self._sums is not None:
             return None if self.width > WIDEST else spectrum_of_sums(*self._sums, self._wanted, empty)
         source = torch.cat(self._sources)
         return None if len(source) > WIDEST else spectrum_of_rows(source, torch.cat(self._changes), empty)
 
     def _regularised(self, lamb: float) -> torch.Tensor:
         """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""
-        if not self.folded:
+        if self._sums is not None:
+            system = self._sums.rows.clone()
+        else:
             source = torch.cat(self._sources)
             system = source @ source.T
-        else:
-            system = self._sums[0].clone()
         system.diagonal().add_(lamb)
         return system
 
     def _fold(self) -> None:
         source, change = torch.cat(self._sources), torch.cat(self._changes)
         moving = source[change.any(dim=1)]
-        added = source.T @ source, moving.T @ moving, change.T @ source
-        self._sums = added if self._sums is None else tuple(old.add_(new) for old, new in zip(self._sums, added, strict=True))
+        added = Sums(source.T @ source, moving.T @ moving, change.T @ source)
+        if self._sums is None:
+            self._sums = added
+        else:
+            for old, new in zip(self._sums, added, strict=True):
+                old.add_(new)
         self._sources, self._changes = [], []
 
 

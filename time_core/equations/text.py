@@ -136,7 +136,7 @@ class TextReader:
         """
         untokenize = self._tokenizer(track.encoder).untokenize
         pieces = (untokenize([(token, 1.0)])[0][1].lstrip(START_OF_WORD[1]) for token in track.word_ids)
-        return tuple(ONE_ARTICLE.get(piece, piece) for piece in pieces)
+        return tuple(ONE_ARTICLE.get(piece) or piece for piece in pieces)
 
     def words(self, track: Track) -> tuple[str, ...]:
         """For every row the whole word that its token is a piece of, readable; "" for begin, end and padding."""

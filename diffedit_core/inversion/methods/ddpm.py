@@ -28,6 +28,8 @@ def invert(
 
 def sample(denoise: Denoise, path: Path, sigmas: Sequence[float], noising: Noising) -> Iterator[Step]:
     """Ancestral sampling with the kept noises."""
+    if path.kept is None:
+        raise ValueError("trajectory does not hold the noises of its steps; invert anew with the method ddpm.")
     x = path.states[-1]
     for i in range(len(sigmas) - 1):
         denoised = denoise(x, sigmas[i])
