@@ -62,7 +62,7 @@ def run() -> None:
         print("Ctrl-C stops the server.", flush=True)
         if has_desktop():
             webbrowser.open(addresses[0])
-        server.process.wait()
+        server.wait()
 
 
 def main() -> int:

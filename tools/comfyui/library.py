@@ -38,6 +38,8 @@ def load_pack(cpu: bool = True) -> ModuleType:
     load_host(cpu)
     if PACK not in sys.modules:
         spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{ROOT} holds no package")
         module = importlib.util.module_from_spec(spec)
         sys.modules[PACK] = module
         spec.loader.exec_module(module)

@@ -80,11 +80,11 @@ class ComfyServer:
         command += ["--extra-model-paths-config", str(paths)]
         # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(
+            self.process = process = subprocess.Popen(
                 [*command, *self.arguments], cwd=self.comfyui, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            self._wait_until_ready()
+            self._wait_until_ready(process)
         except BaseException:
             self.stop()
             raise
@@ -104,22 +104,27 @@ class ComfyServer:
                 folders[kind] = "\n".join(str(Path(folder).parent / kind) for folder in self.checkpoint_folders)
         return folders
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen) -> None:
         try:
-            wait_while_it_moves(self._answers, lambda: (self.log.stat().st_size, processor_time(self.process.pid)))
+            wait_while_it_moves(lambda: self._answers(process), lambda: (self.log.stat().st_size, processor_time(process.pid)))
         except Standstill as problem:
             raise SetupError(f"ComfyUI does not start. {problem} Its last lines:\n{self.log_tail()}") from None
         if re.search(rf"\(IMPORT FAILED\).*{PACK_FOLDER}", self.log.read_text(errors="replace")):
             raise SetupError(f"ComfyUI could not import the pack:\n{self.log_tail(40)}")
 
-    def _answers(self) -> bool:
-        if self.process.poll() is not None:
+    def _answers(self, process: subprocess.Popen) -> bool:
+        if process.poll() is not None:
             raise SetupError(f"ComfyUI stopped while starting; its last lines:\n{self.log_tail()}")
         try:
             urllib.request.urlopen(f"{self.url}/system_stats", timeout=5).read()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
         return True
+
+    def wait(self) -> None:
+        """Until the server ends by itself."""
+        if self.process is not None:
+            self.process.wait()
 
     def stop(self) -> None:
         """End the server; what it wrote stays in `folder`."""
