@@ -19,6 +19,7 @@ help:
 	@echo "make test        run all tests that need no GPU"
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
+	@echo "make client      build only what make demo and make ui need: with COMFYUI_PATH, .cache/client"
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
 	@echo "make evaluation  TIMED, bias and DiffEdit on the toy world, two to three hours; results in bench-output/evaluation/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
