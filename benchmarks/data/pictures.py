@@ -148,7 +148,9 @@ def _edit_of_cells(fs, folder: str, line: int, row: dict) -> Edit:
     picture = posixpath.join(folder, cells["picture"])
     mask = cells.get("mask") and posixpath.join(folder, cells["mask"])
     name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', _stem(picture))}"
-    return _edit(fs, name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
+    return _checked(
+        fs, Edit(name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
+    )
 
 
 def _rows_of_folder(fs, folder: str) -> Rows:
@@ -180,7 +182,7 @@ def _edit_of_file(fs, picture: str) -> Edit:
         raise ValueError(f"there is neither {_stem(picture)}.txt nor {_stem(picture)}.json with its prompts.")
     mask = f"{beside}.mask.png"
     name = posixpath.basename(picture)
-    return _edit(fs, _stem(picture), name, picture, source, target, mask if fs.isfile(mask) else None, kind)
+    return _checked(fs, Edit(_stem(picture), name, picture, source, target, mask if fs.isfile(mask) else None, kind))
 
 
 def _rows_of_pie_bench(fs, folder: str, border: bool) -> Rows:
@@ -199,29 +201,22 @@ def _edit_of_entry(fs, folder: str, key: str, entry: dict, border: bool) -> Edit
         raise ValueError("it has no mask.")
     mask_of_runs(runs, PIE_SIZE)
     kind = str(entry.get("editing_type_id", ""))
-    edit = _edit(fs, key, f"key {key}", picture, source, target, tuple(runs), kind, PIE_SIZE)
-    return replace(edit, border=border)
+    edit = Edit(key, f"key {key}", picture, source, target, tuple(runs), kind, border=border)
+    return _checked(fs, edit, PIE_SIZE)
 
 
-def _edit(
-    fs,
-    name: str,
-    row: str,
-    picture: str,
-    source: str,
-    target: str,
-    mask: str | tuple[int, ...] | None,
-    kind: str,
-    size: tuple[int, int] | None = None,
-) -> Edit:
-    """The edit, after looking at all that it needs. Raises ValueError with what is wrong."""
-    for which, prompt in (("source", source), ("target", target)):
+def _checked(fs, edit: Edit, size: tuple[int, int] | None = None) -> Edit:
+    """`edit` with its digest and with URLs for its paths, after looking at all that it needs.
+
+    `size`: (W, H) that its mask is for. Raises ValueError with what is wrong.
+    """
+    for which, prompt in (("source", edit.source), ("target", edit.target)):
         if not prompt:
             raise ValueError(f"the {which} prompt is empty.")
-    if source == target:
+    if edit.source == edit.target:
         raise ValueError("source and target are the same prompt, so there is nothing to change.")
-    contents = [_content(fs.unstrip_protocol(picture))]
-    shown = _picture(contents[0], picture)
+    mask, contents = edit.mask, [_content(fs.unstrip_protocol(edit.picture))]
+    shown = _picture(contents[0], edit.picture)
     if size not in (None, shown.size):
         raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {size[0]} x {size[1]}.")
     if isinstance(mask, str):
@@ -231,7 +226,7 @@ def _edit(
     elif mask is not None:
         contents.append(repr(mask).encode())
     digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:16]
-    return Edit(name, row, fs.unstrip_protocol(picture), source, target, mask, kind, digest)
+    return replace(edit, picture=fs.unstrip_protocol(edit.picture), mask=mask, digest=digest)
 
 
 def _content(url: str) -> bytes:

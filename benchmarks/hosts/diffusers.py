@@ -17,21 +17,15 @@ MAPS, SEED = 10, 1
 class DiffusersSide:
     """The pipeline's three methods, with its own defaults. Latents and text encodings come from the host on both sides.
 
-    Attributes:
-        rows: how many latents its UNet was asked about.
-        calls: in how many calls.
+    `rows`: the number of latents in each call of its UNet.
     """
 
     def __init__(self, host: LibraryHost, unet: torch.nn.Module):
         self.host = host
-        self.calls = self.rows = 0
+        self.rows: list[int] = []
         logging.set_verbosity_error()  # it says each time that it is deprecated
-        unet.register_forward_pre_hook(self._count)
+        unet.register_forward_pre_hook(lambda module, args: self.rows.append(len(args[0])))
         self.pipeline = pipeline_around(unet, WIDTH)
-
-    def _count(self, module, args) -> None:
-        self.calls += 1
-        self.rows += len(args[0])
 
     def edit(
         self, latent: dict, source: str, target: str, invert_prompt: str, invert_guidance: float

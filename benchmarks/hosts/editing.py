@@ -49,6 +49,16 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """`pixels` uint8 (H, W, 3), prompts for what they show and for what they shall show, and a mask bool (H, W) if known."""
+
+    pixels: np.ndarray
+    source: str
+    target: str
+    given: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Edited:
     """`pictures` uint8 (strengths, H, W, 3); `mask` bool (H, W), where the original may have changed, or None: everywhere."""
 
@@ -57,37 +67,30 @@ class Edited:
 
 
 @singledispatch
-def edit_picture(
-    host, pixels: np.ndarray, source: str, target: str, given: np.ndarray | None, settings: Settings, strengths: Sequence[float]
-) -> Edited:
-    """`pixels` uint8 (H, W, 3) edited at each strength; the mask is found once.
+def edit_picture(host, asked: Asked, settings: Settings, strengths: Sequence[float]) -> Edited:
+    """The picture edited at each strength by a LibraryHost or a ServerHost; the mask is found once.
 
-    Args:
-        host: LibraryHost or ServerHost.
-        source, target: prompts for what the picture shows and for what it shall show.
-        given: mask bool (H, W), read if `settings` say so.
-
-    Raises ValueError for an input that a node lacks or refuses, or if the given mask is missing.
+    Raises ValueError for an input that a node lacks or refuses, or if `settings` need the given mask and there is none.
     """
     raise TypeError(f"{type(host).__name__} cannot edit pictures.")
 
 
 @edit_picture.register
-def _(host: LibraryHost, pixels, source, target, given, settings, strengths) -> Edited:
+def _(host: LibraryHost, asked: Asked, settings, strengths) -> Edited:
     inputs = _inputs(host.nodes, settings)
     nodes = DiffEditNodes(host)
-    original = torch.tensor(pixels)[None].float() / 255
+    original = torch.tensor(asked.pixels)[None].float() / 255
     latent = {"samples": host.vae.encode(original)}
     if settings.masked_by == NOWHERE:
         return Edited(to_bytes(host.vae.decode(latent["samples"])), None)
-    mask = _given_mask(given, settings)
+    mask = _given_mask(asked.given, settings)
     if settings.masked_by == FOUND:
-        mask, _ = nodes.contrast(latent, source, target, inputs["mask"])
+        mask, _ = nodes.contrast(latent, asked.source, asked.target, inputs["mask"])
     found = []
     for strength in strengths:
-        prompt = settings.inversion_prompt(source, target)
+        prompt = settings.inversion_prompt(asked.source, asked.target)
         trajectory = nodes.invert(latent, prompt, inputs["invert"] | {"strength": strength})
-        picture = host.vae.decode(nodes.sample(trajectory, target, mask, inputs["sample"], settings.negative))
+        picture = host.vae.decode(nodes.sample(trajectory, asked.target, mask, inputs["sample"], settings.negative))
         if settings.composite and mask is not None:
             inputs_of_paste = {"original": original, "edited": picture, "mask": mask, "feather": 0}
             picture = execute(host.nodes["CompositeEditedPicture"], inputs_of_paste)[0]
@@ -142,21 +145,22 @@ class DiffEditNodes:
 
 
 @edit_picture.register
-def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> Edited:
+def _(host: ServerHost, asked: Asked, settings, strengths) -> Edited:
     inputs = _inputs(host.nodes, settings)
+    inverted_under = settings.inversion_prompt(asked.source, asked.target)
     graph, shown = Graph(), []
     loader = graph.add("CheckpointLoaderSimple", ckpt_name=host.checkpoint)
-    original = graph.add("LoadImage", image=_upload(host, pixels))
+    original = graph.add("LoadImage", image=_upload(host, asked.pixels))
     latent = graph.add("VAEEncode", pixels=original[0], vae=loader[2])
     texts = {
         text: graph.add("CLIPTextEncode", clip=loader[1], text=text)[0]
-        for text in dict.fromkeys([source, target, settings.inversion_prompt(source, target), settings.negative])
+        for text in dict.fromkeys([asked.source, asked.target, inverted_under, settings.negative])
     }
-    mask, masked = _given_mask(given, settings), {}
+    mask, masked = _given_mask(asked.given, settings), {}
     if mask is not None:
-        masked = {"mask": graph.add("LoadImageMask", image=_upload(host, np.uint8(255) * given), channel="red")[0]}
+        masked = {"mask": graph.add("LoadImageMask", image=_upload(host, np.uint8(255) * asked.given), channel="red")[0]}
     if settings.masked_by == FOUND:
-        sides = {"source": texts[source], "target": texts[target], "clip": loader[1]}
+        sides = {"source": texts[asked.source], "target": texts[asked.target], "clip": loader[1]}
         node = graph.add("DiffEditMask", model=loader[0], latent=latent[0], **sides, **inputs["mask"])
         masked = {"mask": node[0]}
         picture = graph.add("MaskToImage", mask=node[0])
@@ -168,11 +172,11 @@ def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> E
                 "DDIMInvert",
                 model=loader[0],
                 latent=latent[0],
-                positive=texts[settings.inversion_prompt(source, target)],
+                positive=texts[inverted_under],
                 clip=loader[1],
                 **inputs["invert"] | {"strength": strength},
             )
-            sides = {"positive": texts[target], "negative": texts[settings.negative], "trajectory": inverted[1]}
+            sides = {"positive": texts[asked.target], "negative": texts[settings.negative], "trajectory": inverted[1]}
             samples = graph.add("MaskedLatentSample", model=loader[0], **sides, **masked, **inputs["sample"])[0]
         picture = graph.add("VAEDecode", samples=samples, vae=loader[2])[0]
         if settings.composite and masked:
@@ -183,7 +187,7 @@ def _(host: ServerHost, pixels, source, target, given, settings, strengths) -> E
     pictures = [host.shown(outputs[node]) for node in shown]
     if settings.masked_by == FOUND:
         return Edited(np.stack(pictures[1:]), pictures[0][..., 0] >= 128)
-    return Edited(np.stack(pictures), given if masked else None)
+    return Edited(np.stack(pictures), asked.given if masked else None)
 
 
 def _inputs(nodes: dict, settings: Settings) -> dict[str, dict]:

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from ..data.pictures import Edit, load, read_edits
-from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Settings, edit_picture
+from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Asked, Settings, edit_picture
 from ..hosts.inputs import parse_changes
 from ..hosts.library import TOY, model_file
 from ..judges.edits import CLIP_SCORE, FACTS, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
@@ -168,7 +168,7 @@ class DiffEdit(Measurement):
         instruments = worker.cache("instruments", lambda: self._instruments(worker.judge))
         pixels, given = load(edit, self.size)
         strengths = self._strengths(variant)
-        edited = edit_picture(worker.host, pixels, edit.source, edit.target, given, variant, strengths)
+        edited = edit_picture(worker.host, Asked(pixels, edit.source, edit.target, given), variant, strengths)
         if edited.pictures.shape[1:] != pixels.shape:
             raise ValueError(
                 f"the picture is {pixels.shape[1]} x {pixels.shape[0]}, but this VAE gives it back as "

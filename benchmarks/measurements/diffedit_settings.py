@@ -214,19 +214,19 @@ def methods(nodes: dict) -> Iterator[tuple[str, dict]]:
 
 def inversion(worker: Workplace, subject: int) -> Numbers:
     """Invert and sample back under the source prompt, without guidance. Model calls are of one picture, both ways."""
-    from ..hosts.counted import ModelCalls
+    from host.models.tiny_diffusion import watched
 
     host, rows = worker.host, {}
     edit = toy_edits("colour", subject + 1, DRAWN)[subject]
     latent = host.encode(edit.pixels)
     for name, inputs in methods(host.nodes):
         for steps in INVERSION_STEPS:
-            counted = ModelCalls(host.model)
-            back, _ = there_and_back(DiffEditNodes(host, counted.model), latent, edit.source, inputs | {"steps": steps})
+            model, calls = watched(host.model)
+            back, _ = there_and_back(DiffEditNodes(host, model), latent, edit.source, inputs | {"steps": steps})
             decoded, unedited = (host.decode(z) for z in (back, latent["samples"]))
             error = float((back - latent["samples"]).square().mean().sqrt())
             rows[f"{name}, {steps} steps"] = {
-                "model calls": counted.rows,
+                "model calls": sum(calls.rows),
                 "PSNR": psnr(decoded, unedited),
                 "latent error": error,
             }
@@ -235,21 +235,21 @@ def inversion(worker: Workplace, subject: int) -> Numbers:
 
 def mixture(worker: Workplace, subject: int, cells: int = 16) -> Numbers:
     """The same on the mixture of Gaussians, whose true noise is known, too. Errors in units of the model's latents."""
-    from ..hosts.counted import ModelCalls
-    from ..hosts.mixture import Mixture, MixtureHost
+    from host.models.mixture import Mixture, MixtureHost
+    from host.models.tiny_diffusion import watched
 
     family, rows = FAMILIES[subject], {}
     for name, inputs in methods(worker.host.nodes):
         for steps in INVERSION_STEPS:
             known = Mixture()
             host = MixtureHost(worker.host.nodes, known, family)
-            counted = ModelCalls(host.model)
+            model, calls = watched(host.model)
             clean = known.draw(1, cells, cells).float()
-            latent = {"samples": counted.model.model.process_latent_out(clean)}
-            back, trajectory = there_and_back(DiffEditNodes(host, counted.model), latent, "", inputs | {"steps": steps})
+            latent = {"samples": model.model.process_latent_out(clean)}
+            back, trajectory = there_and_back(DiffEditNodes(host, model), latent, "", inputs | {"steps": steps})
             rows[f"{name}, {steps} steps"] = {
-                "model calls": counted.rows,
-                "error back": float((counted.model.model.process_latent_in(back) - clean).square().mean().sqrt()),
+                "model calls": sum(calls.rows),
+                "error back": float((model.model.process_latent_in(back) - clean).square().mean().sqrt()),
                 "error from the true noise": known.distance_from_solution(family, trajectory),
             }
     return {f"inversion, mixture of Gaussians, {family}": rows}

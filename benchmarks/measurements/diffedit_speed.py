@@ -146,15 +146,17 @@ def times(worker: Workplace, subject: int) -> Numbers:
 
 def calls(worker: Workplace, subject: int) -> Numbers:
     """What the network is asked for an edit."""
-    from ..hosts.counted import ModelCalls
+    from host.models.tiny_diffusion import watched
 
     host, theirs, rows = wide(worker), wide_side(worker), {}
-    counted, edit = ModelCalls(host.model), one_edit(0)
+    (model, asked), edit = watched(host.model), one_edit(0)
     latent = host.encode(edit.pixels)
-    for name, way in ways(theirs, DiffEditNodes(host, counted.model)).items():
-        theirs.calls = theirs.rows = counted.calls = counted.rows = 0
+    for name, way in ways(theirs, DiffEditNodes(host, model)).items():
+        theirs.rows.clear()
+        asked.rows.clear()
         way(latent, edit)
-        rows[name] = {"model evaluations": theirs.rows + counted.rows, "model calls": theirs.calls + counted.calls}
+        called = theirs.rows + asked.rows
+        rows[name] = {"model evaluations": sum(called), "model calls": len(called)}
     return {EDIT: rows}
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.data.toy_pictures import named_edits
-from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Settings, edit_picture
+from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Asked, Settings, edit_picture
 from benchmarks.hosts.library import TOY, LibraryHost
 from benchmarks.hosts.sampling import Sampling
 from benchmarks.hosts.server import ServerHost
@@ -35,7 +35,8 @@ def test_both_hosts_edit_alike(hosts, settings):
     (_, task) = named_edits(1, seed=3)["000"]
     pixels = (task.pixels * 255).round().astype(np.uint8)
     strengths = (0.0,) if settings.masked_by == NOWHERE else (0.4, 0.8)
-    ours, theirs = (edit_picture(host, pixels, task.source, task.target, task.truth, settings, strengths) for host in hosts)
+    asked = Asked(pixels, task.source, task.target, task.truth)
+    ours, theirs = (edit_picture(host, asked, settings, strengths) for host in hosts)
     assert ours.pictures.shape == (len(strengths), *pixels.shape)
     # A server's files round down, and its network is the toy's wide one.
     assert np.abs(ours.pictures.astype(int) - theirs.pictures).max() <= 2
