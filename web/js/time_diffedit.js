@@ -7,6 +7,9 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 
+/** @import { FrontendGraph, FrontendNode } from "../../../scripts/app.js" */
+
+/** @type {Record<string, () => Promise<{create: (face: Face) => View}>>} by node id */
 const VIEWS = {
   DiffEditMask: () => import("./diffedit/mask_view.mjs"),
   HeatmapToMask: () => import("./diffedit/mask_view.mjs"),
@@ -25,8 +28,10 @@ const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
 
 const settingListeners = new Map();
+/** @type {Map<string, HTMLElement>} */
 const roots = new Map(); // by locator, the element that holds a node's view
 const resultListeners = new WeakMap();
+/** @type {Record<string, string>} */
 let words = {};
 
 app.registerExtension({
@@ -49,7 +54,7 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
-    const load = VIEWS[node.constructor.comfyClass];
+    const load = VIEWS[node.constructor.comfyClass ?? ""];
     if (load) addView(node, load);
   },
 
@@ -62,6 +67,10 @@ app.registerExtension({
   },
 });
 
+/**
+ * @param {FrontendNode} node
+ * @param {() => Promise<{create: (face: Face) => View}>} load
+ */
 function addView(node, load) {
   const root = document.createElement("div");
   root.style.contain = "layout size"; // else Nodes 2.0 measures its height from itself, for ever
@@ -78,11 +87,11 @@ function addView(node, load) {
     setValue() {},
   });
   widget.serialize = false; // a place in widgets_values would shift the values of inputs that come later
-  if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass)) {
+  if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass ?? "")) {
     node.hideOutputImages = true; // in Nodes 2.0
     node.onDrawBackground = () => tellPreview(node); // on the classic canvas, where the host would draw them here
   }
-  chain(node, "onAdded", () => (root.dataset.timeDiffedit = node.id));
+  chain(node, "onAdded", () => (root.dataset.timeDiffedit = String(node.id)));
 
   let removed = false;
   let leave = () => {};
@@ -141,7 +150,12 @@ function place(node, root, element) {
   };
 }
 
-/** What a view sees of its node; the meaning of each member is what its name says. */
+/**
+ * What a view sees of its node; the meaning of each member is what its name says.
+ *
+ * @param {FrontendNode} node
+ * @returns {Face}
+ */
 function faceOf(node) {
   const widgetNamed = (name) => node.widgets?.find((widget) => widget.name === name);
   const changeListeners = [];
@@ -196,13 +210,18 @@ function faceOf(node) {
   };
 }
 
+/** @param {FrontendNode} node @param {Record<string, any>} output of the node's last run */
 function tellResult(node, output) {
   const results = resultListeners.get(node);
   results.last = output;
   results.callbacks.forEach((callback) => callback(output));
 }
 
-/** While the node runs, the address of the newest picture that it sends. Nodes 2.0 shows it by itself. */
+/**
+ * While the node runs, the address of the newest picture that it sends. Nodes 2.0 shows it by itself.
+ *
+ * @param {FrontendNode} node
+ */
 function tellPreview(node) {
   const results = resultListeners.get(node);
   const running = node.progress !== undefined; // the last picture is kept beyond the run
@@ -212,12 +231,18 @@ function tellPreview(node) {
   results.previews.forEach((callback) => callback(preview));
 }
 
-/** The node that feeds an input; undefined if there is none, or if it lies outside of this subgraph. */
+/**
+ * The node that feeds an input; undefined if there is none, or if it lies outside of this subgraph.
+ *
+ * @param {FrontendNode} node
+ * @param {string} inputName
+ * @returns {Upstream | undefined}
+ */
 function upstreamOf(node, inputName) {
   const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
   const feeding = slot >= 0 ? node.getInputNode(slot) : null;
   if (!feeding) return undefined;
-  if (feeding.type === "Reroute") return upstreamOf(feeding, feeding.inputs[0].name);
+  if (feeding.type === "Reroute") return upstreamOf(feeding, feeding.inputs?.[0].name ?? "");
   return {
     type: feeding.type,
     values: Object.fromEntries((feeding.widgets ?? []).map((widget) => [widget.name, widget.value])),
@@ -255,6 +280,12 @@ function chain(object, name, after) {
   };
 }
 
+/**
+ * All nodes, those in subgraphs too.
+ *
+ * @param {FrontendGraph | undefined} graph
+ * @returns {Generator<FrontendNode>}
+ */
 function* allNodes(graph) {
   for (const node of graph?.nodes ?? []) {
     yield node;
@@ -262,7 +293,11 @@ function* allNodes(graph) {
   }
 }
 
-/** The key of a node in the frontend's outputs. */
+/**
+ * The key of a node in the frontend's outputs.
+ *
+ * @param {FrontendNode} node
+ */
 function locator(node) {
   return node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : String(node.id);
 }

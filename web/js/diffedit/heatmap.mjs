@@ -9,7 +9,8 @@ export class Heatmap {
     this.pairs = shape[0];
     this.pictures = shape[1];
     this.frames = shape.length === 5 ? shape[2] : 1;
-    [this.height, this.width] = shape.slice(-2);
+    this.height = shape[shape.length - 2];
+    this.width = shape[shape.length - 1];
     this.cell = Number(metadata.cell);
     /** By input name, what the mask of the run was made with. */
     this.settings = JSON.parse(metadata.settings);

@@ -22,7 +22,7 @@ export function counted(places, bins) {
  * @param {(place: number) => string} colourAt of the heat map
  */
 export function drawHistogram(canvas, scale, places, line, inks, colourAt) {
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const { width, height } = canvas;
   context.clearRect(0, 0, width, height);
   const bins = Math.max(1, Math.round(width / scale / BAR));

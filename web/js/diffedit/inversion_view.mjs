@@ -5,6 +5,7 @@ import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 const MIN_HEIGHT = 200;
 const PLOT_HEIGHT = 90;
 
+/** @param {Face} face @returns {View} */
 export function create(face) {
   const words = (key, values) => face.text(`inversion.${key}`, values);
   const element = html("div", { style: "height: 100%" });

@@ -13,7 +13,7 @@ const LIGHT = "#fff";
  * @param {number} line width of half of the outline, in pixels
  */
 export function drawMask(canvas, { width, height }, picture, heat, opacity, cells, line) {
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
   context.globalAlpha = opacity;
@@ -22,8 +22,8 @@ export function drawMask(canvas, { width, height }, picture, heat, opacity, cell
   context.globalAlpha = 1;
   context.imageSmoothingEnabled = true;
   const outline = outlineOf(cells, width, height, canvas.width / width, canvas.height / height);
-  context.lineJoin = context.lineCap = "square";
-  for (const [colour, lines] of [[DARK, 3], [LIGHT, 1]]) {
+  context.lineCap = "square";
+  for (const { colour, lines } of [{ colour: DARK, lines: 3 }, { colour: LIGHT, lines: 1 }]) {
     context.strokeStyle = colour;
     context.lineWidth = lines * line;
     context.stroke(outline);
@@ -67,6 +67,7 @@ function outlineOf(cells, width, height, cellWidth, cellHeight) {
 function asCanvas(image) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [image.width, image.height];
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.putImageData(image, 0, 0);
   return canvas;
 }

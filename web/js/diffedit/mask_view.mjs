@@ -20,12 +20,25 @@ const RULE = "rule"; // the input; its settings are inputs named "rule.threshold
 // Inputs that the browser can follow besides; the values in the file were made with the others.
 const FOLLOWED = ["grow", "fill_holes"];
 
+/** @param {Face} face @returns {View} */
 export function create(face) {
   const view = new MaskView(face);
   return { element: view.element, minHeight: MIN_HEIGHT, destroy: () => view.destroy() };
 }
 
 class MaskView {
+  /** @type {ReturnType<typeof axisOf>} of what is shown, from the first `update` on */
+  axis;
+  /** @type {number} percent of what is shown */
+  covered;
+  /** @type {ReturnType<typeof pager>} */
+  picturePager;
+  /** @type {ReturnType<typeof pager>} */
+  framePager;
+  /** @type {ReturnType<typeof draggableLine>} */
+  line;
+
+  /** @param {Face} face */
   constructor(face) {
     this.face = face;
     this.shots = []; // one for each picture: {heatmap, picture: row in it, images: one for each frame}
@@ -39,7 +52,7 @@ class MaskView {
       this.refresh();
     });
     face.onSetting("MaskOpacity", () => this.refresh());
-    face.onResult((output) => this.take(output));
+    face.onResult(({ heatmap, picture }) => this.take({ heatmap, picture }));
     face.onPreview((picture) => this.showLive(picture));
     this.restore();
     this.refresh();

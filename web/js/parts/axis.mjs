@@ -3,14 +3,15 @@
 /**
  * A scale from values to positions.
  *
- * @param {number[]} values that are to be shown; on a logarithmic axis those not above 0 are left out.
+ * @param {(number | null)[]} values that are to be shown, null for none; on a logarithmic axis those not above 0 are left out.
  * @param {{log?: boolean, decades?: number, zero?: boolean, also?: number[]}} options `decades`: at most so many below the
  *   largest value of a logarithmic axis; `zero`: a linear axis that begins at 0; `also`: values that it reaches anyway.
  * @param {[number, number]} range positions of the axis's begin and end.
  * @returns {{low: number, high: number, place: (value: number) => number, ticks: number[]}} `place` keeps within the range.
  */
 export function scale(values, { log = false, decades = Infinity, zero = false, also = [] } = {}, [begin, end]) {
-  const usable = [...values, ...also].filter((value) => Number.isFinite(value) && (!log || value > 0));
+  const numbers = /** @type {number[]} */ ([...values, ...also].filter(Number.isFinite));
+  const usable = numbers.filter((value) => !log || value > 0);
   let low = usable.length ? Math.min(...usable) : log ? 0.1 : 0;
   let high = usable.length ? Math.max(...usable) : 1;
   if (log) low = Math.max(low, high / 10 ** decades);
@@ -39,7 +40,7 @@ function decadeTicks(low, high) {
 function roundTicks(low, high) {
   const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).find((candidate) => candidate >= rough);
+  const step = /** @type {number} */ ([1, 2, 5, 10].map((digit) => digit * power).find((candidate) => candidate >= rough));
   const ticks = [];
   const last = Math.floor(high / step + 1e-9);
   for (let i = Math.ceil(low / step - 1e-9); i <= last; i++) ticks.push(Number((i * step).toPrecision(12)));

@@ -48,7 +48,8 @@ export function draggableLine(track, moveTo, stepBy) {
   });
   line.addEventListener("keydown", (event) => {
     const far = event.shiftKey ? 10 : 1;
-    const steps = {
+    /** @type {Record<string, [number, boolean] | undefined>} */
+    const ways = {
       ArrowRight: [far, true],
       ArrowLeft: [-far, true],
       ArrowUp: [far, false],
@@ -57,7 +58,8 @@ export function draggableLine(track, moveTo, stepBy) {
       PageDown: [-10, false],
       Home: [-Infinity, false],
       End: [Infinity, false],
-    }[event.key];
+    };
+    const steps = ways[event.key];
     if (!steps || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (movable) stepBy(...steps);

@@ -14,14 +14,16 @@ const BY_TRACKS = { l: ASSUMED, "g+l": { kind: "sdxl", files: 2 }, g: { kind: "s
 /**
  * The encoder of a question to the route; undefined if it is not known.
  *
- * @param {{type: string, values: object, upstream: (name: string) => object} | undefined} feeding the node that feeds `clip`.
+ * @param {Upstream | undefined} feeding the node that feeds `clip`.
  */
 export function encoderOf(feeding) {
-  for (let node = feeding, far = 0; node && far < FARTHEST; far++) {
+  let node = feeding;
+  for (let far = 0; node && far < FARTHEST; far++) {
     const { ckpt_name: checkpoint, type } = node.values;
     if (typeof checkpoint === "string" && checkpoint) return { checkpoint };
     if (node.type in FILES) return { kind: TYPES[node.type] ?? type, files: FILES[node.type] };
-    node = PASSED.map((name) => node.upstream(name)).find(Boolean);
+    const { upstream } = node;
+    node = PASSED.map((name) => upstream(name)).find(Boolean);
   }
   return undefined;
 }

@@ -27,9 +27,10 @@ export const PLOT_STYLE = `
 const lookOf = (line, i) => LOOKS[line.look ?? i];
 
 /**
- * @typedef {object} Series one line: `name` for the legend, `points` as [x, y]; a y of null leaves a gap; `look`, 0 to 3,
- *   where it is not to be that of its place.
- * @typedef {object} Axis `label`, `log`, `decades`, `zero` and `also` as for `scale`, `format` of a tick.
+ * @typedef {{name: string, points: [number, number | null][], look?: number}} Series one line: `name` for the legend, `points`
+ *   as [x, y]; a y of null leaves a gap; `look`, 0 to 3, where it is not to be that of its place.
+ * @typedef {{label?: string, log?: boolean, decades?: number, zero?: boolean, also?: number[],
+ *   format?: (value: number) => string}} Axis `label`, `log`, `decades`, `zero` and `also` as for `scale`, `format` of a tick.
  * @typedef {object} PlotOptions
  * @property {Series[]} series at most four.
  * @property {Axis} x
@@ -51,9 +52,13 @@ export function linePlot(height) {
   const names = html("div", { class: "names quiet" });
   const table = html("table", { class: "unseen" });
   const element = html("div", { style: "position: relative; min-width: 0" }, names, drawing, below, table);
+  /** @type {PlotOptions | null} */
   let options = null;
+  /** @type {number[]} */
   let stops = []; // the x that can be read, ascending
+  /** @type {number | null} */
   let at = null; // the one that is read, as a place in `stops`
+  /** @type {(x: number) => number} */
   let placeX = () => 0;
 
   const observer = new ResizeObserver(draw);
@@ -98,11 +103,12 @@ export function linePlot(height) {
 
   function draw() {
     if (!options) return;
+    const { series, x: across, y: up } = options;
     const [right, bottom] = [width() - RIGHT, height - BOTTOM];
-    const points = options.series.flatMap((line) => line.points);
+    const points = series.flatMap((line) => line.points);
     const marks = options.marks ?? [];
-    const x = scale([...points.map(([value]) => value), ...marks.map((mark) => mark.x)], options.x, [LEFT, right]);
-    const y = scale(points.map(([, value]) => value), options.y, [bottom, TOP + 5]);
+    const x = scale([...points.map(([value]) => value), ...marks.map((mark) => mark.x)], across, [LEFT, right]);
+    const y = scale(points.map(([, value]) => value), up, [bottom, TOP + 5]);
     placeX = x.place;
     const number = (axis) => axis.format ?? short;
     drawing.setAttribute("width", width());
@@ -110,14 +116,14 @@ export function linePlot(height) {
     drawing.classList.toggle("picks", Boolean(options.pick));
     drawing.replaceChildren(
       svg("path", { class: "axis", fill: "none", d: `M${LEFT},${TOP}V${bottom}H${right}` }),
-      ...x.ticks.map((tick) => xTick(x.place(tick), bottom, number(options.x)(tick))),
-      ...y.ticks.map((tick) => yTick(y.place(tick), number(options.y)(tick))),
+      ...x.ticks.map((tick) => xTick(x.place(tick), bottom, number(across)(tick))),
+      ...y.ticks.map((tick) => yTick(y.place(tick), number(up)(tick))),
       ...marks.flatMap((mark) => markLine(mark, x.place(mark.x), bottom, right)),
-      ...options.series.flatMap((line, i) => drawn(line, lookOf(line, i), x.place, y.place)),
+      ...series.flatMap((line, i) => drawn(line, lookOf(line, i), x.place, y.place)),
       ...(at === null ? [] : [svg("path", { class: "cursor", d: `M${x.place(stops[at])},${TOP}V${bottom}` })]),
     );
     const words = at === null ? "" : options.readout(stops[at]);
-    below.textContent = words || (options.x.label ?? "");
+    below.textContent = words || (across.label ?? "");
     below.className = words ? "below" : "below label quiet";
     const said = { "aria-label": options.label, "aria-valuetext": words || options.label, "aria-valuemin": 0 };
     Object.assign(said, { "aria-valuemax": Math.max(stops.length - 1, 0), "aria-valuenow": at ?? 0 });

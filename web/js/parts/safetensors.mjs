@@ -4,7 +4,8 @@ const TYPES = { F32: Float32Array, F64: Float64Array, U8: Uint8Array };
 
 /**
  * @param {ArrayBuffer} buffer a whole file
- * @returns {{metadata: Object<string, string>, tensors: Object<string, {shape: number[], data: TypedArray}>}}
+ * @returns {{metadata: Object<string, string>,
+ *   tensors: Object<string, {shape: number[], data: Float32Array | Float64Array | Uint8Array}>}}
  */
 export function readSafetensors(buffer) {
   const headerLength = Number(new DataView(buffer).getBigUint64(0, true));

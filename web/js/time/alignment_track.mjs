@@ -32,9 +32,9 @@ function measure(text) {
 }
 
 /**
- * @param {object} track of the route's answer or of a run's report.
- * @param {{alignment: string, tokens: string}} settings of the edit.
- * @param {(key: string, values?: object) => string} words
+ * @param {Track} track of the route's answer or of a run's report.
+ * @param {Placing} settings of the edit.
+ * @param {Words} words
  * @param {boolean} named whether to say which encoder it is.
  */
 export function drawTrack(track, settings, words, named) {

@@ -20,6 +20,7 @@ const STYLE = `
   .head button:disabled { opacity: 0.4; cursor: default; }
 `;
 
+/** @param {Face} face @returns {View} */
 export function create(face) {
   const words = (key, values) => face.text(`alignment.${key}`, values);
   const element = html("div", { style: "height: 100%" });
@@ -35,7 +36,9 @@ export function create(face) {
   const style = html("style", {}, COMMON_STYLE + STYLE + TRACK_STYLE + DIAGNOSTICS_STYLE);
   element.attachShadow({ mode: "open" }).append(style, root);
 
+  /** @type {AlignmentAnswer | null} */
   let answer = null; // of the server, to the prompts as they are
+  /** @type {EditRun & {values: string} | null} */
   let run = null; // what the last run reported, and which values belong to it
   let line = 0;
   const ask = questions(face, (found) => {
@@ -108,7 +111,10 @@ export function create(face) {
 /**
  * What is to be shown: the run's own alignment if it is that of the prompts as they are, else the server's answer.
  *
- * @returns {{pairs: object[], settings?: object, error?: string, message?: string, assumed?: boolean}}
+ * @param {AlignmentAnswer | null} answer
+ * @param {EditRun | null} run
+ * @param {boolean} linked whether a prompt comes from another node.
+ * @returns {AlignmentAnswer}
  */
 function current(answer, run, linked) {
   if (run && (linked || !answer || isOf(answer, run.report))) {
@@ -131,6 +137,7 @@ const OTHERS = ["augmentations", "preserve", "preserve_empty", "layers", "lambda
 
 const valuesOf = (face) => JSON.stringify(OTHERS.map((name) => face.value(name)));
 
+/** @param {Face} face */
 function isStale(face, run, answer) {
   const lamb = face.isLinked("lamb") ? run.report.settings.lamb : face.value("lamb");
   return valuesOf(face) !== run.values || lamb !== run.report.settings.lamb || (answer !== null && !isOf(answer, run.report));
@@ -150,7 +157,7 @@ function questions(face, tell) {
 
   function question() {
     const known = encoderOf(face.upstream("clip")) ?? told;
-    const values = Object.fromEntries(INPUTS.map((name) => [name, face.value(name)]));
+    const values = /** @type {PromptPair & Placing} */ (Object.fromEntries(INPUTS.map((name) => [name, face.value(name)])));
     return { ...values, encoder: known ?? ASSUMED, assumed: !known };
   }
 

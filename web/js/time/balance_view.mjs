@@ -6,6 +6,7 @@ const MIN_HEIGHT = 250;
 const PLOT_HEIGHT = 130;
 const STYLE = "img { width: 100%; }";
 
+/** @param {Face} face @returns {View} */
 export function create(face) {
   const words = (key, values) => face.text(`balance.${key}`, values);
   const element = html("div", { style: "height: 100%" });
@@ -48,7 +49,11 @@ export function create(face) {
   return { element, minHeight: MIN_HEIGHT, destroy: plot.destroy };
 }
 
-/** The lines of the plot as [lambda, share], lambdas ascending: what was measured, and what was wanted. */
+/**
+ * The lines of the plot as [lambda, share], lambdas ascending: what was measured, and what was wanted.
+ *
+ * @returns {import("../parts/plot.mjs").Series[]}
+ */
 export function linesOf({ measured, target }, words) {
   const probes = [...measured].sort((a, b) => a.lamb - b.lamb);
   return [

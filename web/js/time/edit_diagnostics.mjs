@@ -12,13 +12,14 @@ export const DIAGNOSTICS_STYLE = `
   .numbers dt, .numbers dd { display: inline; margin: 0 4px 0 0; }
 `;
 
+/** @param {Face} face */
 export function diagnosticsView(face) {
   const words = (key, values) => face.text(`alignment.${key}`, values);
   const plot = linePlot(PLOT_HEIGHT);
   const above = html("div");
   const element = html("div", {}, above, plot.element);
 
-  /** @param {{report: object, curve: object[], stale: boolean} | null} run the last run; null before any. */
+  /** @param {EditRun & {stale: boolean} | null} run the last run; null before any. */
   function update(run) {
     plot.element.hidden = !run?.curve.length;
     if (!run) return above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
@@ -30,11 +31,13 @@ export function diagnosticsView(face) {
     if (run.curve.length) plot.update(curve(run));
   }
 
+  /** @param {EditReport["diagnostics"]} found */
   function numbers(found) {
+    /** @type {[string, string][]} */
     const entries = [
       ["fit", short(found.fit_residual)],
       ["leak", short(found.empty_leak)],
-      ...(found.preserve_leak === null ? [] : [["keptLeak", short(found.preserve_leak)]]),
+      .../** @type {[string, string][]} */ (found.preserve_leak === null ? [] : [["keptLeak", short(found.preserve_leak)]]),
       ["rank", String(found.rank)],
       ["size", short(found.edit_size)],
       ["condition", short(found.condition)],
@@ -44,13 +47,15 @@ export function diagnosticsView(face) {
     return html("dl", { class: "numbers" }, entries.map(entry));
   }
 
+  /** @param {EditRun} run @returns {import("../parts/plot.mjs").PlotOptions} */
   function curve({ report, curve: points }) {
+    /** @type {(key: string, name: "fit_residual" | "empty_leak" | "edit_size") => import("../parts/plot.mjs").Series} */
     const line = (key, name) => ({ name: words(key), points: points.map((point) => [point.lamb, point[name]]) });
     const used = report.settings.lamb;
     const free = !face.isLinked("lamb");
     const now = free ? face.value("lamb") : used;
     const mark = (x, faint) => ({ x, faint, label: `λ ${short(x)}` });
-    const isOnCurve = now >= points[0].lamb && now <= points.at(-1).lamb;
+    const isOnCurve = now >= points[0].lamb && now <= points[points.length - 1].lamb;
     return {
       series: [line("fit", "fit_residual"), line("leak", "empty_leak"), line("size", "edit_size")],
       x: { log: true, label: words("lambda") },
@@ -58,7 +63,8 @@ export function diagnosticsView(face) {
       marks: [mark(used, now !== used), ...(now !== used && isOnCurve ? [mark(now)] : [])],
       label: words(free ? "curvePick" : "curve"),
       readout(x) {
-        const { fit_residual: fit, empty_leak: leak, edit_size: size } = points.find((point) => point.lamb === x);
+        const point = /** @type {CurvePoint} */ (points.find(({ lamb }) => lamb === x));
+        const { fit_residual: fit, empty_leak: leak, edit_size: size } = point;
         return words("readout", { lambda: short(x), fit: short(fit), leak: short(leak), size: short(size) });
       },
       pick: free ? take : undefined,

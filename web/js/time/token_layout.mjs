@@ -20,15 +20,17 @@ export const ROW_DISTANCE = 46; // from the top of one row to that of the other
 /**
  * The tokens of an alignment as the server reports it, with padding folded into one at the end, and the lines between.
  *
- * @param {object} track one of `tracks` in the route's answer.
- * @param {{alignment: string, tokens: string}} settings of the edit.
+ * @param {Track} track one of `tracks` in the route's answer.
+ * @param {Placing} settings of the edit.
  * @param {{start: string, end: string, padding: (count: number) => string}} words
  * @returns {{source: Token[], destination: Token[], lines: [number, number][]}}
  */
 export function tokensOf(track, settings, words) {
+  /** @type {[number, number][]} */
   const lines = track.pairs.map((pair) => [...pair]);
   const matched = [new Set(lines.map(([here]) => here)), new Set(lines.map(([, there]) => there))];
   const matches = settings.alignment !== "whole prompt" && settings.tokens !== "last word";
+  /** @type {(pieces: string[], kinds: string[], side: 0 | 1, unmatched: Token["kind"]) => Token[]} */
   const row = (pieces, kinds, side, unmatched) =>
     pieces.map((text, i) => {
       if (kinds[i] !== "word") return { text: kinds[i + 1] === "word" ? words.start : words.end, kind: "special" };
@@ -77,6 +79,7 @@ export function columnsOf(here, there, lines) {
  */
 export function layOut({ source, destination, lines }, measure) {
   const rows = [source, destination];
+  /** @type {number[][]} */
   const middles = [[], []];
   const chips = [];
   let left = 1;

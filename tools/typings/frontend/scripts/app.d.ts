@@ -1,0 +1,63 @@
+/** What the pack uses of ComfyUI's page, which serves this module as /scripts/app.js. */
+
+export interface FrontendWidget {
+  name: string;
+  value: unknown;
+  serialize?: boolean;
+  callback?(value: unknown, canvas: unknown, node: FrontendNode): void;
+}
+
+export interface FrontendInput {
+  name: string;
+  link?: number | null;
+}
+
+export interface FrontendGraph {
+  id: string;
+  nodes: FrontendNode[];
+  isRootGraph?: boolean;
+}
+
+type Size = [number, number];
+
+export interface FrontendNode {
+  id: number | string;
+  type: string;
+  constructor: Function & { comfyClass?: string };
+  graph?: FrontendGraph | null;
+  subgraph?: FrontendGraph;
+  inputs?: FrontendInput[];
+  widgets?: FrontendWidget[];
+  properties: Record<string, unknown>;
+  size: Size;
+  /** 0 .. 1 while the node runs. */
+  progress?: number;
+  /** Keeps Nodes 2.0 from showing the pictures of the node's output. */
+  hideOutputImages?: boolean;
+  onDrawBackground?(): void;
+  addDOMWidget(name: string, type: string, element: HTMLElement, options: object): FrontendWidget;
+  computeSize(): Size;
+  setSize(size: Size): void;
+  setDirtyCanvas(foreground: boolean, background: boolean): void;
+  setProperty(name: string, value: unknown): void;
+  getInputNode(slot: number): FrontendNode | null;
+  isSubgraphNode?(): boolean;
+}
+
+export interface Extension {
+  name: string;
+  settings?: object[];
+  init?(): Promise<void>;
+  nodeCreated?(node: FrontendNode): void;
+  /** By the node's locator. */
+  onNodeOutputsUpdated?(outputs: Record<string, Record<string, any>>): void;
+}
+
+export const app: {
+  graph?: FrontendGraph;
+  canvas: unknown;
+  /** By the node's locator, addresses of the pictures that it sent while running. */
+  nodePreviewImages: Record<string, string[] | undefined>;
+  extensionManager: { setting: { get(id: string): any } };
+  registerExtension(extension: Extension): void;
+};
