@@ -16,7 +16,7 @@ help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
 	@echo "                 in yours, with your model: COMFYUI_PATH=/path/to/ComfyUI CHECKPOINT=model.safetensors (see the README)"
 	@echo "make check       format, lint, types and the quick tests, within a minute; ONLY=lint runs one of them"
-	@echo "make test        run all tests that need no GPU"
+	@echo "make test        run all tests that need no GPU; ONLY=browser, ONLY=host/time/test_lora.py: a folder, a file or a test"
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make client      build only what make demo and make ui need: with COMFYUI_PATH, .cache/client"

@@ -12,14 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = {
-    "on a server, in a browser": ["tests/browser", "tests/e2e", "tests/package"],
-    "in this process": ["tests/unit", "tests/host"],
+    "on a server, in a browser": ["tests/e2e", "tests/browser"],  # the tests with most processes before the browser opens
+    "in this process, installed": ["tests/unit", "tests/host", "tests/package"],
 }
 
 
 def pytest(arguments: list[str], log=None) -> subprocess.Popen:
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of Pythons import the host, which costs each seconds uncompiled
+    return subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
 def exit_status(run: subprocess.Popen) -> int:

@@ -137,12 +137,12 @@ class ComfyPage:
             [self.node_id(kind), name, value],
         )
 
-    def take_few_steps(self, most: int) -> None:
-        """Lower every widget `steps` that is above it: where pictures are made only to see that they are."""
+    def limit(self, **most: int) -> None:
+        """Lower every widget of these names that is above its limit: where pictures are made only to see that they are."""
         self.page.evaluate(
             """(most) => {
-              const all = app.graph.nodes.flatMap((node) => node.widgets ?? []).filter((widget) => widget.name === 'steps')
-              for (const widget of all) widget.value = Math.min(widget.value, most)
+              const all = app.graph.nodes.flatMap((node) => node.widgets ?? []).filter(({ name }) => name in most)
+              for (const widget of all) widget.value = Math.min(widget.value, most[widget.name])
             }""",
             most,
         )

@@ -59,7 +59,7 @@ def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
         ComfyClient(server.url).run(EXAMPLES[needed].build(batch=1).api(), needed, quiet=True)
     comfy.load(comfy.template(name))
     assert_same(comfy.api(), EXAMPLES[name].for_toy_world().api())
-    comfy.take_few_steps(6)  # tests/e2e looks at what comes out of all of them
+    comfy.limit(steps=6, batch_size=1)  # tests/e2e looks at what comes out of all of them
     comfy.run()
     comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     comfy.settle(1000)

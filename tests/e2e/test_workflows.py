@@ -19,6 +19,7 @@ from tools.workflows.examples import (
     diffedit_advanced,
     edit_and_lora,
     edited_conditioning,
+    save_and_reuse,
     scheduled_edit,
     several_edits,
     time_edit,
@@ -236,11 +237,11 @@ def test_a_scheduled_edit_acts_while_it_is_scheduled(client):
 
 def test_lora_and_edit_go_on_in_any_order(client):
     client.run(several_edits(batch=1).api(), "make the LoRA", quiet=True)  # roses blue, cars green, stars purple
-    graph = EXAMPLES["time_edit_and_lora"].for_toy_world()
+    graph = edit_and_lora(batch=2)
     titles = ["Pictures with the LoRA", "Pictures with the LoRA, then the edit", "Pictures with the edit, then the LoRA"]
     result = client.run(graph.api(), "LoRA and edit", quiet=True)
     seen = [[judge(picture).colour for picture in saved(client, graph.api(), result, title)] for title in titles]
-    assert seen == [["yellow"] * 4, ["red"] * 4, ["red"] * 4]
+    assert seen == [["yellow"] * 2, ["red"] * 2, ["red"] * 2]
     roses = edit_and_lora(prompt="a rose on sand", batch=2)
     result = client.run(roses.api(), "LoRA's own", quiet=True)
     for title in titles:
@@ -248,11 +249,11 @@ def test_lora_and_edit_go_on_in_any_order(client):
 
 
 def test_an_edit_is_kept_and_loaded_again(client):
-    graph = EXAMPLES["time_save_and_reuse"].for_toy_world()
+    graph = save_and_reuse(batch=2)
     result = client.run(graph.api(), "save and reuse", quiet=True)
     after = saved(client, graph.api(), result, "Pictures after")
-    assert [judge(p).colour for p in after] == ["blue"] * 4
-    assert [judge(p).colour for p in saved(client, graph.api(), result, "Pictures before")] == ["red"] * 4
+    assert [judge(p).colour for p in after] == ["blue"] * 2
+    assert [judge(p).colour for p in saved(client, graph.api(), result, "Pictures before")] == ["red"] * 2
     (load,) = graph.muted
     graph.muted.clear()
     graph.nodes[node_titled(graph.api(), "Put the edit on it")]["inputs"]["time_edit"] = [load, 0]
@@ -260,8 +261,9 @@ def test_an_edit_is_kept_and_loaded_again(client):
 
 
 def test_sdxl_template_is_the_same_graph(client):
-    graph = EXAMPLES["time_sdxl"].for_toy_world()
-    assert [judge(p).colour for p in run(client, graph, "Pictures after the edit")] == ["green"] * 4
+    example = EXAMPLES["time_sdxl"]
+    graph = example.build(**example.toy, batch=2)
+    assert [judge(p).colour for p in run(client, graph, "Pictures after the edit")] == ["green"] * 2
 
 
 def test_exact_inversion_comes_back(client):

@@ -83,10 +83,10 @@ def test_the_trajectory(sides, steps, strength, cfg):
     assert torch.allclose(found, expected, rtol=0, atol=5e-6)
 
 
-@pytest.mark.parametrize("cfg", [1.0, 3.0, 7.5])
-def test_the_way_back(quiet_sides, cfg):
+@pytest.mark.parametrize(("steps", "cfg"), [(20, 1.0), (20, 3.0), (50, 7.5)])
+def test_the_way_back(quiet_sides, steps, cfg):
     model, pipeline = quiet_sides
-    latent, steps, strength = picture(1), 50, 0.8
+    latent, strength = picture(1), 0.8
     trajectory = invert(model, latent, steps, strength)
     expected = pipeline(
         **embeddings(TARGET, NEGATIVE),

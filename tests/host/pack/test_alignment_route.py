@@ -291,12 +291,12 @@ def test_prompts_too_long_for_the_preview(source):
 def test_the_longest_question_is_answered_soon():
     """The hardest prompt for the placement: one word that fits everywhere."""
     line = "a " * 499
-    started = time.monotonic()
+    started = time.process_time()
     for mode in ("inserted words", "replaced words"):
         question = {**ROSES, "source": f"{line}\n" * 7, "destination": f"b {line}\n" * 7, "alignment": mode}
         ((status, answer, _),) = ask({**question, "encoder": {"kind": "sdxl", "files": 2}})
         assert status == 200 and len(answer["pairs"]) == 7
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started < 60
 
 
 def test_too_many_questions():

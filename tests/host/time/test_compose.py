@@ -130,11 +130,11 @@ def test_a_saved_checkpoint_holds_the_edited_weights(model, tmp_path):
 
 @pytest.mark.parametrize("route", ["weights", "text"])
 def test_compiled(model, route):
-    """By the host's own way to torch.compile; the tracing is the real one, the generated code is plain torch."""
+    """By the host's own way to torch.compile; the tracing is the real one, what it makes runs as it is."""
     edited = apply_edit(model, some_edit(1), route=route)
     wanted, plain = picture(edited), picture(model)
     compiled = edited.clone()
-    set_torch_compile_wrapper(compiled, backend="aot_eager")
+    set_torch_compile_wrapper(compiled, backend="eager")
     got = picture(compiled)
     assert (got - wanted).norm() <= 1e-5 * wanted.norm()
     assert (got - plain).norm() > 1e-3 * plain.norm()
