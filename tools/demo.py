@@ -137,9 +137,10 @@ def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
 
 def table(what: Subject, time_measured: dict, edit_measured: dict) -> str:
     lines = [f"TIME  {what.source!r} -> {what.destination!r}  lambda {what.lamb:g}"]
+    widest = max(len(row["prompt"]) for row in time_measured["prompts"])
     for row in time_measured["prompts"]:
         judged = f"  {', '.join(row['before'])}  ->  {', '.join(row['after'])}" if "before" in row else ""
-        lines.append(f"  {row['kind']:<12}{row['prompt']:<24} mean change {row['mean_change']:.3f}{judged}")
+        lines.append(f"  {row['kind']:<12}{row['prompt']:<{widest}} mean change {row['mean_change']:.3f}{judged}")
     lines.append("DiffEdit")
     for name, value in edit_measured.items():
         lines.append(
