@@ -40,7 +40,7 @@ PHOTOGRAPHS = {
     "grass": ("grass.png", (0, 0, 512, 512), (0.55, 0.82, 0.36)),
     "brick": ("brick.png", (0, 0, 512, 512), (0.98, 0.60, 0.47)),
     "gravel": ("gravel.png", (0, 0, 512, 512), (1.0, 0.96, 0.9)),
-    "wood": ("coffee.png", (474, 0, 600, 400), None),
+    "wood": ("coffee.png", (492, 0, 600, 400), None),
     "space": ("hubble_deep_field.jpg", (0, 0, 1000, 872), None),
 }
 BRIGHTER = {"grass": 1.15, "brick": 1.25, "gravel": 1.05, "wood": 1.1, "space": 1.2}
