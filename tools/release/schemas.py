@@ -3,28 +3,37 @@
 A workflow file keeps widget values by position, links by position of inputs and outputs, and choices by their spelling.
 """
 
+from ..workflows.inputs import CHOICE, WIDGET_TYPES
+
 
 def describe(info: dict) -> dict:
     """One node's entry of /object_info, reduced to what workflow files rely on."""
-    inputs = []
-    for kind in ("required", "optional"):
-        for name in info["input_order"].get(kind, []):
-            spec = info["input"][kind][name]
-            options = spec[1] if len(spec) > 1 else {}
-            kept = {key: options[key] for key in ("default", "min", "max") if key in options}
-            choices = spec[0] if isinstance(spec[0], list) else options.get("options")
-            if choices is not None:
-                kept["choices"] = choices
-            type_name = "COMBO" if isinstance(spec[0], list) else spec[0]
-            inputs.append({"id": name, "type": type_name, "optional": kind == "optional", **kept})
     names = info.get("output_name") or info["output"]
     outputs = [{"name": name, "type": kind} for name, kind in zip(names, info["output"], strict=True)]
-    return {"inputs": inputs, "outputs": outputs}
+    return {"inputs": _inputs(info["input"]), "outputs": outputs}
+
+
+def _inputs(given: dict) -> list[dict]:
+    """In order; of a choice its options, with the inputs that each brings."""
+    found = []
+    for kind in ("required", "optional"):
+        for name, spec in given.get(kind, {}).items():
+            options = spec[1] if len(spec) > 1 else {}
+            entry = {"id": name, "type": "COMBO" if isinstance(spec[0], list) else spec[0], "optional": kind == "optional"}
+            entry |= {key: options[key] for key in ("default", "min", "max") if key in options}
+            choices = spec[0] if isinstance(spec[0], list) else options.get("options")
+            if entry["type"] == CHOICE:
+                entry["choices"] = [option["key"] for option in choices]
+                entry["settings"] = {option["key"]: _inputs(option["inputs"]) for option in choices}
+            elif choices is not None:
+                entry["choices"] = choices
+            found.append(entry)
+    return found
 
 
 def breaks(recorded: dict[str, dict], current: dict[str, dict]) -> list[str]:
     """One line for each change from `recorded` to `current` that breaks saved workflows; new nodes, new optional inputs at
-    the end, new outputs at the end, new choices and wider ranges do not."""
+    the end, new outputs at the end, new choices with what they bring, and wider ranges do not."""
     found = []
     for node, before in recorded.items():
         if node not in current:
@@ -46,7 +55,17 @@ def _input_breaks(before: list[dict], now: list[dict]) -> list[str]:
     found = [f"input {entry['id']} is new and required" for entry in now[len(ids) :] if not entry["optional"]]
     for old, new in zip(before, now, strict=False):
         found += [f"input {old['id']}: {problem}" for problem in _value_breaks(old, new)]
+        for option, settings in old.get("settings", {}).items():
+            problems = _setting_breaks(settings, new.get("settings", {}).get(option, []))
+            found += [f"input {old['id']}: {option}: {problem}" for problem in problems]
     return found
+
+
+def _setting_breaks(before: list[dict], now: list[dict]) -> list[str]:
+    """What an option brings stands before what comes after the choice, so that one widget more would shift those values."""
+    ids = {entry["id"] for entry in before}
+    more = [entry["id"] for entry in now if entry["id"] not in ids and entry["type"] in WIDGET_TYPES]
+    return _input_breaks(before, now) + [f"input {name} is new and shifts the values after it" for name in more]
 
 
 def _value_breaks(old: dict, new: dict) -> list[str]:

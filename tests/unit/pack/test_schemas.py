@@ -128,3 +128,43 @@ def test_both_spellings_of_a_list_of_choices_are_read():
         ],
         "outputs": [{"name": "picture", "type": "IMAGE"}],
     }
+
+
+def settings_of(schemas: dict, option: str) -> list[dict]:
+    (choice,) = [entry for entry in schemas["DiffEditMask"]["inputs"] if entry["id"] == "rule"]
+    return choice["settings"][option]
+
+
+def test_a_choice_is_recorded_with_what_its_options_bring():
+    assert [entry["id"] for entry in settings_of(RECORDED, "paper")] == ["outliers", "threshold"]
+    assert settings_of(RECORDED, "area")[0]["default"] == 20.0
+
+
+def test_a_setting_gone(changed):
+    del settings_of(changed, "otsu")[0]
+    assert only_break(changed) == "DiffEditMask: input rule: otsu: input area_floor is gone"
+
+
+def test_a_default_of_a_setting_changed(changed):
+    settings_of(changed, "level")[0]["default"] = 0.1
+    assert only_break(changed) == "DiffEditMask: input rule: level: input level: default 0.1 instead of 0.05"
+
+
+def test_an_option_gone(changed):
+    (choice,) = [entry for entry in changed["DiffEditMask"]["inputs"] if entry["id"] == "rule"]
+    choice["choices"].remove("level")
+    del choice["settings"]["level"]
+    assert "DiffEditMask: input rule: choice 'level' is gone" in breaks(RECORDED, changed)
+
+
+def test_one_widget_more_in_an_option_shifts_the_values_of_later_inputs(changed):
+    settings_of(changed, "otsu").append({"id": "new", "type": "FLOAT", "optional": True, "default": 0.0})
+    assert only_break(changed) == "DiffEditMask: input rule: otsu: input new is new and shifts the values after it"
+
+
+def test_one_optional_socket_or_one_option_more_breaks_nothing(changed):
+    settings_of(changed, "otsu").append({"id": "new", "type": "IMAGE", "optional": True})
+    (choice,) = [entry for entry in changed["DiffEditMask"]["inputs"] if entry["id"] == "rule"]
+    choice["choices"].append("new")
+    choice["settings"]["new"] = [{"id": "some", "type": "FLOAT", "optional": False, "default": 1.0}]
+    assert breaks(RECORDED, changed) == []
