@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tools.comfyui.client import ComfyClient
 from tools.workflows.examples import TOY_CHECKPOINT
-from tools.workflows.workflow import Graph, ui_workflow
+from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, EDIT = "DiffEditMask", "TIMEEditModel"
 PACK_FILES = "**/extensions/ComfyUI-TIME-DiffEdit/js/*.js"
@@ -51,9 +51,8 @@ def small_mask() -> Graph:
         seed=1,
         maps=1,
         noise_strength=0.5,
-        threshold_ratio=3.0,
-        threshold=0.5,
-        cfg=7.5,
+        rule=Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5}),
+        compare=Choice("two prompts"),
     )
     graph.add("PreviewImage", images=graph.add("MaskToImage", mask=mask[0])[0])
     return graph
@@ -90,15 +89,15 @@ def count(comfy: ComfyPage, kind: str) -> int:
 
 def test_a_copied_node_has_its_values_and_its_own_view_and_undo_takes_it_back(comfy: ComfyPage, workflow):
     comfy.load(workflow)
-    comfy.set_value(MASK, "threshold", 0.31)
     comfy.set_value(MASK, "rule", "paper")
+    comfy.set_value(MASK, "rule.threshold", 0.31)
     select(comfy, MASK)
     press_and_wait_for_undo(comfy, "Control+c")  # which notes the new values, too
     press_and_wait_for_undo(comfy, "Control+v")
     comfy.page.wait_for_function("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).length === 2", arg=MASK)
     values = comfy.page.evaluate(
         """(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).map((n) =>
-          ['threshold', 'rule', 'fill_holes'].map((name) => n.widgets.find((w) => w.name === name).value))""",
+          ['rule.threshold', 'rule', 'fill_holes'].map((name) => n.widgets.find((w) => w.name === name).value))""",
         MASK,
     )
     assert values == [[0.31, "paper", False]] * 2
@@ -111,7 +110,7 @@ def test_a_copied_node_has_its_values_and_its_own_view_and_undo_takes_it_back(co
     comfy.page.locator("#graph-canvas").focus()
     comfy.page.keyboard.press("Control+z")
     comfy.page.wait_for_function("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).length === 1", arg=MASK)
-    assert comfy.value(MASK, "threshold") == 0.31
+    assert comfy.value(MASK, "rule.threshold") == 0.31
 
 
 def test_a_reload_finds_every_value_again(comfy: ComfyPage):
@@ -141,7 +140,7 @@ def test_a_node_works_inside_a_subgraph(comfy: ComfyPage, workflow):
     comfy.page.evaluate("() => app.canvas.openSubgraph(app.canvas.graph.nodes.find((n) => n.isSubgraphNode?.()).subgraph)")
     comfy.settle(800)
     comfy.show(MASK)
-    assert comfy.value(MASK, "threshold") == 0.5
+    assert comfy.value(MASK, "rule.threshold") == 0.5
     comfy.picture("inside_a_subgraph")
     assert comfy.view(MASK).get_by_role("slider").first.is_visible()
 
@@ -150,13 +149,13 @@ def test_two_tabs_do_not_disturb_one_another(comfy: ComfyPage, new_tab, workflow
     first, second = comfy, new_tab(comfy.renderer)
     for tab in (first, second):
         tab.load(workflow)
-    first.set_value(MASK, "threshold", 0.2)
-    second.set_value(MASK, "threshold", 0.8)
-    assert first.value(MASK, "threshold") == 0.2
+    first.set_value(MASK, "rule.threshold", 0.2)
+    second.set_value(MASK, "rule.threshold", 0.8)
+    assert first.value(MASK, "rule.threshold") == 0.2
     low, high, again = (mask_of(tab, tab.run()) for tab in (first, second, first))
     np.testing.assert_array_equal(low, again)
     assert 0 < (high > 0).sum() < (low > 0).sum()
-    assert (first.value(MASK, "threshold"), second.value(MASK, "threshold")) == (0.2, 0.8)
+    assert (first.value(MASK, "rule.threshold"), second.value(MASK, "rule.threshold")) == (0.2, 0.8)
 
 
 def test_nothing_of_others_is_touched(new_tab, server):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 NODE = "DDIMInvert"
-INPUTS = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", "refinements": 3}
+INPUTS = {"steps": 10, "strength": 0.8, "cfg": 1.0, "method": "ddim", "regularisation": "none"}
 INVERSION = {
     "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "toyworld.safetensors"}},
     "2": {"class_type": "EmptyLatentImage", "inputs": {"width": 128, "height": 128, "batch_size": 1}},

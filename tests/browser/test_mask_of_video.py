@@ -7,13 +7,12 @@ import pytest
 import torch
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
-from time_diffedit.diffedit_core.mask.mask_rule import MaskRule
+from time_diffedit.diffedit_core.mask.mask_rule import Area, MaskRule
 
 from tools.comfyui.environment import ROOT
 
 PACK = "http://pack.test"
-SETTINGS = {"rule": "area", "area": 30.0, "threshold_ratio": 3.0, "threshold": 0.5, "outliers": 2.0, "level": 0.05}
-SETTINGS |= {"area_floor": 0.5, "smooth": 0.0, "grow": 0, "fill_holes": False}
+SETTINGS = {"rule": "area", "rule.area": 30.0, "smooth": 0.0, "grow": 0, "fill_holes": False}
 WORDS = json.loads((ROOT / "locales" / "en" / "main.json").read_text())["timeDiffEdit"]["mask"]
 SHOW = """async ([pack, files, words]) => {
   const { create } = await import(`${pack}/diffedit/mask_view.mjs`)
@@ -67,7 +66,7 @@ def heat(*shape: int) -> Heatmap:
 
 
 def masked(heatmap: Heatmap) -> np.ndarray:
-    return MaskRule("area", area=30.0).masked_cells(heatmap)[1].numpy()
+    return MaskRule(Area(30.0)).masked_cells(heatmap)[1].numpy()
 
 
 def test_frames_of_a_clip_are_turned_and_covered_together(show):

@@ -1,6 +1,7 @@
 """The rules that the browser computes mask the very cells that Python masks: no tolerance."""
 
 import base64
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from comfy_page import PATIENCE
 from time_diffedit.diffedit_core.mask.heat_colours import heat_colours
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
-from time_diffedit.diffedit_core.mask.mask_rule import RULES
+from time_diffedit.diffedit_core.mask.mask_rule import RULES, MaskRule
 from time_diffedit.nodes.shared.mask_rule_inputs import rule_from
 
 from tools.comfyui.environment import ROOT
@@ -23,6 +24,7 @@ JUDGE = """async ([module, cases]) => {
     return Array.from({ length: heatmap.pictures }, (_, picture) => maskedCells(heatmap, picture, settings).join('')).join('')
   })
 }"""
+SHAPE = ("smooth", "grow", "fill_holes")
 SHAPES = [(1, 1, 8, 8), (1, 1, 7, 11), (2, 1, 12, 12), (1, 3, 9, 6), (3, 2, 5, 4), (1, 1, 1, 9), (1, 1, 1, 1), (1, 1, 40, 33)]
 SHAPES += [(1, 1, 3, 6, 5), (2, 2, 4, 5, 7), (1, 1, 5, 1, 1)]
 
@@ -91,18 +93,24 @@ def in_browser(page, cases: list[tuple[bytes, dict]]) -> list[str]:
     return page.evaluate(JUDGE, [PACK, [(base64.b64encode(file).decode(), chosen) for file, chosen in cases]])
 
 
+def rule_of(chosen: dict) -> MaskRule:
+    """As the node is given the choice of a rule: with that rule's settings."""
+    read = [field.name for field in fields(RULES[chosen["rule"]])]
+    return rule_from({"rule": chosen["rule"]} | {name: chosen[name] for name in read}, **{name: chosen[name] for name in SHAPE})
+
+
 def in_python(heatmap: Heatmap, chosen: dict) -> str:
-    cells = rule_from(**chosen).masked_cells(heatmap)[1]
+    cells = rule_of(chosen).masked_cells(heatmap)[1]
     return "".join(map(str, cells.flatten().to(torch.uint8).tolist()))
 
 
 def file_of(heatmap: Heatmap, chosen: dict) -> bytes:
-    return heatmap_file(rule_from(**chosen).smoothed(heatmap), chosen)
+    return heatmap_file(rule_of(chosen).smoothed(heatmap), chosen)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_browser_masks_the_same_cells(page, rule):
-    random = np.random.RandomState(RULES.index(rule))
+    random = np.random.RandomState(list(RULES).index(rule))
     cases = []
     for _ in range(60):
         for shape in SHAPES:
@@ -118,9 +126,14 @@ def test_the_browser_masks_the_same_cells(page, rule):
 def test_one_file_follows_every_setting_but_smoothing(page):
     random = np.random.RandomState(9)
     heatmap = Heatmap(torch.from_numpy(random.rand(2, 2, 13, 9).astype(np.float32) ** 3))
-    chosen = [settings(random, RULES[i % len(RULES)], heatmap.values.numpy()) | {"smooth": 0.7} for i in range(100)]
+    chosen = [settings(random, list(RULES)[i % len(RULES)], heatmap.values.numpy()) | {"smooth": 0.7} for i in range(100)]
     found = in_browser(page, [(file_of(heatmap, chosen[0]), one) for one in chosen])
     assert found == [in_python(heatmap, one) for one in chosen]
+
+
+def test_a_rule_reads_the_same_settings_in_both(page):
+    read = page.evaluate("async (module) => (await import(`${module}/diffedit/mask_rules.mjs`)).SETTINGS_OF", PACK)
+    assert read == {rule: [field.name for field in fields(kind)] for rule, kind in RULES.items()}
 
 
 def test_the_file_says_what_it_was_made_with(page):

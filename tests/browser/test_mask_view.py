@@ -10,10 +10,10 @@ from PIL import Image
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import TOY_CHECKPOINT
 from tools.workflows.examples import EXAMPLE_PICTURE
-from tools.workflows.workflow import Graph, ui_workflow
+from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
-RULE = {"threshold_ratio": 3.0, "threshold": 0.5}
+MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
 CELL = 8
 SHOWN = """async (root) => {
   const frame = () => new Promise((next) => requestAnimationFrame(next))
@@ -28,7 +28,7 @@ def workflow(server):
     """Contrast prompts on the example picture and show the mask, as UI JSON."""
     info = ComfyClient(server.url).object_info()
 
-    def build(pictures: int = 1, targets: tuple[str, ...] = ("a blue rose",), again: dict | None = None, **settings) -> dict:
+    def build(pictures: int = 1, targets: tuple[str, ...] = ("a blue rose",), again: Choice | None = None, **settings) -> dict:
         graph = Graph()
         loader = graph.add("CheckpointLoaderSimple", ckpt_name=TOY_CHECKPOINT)
         image = first = graph.add("LoadImage", image=EXAMPLE_PICTURE)
@@ -37,14 +37,14 @@ def workflow(server):
         latent = graph.add("VAEEncode", pixels=image[0], vae=loader[2])
         shows = graph.add("CLIPTextEncode", clip=loader[1], text="a red rose")
         inputs = dict(model=loader[0], latent=latent[0], source=shows[0], picture=image[0], seed=1, maps=2)
-        inputs |= RULE | {"noise_strength": 0.5, "cfg": 7.5}
+        inputs |= {"noise_strength": 0.5, "rule": MEAN_RATIO, "compare": Choice("two prompts")}
         for target in targets:
             wanted = graph.add("CLIPTextEncode", clip=loader[1], text=target)
             mask = graph.add(MASK, target=wanted[0], **inputs | settings)
             inputs["heatmap"] = mask[1]
         graph.add("MaskPreview", mask=mask[0])
         if again is not None:
-            graph.add("MaskPreview", mask=graph.add(AGAIN, heatmap=mask[1], **RULE, **again)[0])
+            graph.add("MaskPreview", mask=graph.add(AGAIN, heatmap=mask[1], rule=again)[0])
         return ui_workflow(graph.api(), info)
 
     return build
@@ -113,8 +113,8 @@ def test_what_a_dragged_line_shows_is_what_the_next_run_masks(comfy, workflow):
     seen = []
     for place in (0.2, 0.731, 0.95):
         drag(comfy, place)
-        assert comfy.value(MASK, "threshold") == pytest.approx(place, abs=0.02)
-        assert comfy.api()[str(comfy.node_id(MASK))]["inputs"]["threshold"] == comfy.value(MASK, "threshold")
+        assert comfy.value(MASK, "rule.threshold") == pytest.approx(place, abs=0.02)
+        assert comfy.api()[str(comfy.node_id(MASK))]["inputs"]["rule.threshold"] == comfy.value(MASK, "rule.threshold")
         seen.append(cells(comfy))
         assert np.array_equal(masks(comfy, comfy.run()), seen[-1])
     comfy.picture("mask_dragged")
@@ -124,9 +124,9 @@ def test_what_a_dragged_line_shows_is_what_the_next_run_masks(comfy, workflow):
 @pytest.mark.parametrize(
     "settings, moved",
     [
-        ({"rule": "paper", "outliers": 10.0, "fill_holes": True}, "threshold"),
-        ({"rule": "level", "grow": 1}, "level"),
-        ({"rule": "area", "area": 12.0}, "area"),
+        ({"rule": Choice("paper", {"outliers": 10.0}), "fill_holes": True}, "rule.threshold"),
+        ({"rule": Choice("level"), "grow": 1}, "rule.level"),
+        ({"rule": Choice("area", {"area": 12.0})}, "rule.area"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -140,12 +140,12 @@ def test_the_line_moves_the_input_that_the_rule_reads(comfy, workflow, settings,
 
 
 def test_otsu_shows_where_its_threshold_fell_and_follows_the_other_inputs(comfy, workflow):
-    ran(comfy, workflow(rule="otsu"))
+    ran(comfy, workflow(rule=Choice("otsu")))
     before = comfy.api()
     drag(comfy, 0.9)
     assert comfy.api() == before
     assert comfy.view(MASK).get_by_role("slider", name="Otsu's threshold").get_attribute("aria-readonly") == "true"
-    changes = {"grow": 2, "area_floor": 60.0, "fill_holes": True, "rule": "mean ratio", "threshold_ratio": 1.2}
+    changes = {"grow": 2, "rule.area_floor": 60.0, "fill_holes": True, "rule": "mean ratio", "rule.threshold_ratio": 1.2}
     drawn = {cells(comfy).tobytes()}
     for name, value in changes.items():
         comfy.set_value(MASK, name, value)
@@ -153,6 +153,27 @@ def test_otsu_shows_where_its_threshold_fell_and_follows_the_other_inputs(comfy,
     assert len(drawn) >= len(changes)  # there may be no holes to fill
     seen = cells(comfy)
     assert np.array_equal(masks(comfy, comfy.run()), seen)
+
+
+def test_a_rule_chosen_after_the_run_is_followed_with_the_settings_that_it_brings(comfy, workflow):
+    ran(comfy, workflow())
+    for rule, (name, value) in {
+        "level": ("rule.level", 0.02),
+        "otsu": ("rule.area_floor", 60.0),
+        "paper": ("rule.outliers", 30.0),
+        "area": ("rule.area", 35.0),
+        "mean ratio": ("rule.threshold_ratio", 1.4),
+    }.items():
+        comfy.set_value(MASK, "rule", rule)
+        before = cells(comfy)
+        comfy.set_value(MASK, name, value)
+        seen = cells(comfy)
+        assert not np.array_equal(seen, before), rule
+        if rule != "otsu":
+            drag(comfy, 0.45)
+            assert not np.array_equal(cells(comfy), seen), rule
+            seen = cells(comfy)
+        assert np.array_equal(masks(comfy, comfy.run()), seen), rule
 
 
 def test_is_operated_by_keyboard(comfy, workflow):
@@ -172,7 +193,7 @@ def test_is_operated_by_keyboard(comfy, workflow):
         ("Shift+ArrowDown", 0.9),
     ):
         comfy.page.keyboard.press(key)
-        assert comfy.value(MASK, "threshold") == threshold, key
+        assert comfy.value(MASK, "rule.threshold") == threshold, key
     percent = f"{100 * cells(comfy).mean():.1f}"
     assert line.get_attribute("aria-valuenow") == "0.9"
     assert line.get_attribute("aria-valuetext") == f"threshold 0.90, Masked: {percent} %"
@@ -181,11 +202,11 @@ def test_is_operated_by_keyboard(comfy, workflow):
 
 
 def test_an_area_becomes_larger_to_the_left(comfy, workflow):
-    ran(comfy, workflow(rule="area"))
+    ran(comfy, workflow(rule=Choice("area")))
     comfy.view(MASK).get_by_role("slider", name="Area").focus()
     for key, area in (("ArrowLeft", 20.5), ("ArrowUp", 21), ("ArrowRight", 20.5), ("PageUp", 25.5)):
         comfy.page.keyboard.press(key)
-        assert comfy.value(MASK, "area") == area, key
+        assert comfy.value(MASK, "rule.area") == area, key
     assert f"{100 * cells(comfy).mean():.1f} %" in words(comfy)
 
 
@@ -221,7 +242,7 @@ def test_pairs_are_shown_united_with_the_heat_of_one(comfy, workflow):
 
 
 def test_a_heat_map_is_judged_again_without_the_model(comfy, workflow):
-    outputs = ran(comfy, workflow(again={"rule": "area", "area": 30.0}), AGAIN)
+    outputs = ran(comfy, workflow(again=Choice("area", {"area": 30.0})), AGAIN)
     assert np.array_equal(masks(comfy, outputs, 1), cells(comfy, AGAIN))
     drag(comfy, 0.5, AGAIN)
     seen = cells(comfy, AGAIN)
@@ -236,7 +257,7 @@ def test_a_threshold_from_another_node_is_shown_and_not_moved(comfy, workflow):
           const node = app.graph.getNodeById(id), value = LiteGraph.createNode('PrimitiveFloat')
           app.graph.add(value)
           value.widgets[0].value = 0.83
-          value.connect(0, node, node.inputs.findIndex((i) => i.name === 'threshold'))
+          value.connect(0, node, node.inputs.findIndex((i) => i.name === 'rule.threshold'))
         }""",
         comfy.node_id(MASK),
     )
@@ -261,16 +282,20 @@ def test_says_which_changes_it_cannot_follow(comfy, workflow):
     assert "The next run makes a new heat map: smooth, seed changed." in words(comfy)
     outputs = comfy.run()
     assert np.array_equal(masks(comfy, outputs), cells(comfy)) and "next run" not in words(comfy)
+    comfy.set_value(MASK, "compare", "two prompts, guided")
+    assert "The next run makes a new heat map: compare changed." in words(comfy)
+    comfy.set_value(MASK, "compare", "two prompts")
+    assert "next run" not in words(comfy)
 
 
 def test_a_reloaded_page_finds_threshold_and_picture_again(comfy, workflow):
     ran(comfy, workflow())
     drag(comfy, 0.3)
-    seen, threshold = cells(comfy), comfy.value(MASK, "threshold")
+    seen, threshold = cells(comfy), comfy.value(MASK, "rule.threshold")
     comfy.settle(1500)  # the frontend keeps a draft after a while
     comfy.open()
     comfy.show(MASK)
-    assert comfy.value(MASK, "threshold") == threshold
+    assert comfy.value(MASK, "rule.threshold") == threshold
     assert np.array_equal(cells(comfy), seen)
     assert np.array_equal(masks(comfy, comfy.run()), seen)
 
@@ -304,7 +329,7 @@ def test_a_drag_is_one_step_of_undo(comfy, workflow):
     comfy.settle(200)
     comfy.page.keyboard.press("Control+z")
     comfy.page.wait_for_function(
-        "() => app.graph.nodes.some((n) => n.widgets?.some((w) => w.name === 'threshold' && w.value === 0.5))"
+        "() => app.graph.nodes.some((n) => n.widgets?.some((w) => w.name === 'rule.threshold' && w.value === 0.5))"
     )
     wait_until_shown(comfy)
     assert np.array_equal(cells(comfy), before)
@@ -342,6 +367,6 @@ def test_the_classic_canvas_shows_the_heat_map_while_it_grows(comfy, workflow):
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_looks(comfy, workflow, theme):
     with comfy.setting("Comfy.ColorPalette", theme):
-        ran(comfy, workflow(again={"rule": "otsu"}))
+        ran(comfy, workflow(again=Choice("otsu")))
         comfy.picture(f"mask_{theme}")
         assert comfy.view(MASK).locator(".coverage").is_visible()

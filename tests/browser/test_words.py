@@ -48,7 +48,8 @@ def test_a_node_and_its_help_speak_the_users_language(new_tab, renderer, languag
     assert shown["title"] == words[info["display_name"]]
     for name, label in shown["widgets"].items():
         if name in inputs_of(info):
-            assert label == words[name]
+            assert label == words[name.rpartition(".")[2]]
+    assert shown["widgets"]["rule.threshold"] == words["threshold"]
     for name in ("latent", "target", "picture"):
         assert shown["sockets"][name] == words[name]
     assert shown["outputs"][2] == words["coverage"]
@@ -57,7 +58,7 @@ def test_a_node_and_its_help_speak_the_users_language(new_tab, renderer, languag
 
     page = open_help(comfy)
     page.get_by_role("heading", name=words[info["display_name"]]).wait_for()
-    assert words[inputs_of(info)["threshold"][1]["tooltip"]] in page.inner_text()
+    assert words[inputs_of(info)["rule.threshold"][1]["tooltip"]] in page.inner_text()
     assert shows_a_picture(comfy)
     comfy.picture(f"help_{language}")
 

@@ -50,8 +50,9 @@ export function linePlot(height) {
   const drawing = svg("svg", { class: "plot", height, tabindex: 0, role: "slider" });
   const below = html("div", { "aria-hidden": "true" }); // the readout, else the label of the x axis
   const names = html("div", { class: "names quiet" });
-  const table = html("table", { class: "unseen" });
-  const element = html("div", { style: "position: relative; min-width: 0" }, names, drawing, below, table);
+  const table = html("table");
+  const unseen = html("div", { class: "unseen" }, table); // a table by itself would be as high as its rows
+  const element = html("div", { style: "position: relative; min-width: 0" }, names, drawing, below, unseen);
   /** @type {PlotOptions | null} */
   let options = null;
   /** @type {number[]} */
