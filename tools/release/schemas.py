@@ -23,8 +23,8 @@ def _inputs(given: dict) -> list[dict]:
             entry |= {key: options[key] for key in ("default", "min", "max") if key in options}
             choices = spec[0] if isinstance(spec[0], list) else options.get("options")
             if entry["type"] == CHOICE:
-                entry["choices"] = [option["key"] for option in choices]
-                entry["settings"] = {option["key"]: _inputs(option["inputs"]) for option in choices}
+                entry["choices"] = [option["key"] for option in options["options"]]
+                entry["settings"] = {option["key"]: _inputs(option["inputs"]) for option in options["options"]}
             elif choices is not None:
                 entry["choices"] = choices
             found.append(entry)
