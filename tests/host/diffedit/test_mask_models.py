@@ -170,7 +170,8 @@ def test_negatives_left_out_are_the_empty_prompt(model):
         heat(model, edited, maps=1, cfg=3.0)
 
 
-def test_an_interrupt_in_the_second_model_leaves_nothing(model):
+def test_an_interrupt_in_the_second_model_leaves_nothing():
+    model = tiny_model()  # whose weights no other test's clone has patched
     weights, edited = fingerprint(model), with_lora(model)
     before = heat(model, edited)
     seen, calls = watched(edited, interrupt_at=1)
