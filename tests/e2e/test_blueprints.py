@@ -8,6 +8,7 @@ import pytest
 from tools.comfyui.environment import PACK_FOLDER
 from tools.workflows.blueprints import FOLDER, GIVES_ID, TAKES_ID, render
 from tools.workflows.examples.blocks import BLOCKS
+from tools.workflows.inputs import inputs_of
 
 NAMES = [block.name for block in BLOCKS]
 
@@ -49,11 +50,13 @@ def test_their_nodes_and_widgets_exist(client):
         inside = inside_of(name)
         for node in inside["nodes"]:
             assert node["type"] in info
-        kinds = {str(node["id"]): info[node["type"]]["input"] for node in inside["nodes"]}
+        kinds = {
+            str(node["id"]): {found.name: found.type for found in inputs_of(info[node["type"]], {})} for node in inside["nodes"]
+        }
         (face,) = file_of(name)["nodes"]
         shown = [socket["type"] for socket in face["inputs"] if "widget" in socket]
         proxies = face["properties"]["proxyWidgets"]
-        assert [{**kinds[i]["required"], **kinds[i].get("optional", {})}[widget][0] for i, widget in proxies] == shown
+        assert [kinds[i][widget] for i, widget in proxies] == shown
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -66,9 +66,10 @@ def test_comfyui_python_that_does_not_exist(tmp_path, arguments):
 
 
 def test_a_python_that_is_named_from_here_is_found_from_the_folder_of_comfyui(tmp_path, monkeypatch):
-    monkeypatch.chdir(Path(sys.executable).parent)
+    folder = Path(sys.executable).parent.resolve()  # as the system tells where one is
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("COMFYUI_PYTHON", Path(sys.executable).name)
-    assert environment.comfyui_python(tmp_path) == Path(sys.executable)
+    assert environment.comfyui_python(tmp_path) == folder / Path(sys.executable).name
 
 
 def test_a_user_without_checkpoint_needs_a_python_that_can_build_one(tmp_path):
