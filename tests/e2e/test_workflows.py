@@ -2,6 +2,8 @@
 
 import json
 import urllib.request
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -332,19 +334,26 @@ def test_ui_json_keeps_every_value_and_link(client):
                     _, source, slot, *_ = links[socket["link"]]
                     assert expected[socket["name"]] == [str(source), slot]
             values = iter(node["widgets_values"])
-            schema = info[node["type"]]
             linked = {s["name"] for s in node["inputs"] if s["link"] is not None}
-            for kind in ("required", "optional"):
-                for name in schema["input_order"].get(kind, []):
-                    spec = schema["input"][kind][name]
-                    options = spec[1] if len(spec) > 1 else {}
-                    if not (isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")):
-                        continue
-                    value = next(values)
-                    if name not in linked:
-                        assert value == expected.get(name, options.get("default")), (node["type"], name)
-                    if options.get("control_after_generate"):
-                        assert next(values) == "fixed"
-                    if options.get("image_upload"):
-                        assert next(values) == "image"
+            for name, value, default in _read_by_position(info[node["type"]]["input"], values):
+                if name not in linked:
+                    assert value == expected.get(name, default), (node["type"], name)
             assert next(values, None) is None
+
+
+def _read_by_position(schema: dict, values: Iterator, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(name, value, default) of a node's widgets; those of a choice's option follow the choice."""
+    for kind in ("required", "optional"):
+        for name, spec in schema.get(kind, {}).items():
+            options = spec[1] if len(spec) > 1 else {}
+            if spec[0] == "COMFY_DYNAMICCOMBO_V3":
+                value = next(values)
+                yield prefix + name, value, options["options"][0]["key"]
+                (option,) = (option for option in options["options"] if option["key"] == value)
+                yield from _read_by_position(option["inputs"], values, f"{prefix}{name}.")
+            elif isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
+                yield prefix + name, next(values), options.get("default")
+                if options.get("control_after_generate"):
+                    assert next(values) == "fixed"
+                if options.get("image_upload"):
+                    assert next(values) == "image"
