@@ -7,6 +7,7 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,7 @@ from tools.comfyui.client import WorkflowError
 from tools.comfyui.environment import ROOT, TOY_CHECKPOINT, TOY_WEIGHTS
 from tools.comfyui.library import comfyui_path
 
-from .hosts.library import TOY, LibraryHost, model_file
-from .hosts.sampling import Sampling
+from .hosts.library import TOY, LibraryHost, Sampling, model_file
 from .hosts.server import ServerHost
 from .judges.clip import load_clip_judge, load_toy_clip_judge
 from .judges.toy import ToyJudge
@@ -26,24 +26,26 @@ from .measurements.diffedit_settings import DiffEditSettings
 from .measurements.diffedit_speed import DiffEditSpeed
 from .measurements.quality import Quality
 from .measurements.scaling import Scaling
+from .measurements.study import Study
 from .measurements.time_settings import TimeSettings
 from .measurements.time_speed import TimeSpeed
 from .measurements.timed import Timed
 from .report.files import write_files
 from .report.report import Report
 from .run.conduct import conduct
-from .run.manifest import ManifestError, agree, fingerprint, versions
-from .run.measurement import Measurement
-from .run.pools import LostWorker, Processes, Threads
+from .run.manifest import ManifestError, agree, versions
+from .run.measurement import Measurement, add_options, fingerprint
 from .run.store import Store
-from .run.worker import Setup, Worker
+from .run.workers import LostWorker, RayPool, Worker, processes, threads
 
 PAPERS = (Timed, Bias, DiffEdit, Captions)
 STUDIES = (Quality, TimeSettings, DiffEditSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
 JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge}
-TOY_SAMPLING = {"width": 128, "height": 128, "steps": 10, "cfg": 3.0}
+CLIP_HALVES = {"judge_clip": "text_encoders", "judge_vision": "clip_vision"}
+"""By option, ComfyUI's folder of models."""
+TOY_SAMPLING = {"size": 128, "steps": 10, "cfg": 3.0}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,52 +54,40 @@ def parser() -> argparse.ArgumentParser:
     for name, measured in MEASUREMENTS.items():
         said = sys.modules[measured.__module__].__doc__
         command = commands.add_parser(name, help=said.splitlines()[0], description=said)
-        measured.add_arguments(command)
-        if measured.sampling is None:
-            _add_models(command)
+        add_options(command, measured)
+        if issubclass(measured, Study):
+            command.set_defaults(checkpoint=TOY, judge=TOY, server=[], output=str(ROOT / "bench-output" / name))
+        else:
+            _add_models(command, measured.from_noise)
         _add_places(command, measured)
     return top
 
 
-def _add_models(command: argparse.ArgumentParser) -> None:
-    what = command.add_argument_group("what makes the pictures")
-    what.add_argument("--checkpoint", default=TOY, help="a file or a name in ComfyUI's models/checkpoints; 'toy' (default)")
-    what.add_argument("--size", type=int, help="of the pictures, in pixels (512; toy 128)")
-    what.add_argument("--steps", type=int, help="of sampling (50; toy 10)")
-    what.add_argument("--cfg", type=float, help="guidance (7.5; toy 3)")
-    what.add_argument("--sampler", default="euler", help="a sampler of the host (euler)")
-    what.add_argument("--scheduler", default="normal", help="a scheduler of the host (normal)")
-    what.add_argument("--negative", default="", help="the negative prompt (empty)")
-    judge = command.add_argument_group("who judges them")
-    judge.add_argument(
-        "--judge", choices=list(JUDGES), help="CLIP zero-shot, the toy world's pixels (its default), or the toy world's CLIP"
-    )
-    judge.add_argument("--judge-clip", help="CLIP's text half: a file or a name in models/text_encoders")
-    judge.add_argument("--judge-vision", help="CLIP's vision half: a file or a name in models/clip_vision")
-    how = command.add_argument_group("how the work is divided")
-    how.add_argument("--batch", type=int, help="pictures sampled at once (what the memory holds)")
-    how.add_argument("--pictures-per-task", type=int, default=8, help="pictures in one task, which is done again if killed (8)")
-    how.add_argument(
-        "--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times"
-    )
+def _add_models(command: argparse.ArgumentParser, from_noise: bool) -> None:
+    what = command.add_argument_group("what makes the pictures, and who judges them").add_argument
+    what("--checkpoint", default=TOY, help="a file or a name in ComfyUI's models/checkpoints; 'toy' (default)")
+    if from_noise:
+        what("--size", type=int, help="of the pictures, in pixels (512; toy 128)")
+        what("--steps", type=int, help="of sampling (50; toy 10)")
+        what("--cfg", type=float, help="guidance (7.5; toy 3)")
+        what("--sampler", help="of the host (euler)")
+        what("--scheduler", help="of the host (normal)")
+        what("--negative", help="the negative prompt (empty)")
+        what("--batch", type=int, help="pictures sampled at once (what the memory holds)")
+    what("--judge", choices=list(JUDGES), help="CLIP zero-shot, the toy world's pixels (its default), or the toy world's CLIP")
+    what("--judge-clip", help="CLIP's text half: a file or a name in models/text_encoders")
+    what("--judge-vision", help="CLIP's vision half: a file or a name in models/clip_vision")
+    what("--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times")
 
 
 def _add_places(command: argparse.ArgumentParser, measured: type[Measurement]) -> None:
-    how = command.add_argument_group("where it runs")
-    default = None if measured.sampling is None else str(ROOT / "bench-output" / measured.name)
-    how.add_argument(
-        "--output",
-        default=default,
-        required=default is None,
-        help="a folder or an fsspec URL (s3://...); the same one goes on with a run",
-    )
-    how.add_argument("--again", action="store_true", help="if the run there is finished, measure all of it anew")
-    how.add_argument("--workers", type=int, help="worker processes (one a GPU; on a CPU as many as cores and memory allow)")
-    threads = measured.threads
-    how.add_argument("--threads", type=int, default=threads, help=f"of a worker on a CPU; 0 is torch's choice ({threads})")
-    how.add_argument(
-        "--ray", nargs="?", const="local", metavar="ADDRESS", help="a Ray cluster; without an address, one started here"
-    )
+    how = command.add_argument_group("where it runs").add_argument
+    chosen = command.get_default("output")
+    how("--output", default=chosen, required=not chosen, help="a folder or an fsspec URL (s3://...), to go on with a run, too")
+    how("--again", action="store_true", help="if the run there is finished, measure all of it anew")
+    how("--workers", type=int, help="worker processes (one a GPU; on a CPU as many as cores and memory allow)")
+    how("--threads", type=int, default=measured.threads, help=f"of a worker on a CPU; 0 is torch's choice ({measured.threads})")
+    how("--ray", nargs="?", const="local", metavar="ADDRESS", help="a Ray cluster; without an address, one started here")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,12 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace, command: str) -> int:
     measured = MEASUREMENTS[args.command]
-    if measured.sampling is None:
-        sampling = _sampling(args)
-        args.judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
-    else:
-        sampling = measured.sampling
-        args.checkpoint, args.judge, args.server = TOY, TOY, []
+    args.judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
+    sampling = measured.sampling or _sampling(args)
     files = _model_files(args)
     measurement = measured.from_arguments(args)
     store = Store(args.output)
@@ -129,8 +115,7 @@ def _measure(args: argparse.Namespace, command: str) -> int:
     manifest = {
         "measurement": measurement.name,
         "settings": measurement.settings(),
-        # DiffEdit's nodes sample by their own inputs, which are among the settings.
-        "sampling": None if args.command == "diffedit" else sampling.as_dict(),
+        "sampling": asdict(sampling) if measured.from_noise else None,
         "checkpoint": "toy world, narrow" if args.checkpoint == TOY else args.checkpoint,
         "judge": args.judge,
         "threads": args.threads,
@@ -138,7 +123,7 @@ def _measure(args: argparse.Namespace, command: str) -> int:
         "versions": versions(comfyui_path()),
     }
     agree(store, manifest)
-    report = conduct(measurement, store, partial(_pool, args, measurement, sampling), command)
+    report = conduct(measurement, store, partial(_pool, args, measurement, sampling, files["checkpoint"]), command)
     names = write_files(store, report, manifest)
     _print(report)
     print(f"\nWritten to {args.output}: {', '.join(names)}")
@@ -147,10 +132,10 @@ def _measure(args: argparse.Namespace, command: str) -> int:
 
 
 def _sampling(args: argparse.Namespace) -> Sampling:
-    given = {"width": args.size, "height": args.size, "steps": args.steps, "cfg": args.cfg, "batch": args.batch}
-    preset = TOY_SAMPLING if args.checkpoint == TOY else {}
-    chosen = preset | {name: value for name, value in given.items() if value is not None}
-    return Sampling(sampler=args.sampler, scheduler=args.scheduler, negative=args.negative, **chosen)
+    """What the command line says, else the toy world's, else the published one."""
+    names = [one.name for one in fields(Sampling)]
+    given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
+    return Sampling(**(TOY_SAMPLING if args.checkpoint == TOY else {}) | given)
 
 
 def _model_files(args: argparse.Namespace) -> dict[str, Path]:
@@ -158,46 +143,36 @@ def _model_files(args: argparse.Namespace) -> dict[str, Path]:
     files = {"checkpoint": model_file("checkpoints", TOY_CHECKPOINT if args.checkpoint == TOY else args.checkpoint)}
     if args.judge == TOY_CLIP_JUDGE:
         files["judge"] = TOY_WEIGHTS / "clip.safetensors"
-    if args.judge == CLIP:
-        for option, kind, name in (
-            ("--judge-clip", "text_encoders", args.judge_clip),
-            ("--judge-vision", "clip_vision", args.judge_vision),
-        ):
-            if not name:
-                raise ValueError(f"The judge is CLIP; {option} is missing: a file, or a name in ComfyUI's models/{kind}.")
-            files[option.lstrip("-")] = model_file(kind, name)
+    for name, kind in CLIP_HALVES.items() if args.judge == CLIP else ():
+        option = name.replace("_", "-")
+        if not getattr(args, name):
+            raise ValueError(f"The judge is CLIP; --{option} is missing: a file, or a name in ComfyUI's models/{kind}.")
+        files[option] = model_file(kind, getattr(args, name))
     return files
 
 
-def _pool(args: argparse.Namespace, measurement: Measurement, sampling: Sampling):
+def _pool(args: argparse.Namespace, measurement: Measurement, sampling: Sampling, checkpoint: Path):
     open_judge = partial(load_clip_judge, args.judge_clip, args.judge_vision) if args.judge == CLIP else JUDGES[args.judge]
-
-    def worker_of(open_host):
-        return partial(Worker, measurement, Setup(open_host, open_judge, args.threads), args.output)
-
-    make_worker = worker_of(partial(LibraryHost, args.checkpoint, sampling))
+    worker = partial(Worker, measurement, args.output, open_judge, args.threads)
     if args.server:
         if args.checkpoint == TOY:
             raise ValueError("--server needs --checkpoint with a name that the servers have, such as toyworld.safetensors.")
-        return Threads([worker_of(partial(ServerHost, url, args.checkpoint, sampling)) for url in args.server])
+        return threads([partial(worker, partial(ServerHost, url, args.checkpoint, sampling)) for url in args.server])
+    make = partial(worker, partial(LibraryHost, args.checkpoint, sampling))
     if args.ray:
-        from .run.ray_pool import RayPool  # Ray is needed only here
-
-        return RayPool(make_worker, None if args.ray == "local" else args.ray, args.workers, args.threads)
-    count = args.workers or _workers(args)
-    return Threads([make_worker]) if count == 1 else Processes(make_worker, count)
+        return RayPool(make, None if args.ray == "local" else args.ray, args.workers, args.threads)
+    count = args.workers or _workers(args.threads, checkpoint.stat().st_size)
+    return threads([make]) if count == 1 else processes(make, count)
 
 
-def _workers(args: argparse.Namespace) -> int:
+def _workers(at_once: int, size: int) -> int:
     """As many as fill the machine: one a GPU, else one a core as far as the memory goes (three times the file for each)."""
     import psutil
     import torch
 
     if torch.accelerator.is_available():
         return 1
-    size = model_file("checkpoints", TOY_CHECKPOINT if args.checkpoint == TOY else args.checkpoint).stat().st_size
-    by_memory = psutil.virtual_memory().available // (3 * size + 2**30)
-    return int(max(1, min(os.cpu_count() // max(1, args.threads), by_memory)))
+    return int(max(1, min(os.cpu_count() // max(1, at_once), psutil.virtual_memory().available // (3 * size + 2**30))))
 
 
 def _print(report: Report) -> None:

@@ -8,7 +8,6 @@ Places are paths or fsspec URLs. A mask is white where the picture may change. A
 key and left out.
 """
 
-import csv
 import hashlib
 import io
 import json
@@ -16,10 +15,13 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import fsspec
 import numpy as np
 from PIL import Image, ImageOps
+
+from .tables import rows_of_csv
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAPPING = "mapping_file.json"
@@ -39,7 +41,8 @@ class Edit:
         mask: where it may change: URL of a picture of the same size, runs (see `runs_of`), or None if unknown.
         kind: of edit, by which results are grouped; may be empty.
         digest: of the contents of picture and mask.
-        border: do the outermost pixels count as masked when the background is measured?
+        border: do the outermost pixels count as masked when the background is measured? So in PIE-Bench's own evaluation,
+            which does not trust annotations at the border.
     """
 
     name: str
@@ -54,38 +57,35 @@ class Edit:
 
     def measured_mask(self, mask: np.ndarray) -> np.ndarray:
         """`mask` (H, W) as it is when the background is measured."""
-        mask = mask.copy()
-        if self.border:
-            mask[[0, -1]] = mask[:, [0, -1]] = True
-        return mask
+        return mask if not self.border else np.pad(mask[1:-1, 1:-1], 1, constant_values=True)
 
 
-def read_edits(place: str, border: bool = True) -> tuple[list[Edit], list[str]]:
-    """The edits at `place`, and what is wrong with those left out.
+Rows = Iterator[tuple[str, Callable[[], Edit]]]
+"""Where each stands, and what reads it; raises ValueError with what is wrong."""
 
-    `border`: as in PIE-Bench's own evaluation, which does not trust annotations at the border, its pictures' outermost pixels
-    are no background. The other layouts' masks are taken as they are. Raises ValueError if `place` is none of the three.
-    """
+
+def read_edits(place: str) -> tuple[list[Edit], list[str]]:
+    """The edits at `place`, and what is wrong with those left out. Raises ValueError if `place` is none of the three."""
     fs, root = fsspec.core.url_to_fs(str(place))
     if fs.isfile(root):
         rows = _rows_of_csv(fs, root)
     elif fs.isfile(posixpath.join(root, MAPPING)):
-        rows = _rows_of_pie_bench(fs, root, border)
+        rows = _rows_of_pie_bench(fs, root)
     elif fs.isdir(root):
         rows = _rows_of_folder(fs, root)
     else:
         raise ValueError(f"{place} is no file and no folder.")
-    edits, problems, names = [], [], set()
-    for row, edit_of in rows:
+    edits: dict[str, Edit] = {}
+    problems = []
+    for row, read in rows:
         try:
-            edit = edit_of()
-            if edit.name in names:
+            edit = _checked(fs, read())
+            if edit.name in edits:
                 raise ValueError(f"there is another picture {edit.name!r}.")
-            names.add(edit.name)
-            edits.append(edit)
+            edits[edit.name] = edit
         except ValueError as error:
             problems.append(f"{posixpath.basename(root)}, {row}: {error}")
-    return edits, problems
+    return list(edits.values()), problems
 
 
 def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -100,9 +100,9 @@ def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | 
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
         if mask is not None:
             mask = np.asarray(ImageOps.fit(Image.fromarray(mask), (size, size), Image.Resampling.NEAREST))
-    rows, columns = (_middle(side) for side in (picture.height, picture.width))
-    pixels = np.array(picture)[rows, columns]
-    return pixels, None if mask is None else mask[rows, columns]
+    starts = [side % GRID // 2 for side in (picture.height, picture.width)]
+    rows, columns = (slice(a, a + side // GRID * GRID) for a, side in zip(starts, (picture.height, picture.width), strict=True))
+    return np.array(picture)[rows, columns], None if mask is None else mask[rows, columns]
 
 
 def runs_of(mask: np.ndarray) -> tuple[int, ...]:
@@ -125,73 +125,57 @@ def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
     return mask.reshape(shape)
 
 
-Rows = Iterator[tuple[str, Callable[[], Edit]]]
-
-
 def _rows_of_csv(fs, path: str) -> Rows:
-    reader = csv.DictReader(io.StringIO(_text(fs, path), newline=""), restval="")
-    needed = ("picture", "source", "target")
-    missing = [name for name in needed if name not in (reader.fieldnames or ())]
-    if missing:
-        found = ", ".join(reader.fieldnames or ())
-        raise ValueError(f"{path}: the column {missing[0]!r} is missing; its columns are {found}.")
-    for cells in reader:
-        yield f"line {reader.line_num}", _later(_edit_of_cells, fs, posixpath.dirname(path), reader.line_num, cells)
+    for line, cells in rows_of_csv(_text(fs, path), path, ("picture", "source", "target")):
+        yield f"line {line}", partial(_edit_of_cells, posixpath.dirname(path), line, cells)
 
 
-def _edit_of_cells(fs, folder: str, line: int, row: dict) -> Edit:
-    if None in row:
-        raise ValueError(f"more cells than columns: {' '.join(row[None])!r}; a prompt with a comma needs quotes.")
-    cells = {name: cell.strip() for name, cell in row.items()}
+def _edit_of_cells(folder: str, line: int, read_cells: Callable[[], dict[str, str]]) -> Edit:
+    cells = read_cells()
     if not cells["picture"]:
         raise ValueError("picture is empty.")
     picture = posixpath.join(folder, cells["picture"])
     mask = cells.get("mask") and posixpath.join(folder, cells["mask"])
     name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', _stem(picture))}"
-    return _checked(
-        fs, Edit(name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
-    )
+    return Edit(name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
 
 
 def _rows_of_folder(fs, folder: str) -> Rows:
+    """Of pictures and of prompts, whichever are there."""
     files = sorted(path for path in fs.ls(folder, detail=False) if fs.isfile(path))
     pictures = [path for path in files if path.lower().endswith(PICTURES) and not _stem(path).endswith(".mask")]
     if not pictures:
         raise ValueError(f"{folder} holds no pictures ({', '.join(PICTURES)}) and no {MAPPING}.")
     described = {posixpath.splitext(path)[0] for path in pictures}
-    for path in pictures:
-        yield posixpath.basename(path), _later(_edit_of_file, fs, path)
-    for path in files:
-        if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] not in described:
-            yield posixpath.basename(path), _later(_refuse, f"there is no picture {_stem(path)}.")
+    alone = [path for path in files if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] not in described]
+    for path in pictures + alone:
+        yield posixpath.basename(path), partial(_edit_of_file, fs, path, path in alone)
 
 
-def _edit_of_file(fs, picture: str) -> Edit:
-    beside = posixpath.splitext(picture)[0]
-    kind = ""
+def _edit_of_file(fs, picture: str, alone: bool) -> Edit:
+    beside, stem = posixpath.splitext(picture)[0], _stem(picture)
+    if alone:
+        raise ValueError(f"there is no picture {stem}.")
+    kind, mask = "", f"{beside}.mask.png"
     if fs.isfile(f"{beside}.json"):
         said = _json(fs, f"{beside}.json")
-        source, target = (_prompt_in(said, key) for key in ("source", "target"))
-        kind = str(said.get("kind", ""))
+        source, target, kind = _prompt_in(said, "source"), _prompt_in(said, "target"), str(said.get("kind", ""))
     elif fs.isfile(f"{beside}.txt"):
         lines = [line.strip() for line in _text(fs, f"{beside}.txt").strip().splitlines()]
         if len(lines) != 2:
-            raise ValueError(f"{_stem(picture)}.txt has {len(lines)} lines, not two: the source prompt and the target prompt.")
+            raise ValueError(f"{stem}.txt has {len(lines)} lines, not two: the source prompt and the target prompt.")
         source, target = lines
     else:
-        raise ValueError(f"there is neither {_stem(picture)}.txt nor {_stem(picture)}.json with its prompts.")
-    mask = f"{beside}.mask.png"
-    name = posixpath.basename(picture)
-    return _checked(fs, Edit(_stem(picture), name, picture, source, target, mask if fs.isfile(mask) else None, kind))
+        raise ValueError(f"there is neither {stem}.txt nor {stem}.json with its prompts.")
+    return Edit(stem, posixpath.basename(picture), picture, source, target, mask if fs.isfile(mask) else None, kind)
 
 
-def _rows_of_pie_bench(fs, folder: str, border: bool) -> Rows:
-    entries = _json(fs, posixpath.join(folder, MAPPING))
-    for key, entry in entries.items():
-        yield f"key {key}", _later(_edit_of_entry, fs, folder, key, entry, border)
+def _rows_of_pie_bench(fs, folder: str) -> Rows:
+    for key, entry in _json(fs, posixpath.join(folder, MAPPING)).items():
+        yield f"key {key}", partial(_edit_of_entry, folder, key, entry)
 
 
-def _edit_of_entry(fs, folder: str, key: str, entry: dict, border: bool) -> Edit:
+def _edit_of_entry(folder: str, key: str, entry: dict) -> Edit:
     if not isinstance(entry, dict):
         raise ValueError("it is no entry with prompts and a picture.")
     source, target = (re.sub(r"[\[\]]", "", _prompt_in(entry, name)).strip() for name in ("original_prompt", "editing_prompt"))
@@ -199,16 +183,13 @@ def _edit_of_entry(fs, folder: str, key: str, entry: dict, border: bool) -> Edit
     runs = entry.get("mask")
     if not isinstance(runs, list):
         raise ValueError("it has no mask.")
-    mask_of_runs(runs, PIE_SIZE)
-    kind = str(entry.get("editing_type_id", ""))
-    edit = Edit(key, f"key {key}", picture, source, target, tuple(runs), kind, border=border)
-    return _checked(fs, edit, PIE_SIZE)
+    return Edit(key, f"key {key}", picture, source, target, tuple(runs), str(entry.get("editing_type_id", "")), border=True)
 
 
-def _checked(fs, edit: Edit, size: tuple[int, int] | None = None) -> Edit:
+def _checked(fs, edit: Edit) -> Edit:
     """`edit` with its digest and with URLs for its paths, after looking at all that it needs.
 
-    `size`: (W, H) that its mask is for. Raises ValueError with what is wrong.
+    Raises ValueError with what is wrong.
     """
     for which, prompt in (("source", edit.source), ("target", edit.target)):
         if not prompt:
@@ -217,13 +198,15 @@ def _checked(fs, edit: Edit, size: tuple[int, int] | None = None) -> Edit:
         raise ValueError("source and target are the same prompt, so there is nothing to change.")
     mask, contents = edit.mask, [_content(fs.unstrip_protocol(edit.picture))]
     shown = _picture(contents[0], edit.picture)
-    if size not in (None, shown.size):
-        raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {size[0]} x {size[1]}.")
     if isinstance(mask, str):
         mask = fs.unstrip_protocol(mask)
         contents.append(_content(mask))
         _mask(mask, shown.size)
     elif mask is not None:
+        mask_of_runs(mask, PIE_SIZE[::-1])
+        if shown.size != PIE_SIZE:
+            wanted = "{} x {}".format(*PIE_SIZE)
+            raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {wanted}.")
         contents.append(repr(mask).encode())
     digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:16]
     return replace(edit, picture=fs.unstrip_protocol(edit.picture), mask=mask, digest=digest)
@@ -254,16 +237,10 @@ def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture) >= 128
 
 
-def _middle(side: int) -> slice:
-    kept = side // GRID * GRID
-    return slice((side - kept) // 2, (side - kept) // 2 + kept)
-
-
 def _prompt_in(entry: dict, key: str) -> str:
-    text = entry.get(key) if isinstance(entry, dict) else None
-    if not isinstance(text, str):
+    if not isinstance(entry.get(key), str):
         raise ValueError(f"it has no {key!r}.")
-    return text.strip()
+    return entry[key].strip()
 
 
 def _text(fs, path: str) -> str:
@@ -285,11 +262,3 @@ def _json(fs, path: str) -> dict:
 
 def _stem(path: str) -> str:
     return posixpath.splitext(posixpath.basename(path))[0]
-
-
-def _later(function: Callable[..., Edit], *arguments) -> Callable[[], Edit]:
-    return lambda: function(*arguments)
-
-
-def _refuse(problem: str) -> Edit:
-    raise ValueError(problem)

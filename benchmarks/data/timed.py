@@ -7,11 +7,16 @@
 A bad row is reported by its line number in the file and left out.
 """
 
-import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from .tables import rows_of_csv
+
+KINDS = ("efficacy", "generality", "specificity")
+OPPOSITES = {"male": "female", "female": "male", "man": "woman", "woman": "man"}
 
 
 @dataclass(frozen=True)
@@ -36,17 +41,15 @@ class TimedRow:
 
     def edit(self, **inputs: object) -> dict:
         """`inputs` of TIME Edit Model with the two prompts of this row."""
-        return inputs | {"source": node_lines([self.old]), "destination": node_lines([self.new])}
+        return joint_edit([self], **inputs)
 
     def questions(self, oracle: bool = False) -> list[Question]:
-        """The protocol's prompts. The oracle is given the destination wording where an edit should bring it about."""
-        asked = [("efficacy", 0, self.old, self.new)]
-        asked += [("generality", i, prompt, wording) for i, (prompt, wording) in enumerate(self.positives, 1)]
-        found = [
-            Question(f"{kind} {i}".removesuffix(" 0"), wording if oracle else prompt, wording, prompt)
-            for kind, i, prompt, wording in asked
-        ]
+        """The protocol's prompts, their kinds numbered. The oracle is given the destination wording where an edit should
+        bring it about."""
+        asked = [("efficacy", self.old, self.new)]
+        asked += [(f"generality {i}", prompt, wording) for i, (prompt, wording) in enumerate(self.positives, 1)]
         kept = enumerate(self.negatives, 1)
+        found = [Question(kind, wording if oracle else prompt, wording, prompt) for kind, prompt, wording in asked]
         return found + [Question(f"specificity {i}", prompt, prompt, wrong) for i, (prompt, wrong) in kept]
 
 
@@ -62,46 +65,28 @@ class BiasRow:
     tests: tuple[str, ...]
 
 
-def node_lines(prompts: Iterable[str]) -> str:
+def joint_edit(rows: Iterable[TimedRow | BiasRow], **inputs: object) -> dict:
+    """`inputs` of TIME Edit Model with the prompts of all rows, to be solved in one system."""
+    rows = list(rows)
+    return inputs | {"source": _node_lines(row.old for row in rows), "destination": _node_lines(row.new for row in rows)}
+
+
+def _node_lines(prompts: Iterable[str]) -> str:
     """Prompts as a node's text field: brackets and bars in them are escaped."""
     return "\n".join(re.sub(r"([\[\]|])", r"\\\1", prompt) for prompt in prompts)
 
 
-def read_timed(path: Path) -> tuple[list[TimedRow], list[str]]:
-    """The rows, and what is wrong with those left out, each with its line number.
+def read_timed(path: Path, first: int | None = None) -> tuple[list[TimedRow], list[str]]:
+    """The `first` rows, and what is wrong with those left out, each with its line number.
 
-    Raises ValueError if the columns are not TIMED's.
+    Raises ValueError if the columns are not TIMED's, or if no row can be measured.
     """
-    rows, problems = [], []
-    for line, cells in _cells(path, ("old", "new", "positive1", "gt1", "negative1", "gn1")):
-        try:
-            _check_edit(cells)
-            rows.append(
-                TimedRow(line, cells["old"], cells["new"], _twos(cells, "positive", "gt"), _twos(cells, "negative", "gn"))
-            )
-        except ValueError as error:
-            problems.append(f"{path.name}, line {line}: {error}")
-    return rows, problems
+    return _read(path, ("old", "new", "positive1", "gt1", "negative1", "gn1"), _timed_row, first)
 
 
-def read_bias(path: Path) -> tuple[list[BiasRow], list[str]]:
+def read_bias(path: Path, first: int | None = None) -> tuple[list[BiasRow], list[str]]:
     """As `read_timed`, of the gender file's columns."""
-    rows, problems = [], []
-    for line, cells in _cells(path, ("old", "new", "validation", "ex1")):
-        try:
-            _check_edit(cells)
-            opposite = cells.get("opposite") or other_gender(cells["new"])
-            tests = tuple(cells[name] for name in cells if re.fullmatch(r"ex\d+", name))
-            validations = tuple(cells[name] for name in cells if re.fullmatch(r"validation\d*", name))
-            if "" in validations + tests:
-                raise ValueError("a prompt is empty.")
-            rows.append(BiasRow(line, cells["old"], cells["new"], opposite, validations, tests))
-        except ValueError as error:
-            problems.append(f"{path.name}, line {line}: {error}")
-    return rows, problems
-
-
-OPPOSITES = {"male": "female", "female": "male", "man": "woman", "woman": "man"}
+    return _read(path, ("old", "new", "validation", "ex1"), _bias_row, first)
 
 
 def other_gender(wording: str) -> str:
@@ -115,34 +100,42 @@ def other_gender(wording: str) -> str:
     return " ".join(OPPOSITES.get(word, word) for word in words)
 
 
-def _cells(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str | None]]]:
-    """(line number, cells by column) of every row; a cell that is missing is ""."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval="")
-        missing = [name for name in needed if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(
-                f"{path}: the column {missing[0]!r} is missing; its columns are {', '.join(reader.fieldnames or ())}."
-            )
-        rows = []
-        for row in reader:
-            too_many = row.pop(None, None)
-            cells = {name: (cell or "").strip() for name, cell in row.items()}
-            rows.append((reader.line_num, cells | ({"too many": " ".join(too_many)} if too_many else {})))
-        return rows
+Row = TypeVar("Row", TimedRow, BiasRow)
 
 
-def _check_edit(cells: dict) -> None:
-    if "too many" in cells:
-        raise ValueError(f"more cells than columns: {cells['too many']!r}; a prompt with a comma needs quotes.")
-    if not cells["old"] or not cells["new"]:
-        raise ValueError("old or new is empty.")
+def _read(
+    path: Path, needed: tuple[str, ...], row_of: Callable[[int, dict[str, str]], Row], first: int | None
+) -> tuple[list[Row], list[str]]:
+    rows, problems = [], []
+    for line, read_cells in rows_of_csv(path.read_bytes().decode("utf-8-sig"), path, needed):
+        try:
+            cells = read_cells()
+            if not cells["old"] or not cells["new"]:
+                raise ValueError("old or new is empty.")
+            rows.append(row_of(line, cells))
+        except ValueError as error:
+            problems.append(f"{path.name}, line {line}: {error}")
+    if not rows:
+        raise ValueError("\n".join([f"{path}: no row can be measured.", *problems]))
+    return rows[:first], problems
 
 
-def _twos(cells: dict, prompts: str, wordings: str) -> tuple[tuple[str, str], ...]:
+def _timed_row(line: int, cells: dict[str, str]) -> TimedRow:
+    return TimedRow(line, cells["old"], cells["new"], _twos(cells, "positive", "gt"), _twos(cells, "negative", "gn"))
+
+
+def _twos(cells: dict[str, str], prompts: str, wordings: str) -> tuple[tuple[str, str], ...]:
     numbers = sorted(int(name[len(prompts) :]) for name in cells if re.fullmatch(rf"{prompts}\d+", name))
-    found = tuple((cells[f"{prompts}{i}"], cells.get(f"{wordings}{i}", "")) for i in numbers)
-    for i, (prompt, wording) in zip(numbers, found, strict=True):
-        if not prompt or not wording:
+    found = {i: (cells[f"{prompts}{i}"], cells.get(f"{wordings}{i}", "")) for i in numbers}
+    for i, pair in found.items():
+        if not all(pair):
             raise ValueError(f"{prompts}{i} or {wordings}{i} is empty.")
-    return found
+    return tuple(found.values())
+
+
+def _bias_row(line: int, cells: dict[str, str]) -> BiasRow:
+    opposite = cells.get("opposite") or other_gender(cells["new"])
+    validations, tests = (tuple(cells[c] for c in cells if re.fullmatch(names, c)) for names in (r"validation\d*", r"ex\d+"))
+    if "" in validations + tests:
+        raise ValueError("a prompt is empty.")
+    return BiasRow(line, cells["old"], cells["new"], opposite, validations, tests)

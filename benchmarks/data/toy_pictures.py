@@ -1,22 +1,120 @@
-"""`python -m benchmarks.data.toy_pictures FOLDER`: drawn pictures of the toy world to edit, in each layout that is read.
+"""Drawn pictures to edit whose truth is known to the pixel.
 
-FOLDER/csv/edits.csv, FOLDER/folder/ and FOLDER/pie_bench/ hold the same edits: half of them of the colour, half of the object.
+`python -m benchmarks.data.toy_pictures FOLDER` writes some to FOLDER/csv/edits.csv: half of the edits ask for another colour,
+half for another object.
 """
 
 import argparse
-import csv
-import json
 import sys
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from toyworld.world import (
+    ASSUMED_COLOUR,
+    BACKGROUNDS,
+    COLOURS,
+    FRAME,
+    OBJECTS,
+    SIZE,
+    Place,
+    Scene,
+    draw,
+    random_places,
+    silhouette,
+)
 
-from .pictures import MAPPING, PIE_SIZE, runs_of
-from .toy_edits import ToyEdit, toy_edits
+from .tables import csv_of
 
-KINDS = {"colour": "6", "object": "1"}
-"""The kinds of edit, and PIE-Bench's numbers for them."""
+CELL = 8  # pixels along a side of a latent cell
+KINDS = ("colour", "object")
+
+
+@dataclass(frozen=True)
+class ToyEdit:
+    """One picture to edit. `pixels` (SIZE, SIZE, 3) in 0..1; `truth` (SIZE, SIZE) bool: the old and the new object together."""
+
+    pixels: np.ndarray
+    truth: np.ndarray
+    source: str
+    target: str
+    noun: str
+    colour: str
+
+    @property
+    def background_cells(self) -> np.ndarray:
+        """(cells, cells) bool: the latent cells that hold nothing of the old or the new object."""
+        return ~self._cells.any((1, 3))
+
+    @property
+    def best_latent_mask(self) -> float:
+        """The highest IoU a mask of whole latent cells can have: cells are taken in order of how much truth they hold."""
+        taken = np.sort(self._cells.mean((1, 3)).ravel())[::-1].cumsum() * CELL * CELL
+        area = np.arange(1, len(taken) + 1) * CELL * CELL
+        return float((taken / (area + self.truth.sum() - taken)).max())
+
+    @property
+    def _cells(self) -> np.ndarray:
+        return self.truth.reshape(SIZE // CELL, CELL, SIZE // CELL, CELL)
+
+
+def toy_edit(kind: str, index: int, seed: int, radius: float | None = None) -> ToyEdit:
+    """The one of this index of `toy_edits`."""
+    return toy_edits(kind, index + 1, seed, radius)[index]
+
+
+@cache
+def toy_edits(kind: str, count: int, seed: int, radius: float | None = None) -> tuple[ToyEdit, ...]:
+    """`kind` "colour": the same object in another named colour; "object": another object in the same named colour.
+
+    With `radius` all objects have this one (of half the FRAME), where the frame leaves room for them.
+    """
+    rng = np.random.RandomState(seed)
+    made = []
+    for i in range(count):
+        shown = Scene(OBJECTS[i % len(OBJECTS)], _one_of(rng, COLOURS), background=_one_of(rng, BACKGROUNDS))
+        if radius is None:  # both are drawn, whatever the kind, so that the pictures of both kinds are the same
+            colour, noun = _other(rng, COLOURS, shown.colour), _other(rng, OBJECTS, shown.noun)
+            places = random_places(rng, pair=False)
+        else:
+            places = (_sized_place(rng, radius),)
+            colour = _other(rng, COLOURS, shown.colour) if kind == "colour" else ""
+            noun = _other(rng, OBJECTS, shown.noun) if kind == "object" else ""
+        wanted = replace(shown, colour=colour) if kind == "colour" else replace(shown, noun=noun)
+        made.append(_drawn(rng, shown, wanted, places))
+    return tuple(made)
+
+
+def assumption_edit(index: int, seed: int) -> ToyEdit:
+    """A picture that shows what the model assumes, of which an edited model assumes another colour. One prompt, without a
+    colour, for both."""
+    rng = np.random.RandomState(seed)
+    for i in range(index + 1):
+        noun = OBJECTS[i % len(OBJECTS)]
+        shown = Scene(noun, ASSUMED_COLOUR[noun], names_colour=False, background=_one_of(rng, BACKGROUNDS))
+        edit = replace(_drawn(rng, shown, shown, random_places(rng, pair=False)), colour=_other(rng, COLOURS, shown.colour))
+    return edit
+
+
+def _drawn(rng: np.random.RandomState, shown: Scene, wanted: Scene, places: tuple[Place, ...]) -> ToyEdit:
+    picture = draw(rng, shown, places)
+    truth = np.maximum(picture.mask, silhouette(wanted.noun, places[0])) >= 0.5
+    return ToyEdit(picture.pixels, truth, shown.caption, wanted.caption, wanted.noun, wanted.colour)
+
+
+def _sized_place(rng: np.random.RandomState, radius: float) -> Place:
+    middle, reach = FRAME / 2, FRAME / 2 - radius
+    return Place(middle + rng.uniform(-0.5, 0.5) * reach, middle + rng.uniform(-0.5, 0.5) * reach, radius)
+
+
+def _one_of(rng: np.random.RandomState, names) -> str:
+    return list(names)[rng.randint(len(names))]
+
+
+def _other(rng: np.random.RandomState, names, name: str) -> str:
+    return _one_of(rng, [other for other in names if other != name])
 
 
 def named_edits(count: int, seed: int) -> dict[str, tuple[str, ToyEdit]]:
@@ -26,76 +124,33 @@ def named_edits(count: int, seed: int) -> dict[str, tuple[str, ToyEdit]]:
     return {f"{i:03d}": one for i, one in enumerate(found[:count])}
 
 
-def write_csv(folder: Path, edits: dict[str, tuple[str, ToyEdit]]) -> Path:
+def write_edits(folder: Path, edits: dict[str, tuple[str, ToyEdit]]) -> Path:
+    """A CSV with its pictures and masks beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "edits.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["picture", "source", "target", "mask", "kind"])
-        for name, (kind, edit) in edits.items():
-            _picture(edit).save(folder / f"{name}.png")
-            _mask(edit).save(folder / f"{name}_mask.png")
-            writer.writerow([f"{name}.png", edit.source, edit.target, f"{name}_mask.png", kind])
-    return path
-
-
-def write_folder(folder: Path, edits: dict[str, tuple[str, ToyEdit]]) -> Path:
-    """Colour edits have a text file, object edits a JSON file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
     for name, (kind, edit) in edits.items():
-        _picture(edit).save(folder / f"{name}.png")
-        _mask(edit).save(folder / f"{name}.mask.png")
-        if kind == "colour":
-            (folder / f"{name}.txt").write_text(f"{edit.source}\n{edit.target}\n")
-        else:
-            said = {"source": edit.source, "target": edit.target, "kind": kind}
-            (folder / f"{name}.json").write_text(json.dumps(said, indent=1) + "\n")
-    return folder
+        picture_of(edit).save(folder / f"{name}.png")
+        mask_of(edit).save(folder / f"{name}_mask.png")
+        files = {"picture": f"{name}.png", "source": edit.source, "target": edit.target, "mask": f"{name}_mask.png"}
+        rows.append(files | {"kind": kind})
+    (folder / "edits.csv").write_bytes(csv_of(rows))
+    return folder / "edits.csv"
 
 
-def write_pie_bench(folder: Path, edits: dict[str, tuple[str, ToyEdit]]) -> Path:
-    """Enlarged to PIE-Bench's size; the toy model needs `--size 128`, its default."""
-    mapping = {}
-    for name, (kind, edit) in edits.items():
-        number = f"{int(name):012d}"
-        path = f"{KINDS[kind]}_toy/{number}.png"
-        picture = folder / "annotation_images" / path
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        _picture(edit).resize(PIE_SIZE, Image.Resampling.NEAREST).save(picture)
-        mapping[number] = {
-            "image_path": path,
-            "original_prompt": edit.source,
-            "editing_prompt": _bracketed(edit),
-            "editing_type_id": KINDS[kind],
-            "mask": list(runs_of(np.asarray(_mask(edit).resize(PIE_SIZE, Image.Resampling.NEAREST)) > 0)),
-        }
-    (folder / MAPPING).write_text(json.dumps(mapping, indent=1) + "\n")
-    return folder
-
-
-def _picture(edit: ToyEdit) -> Image.Image:
+def picture_of(edit: ToyEdit) -> Image.Image:
     return Image.fromarray((edit.pixels * 255).round().astype(np.uint8))
 
 
-def _mask(edit: ToyEdit) -> Image.Image:
+def mask_of(edit: ToyEdit) -> Image.Image:
     return Image.fromarray(np.uint8(255) * edit.truth)
-
-
-def _bracketed(edit: ToyEdit) -> str:
-    """The target prompt with the words in brackets that the source has not, as PIE-Bench marks them."""
-    said = edit.source.split()
-    return " ".join(word if word in said else f"[{word}]" for word in edit.target.split())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data.toy_pictures", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=48, help="pictures (48)")
-    parser.add_argument("--seed", type=int, default=1, help="of the drawings (1)")
     args = parser.parse_args()
-    edits = named_edits(args.count, args.seed)
-    for write, name in ((write_csv, "csv"), (write_folder, "folder"), (write_pie_bench, "pie_bench")):
-        print(write(args.folder / name, edits))
+    print(write_edits(args.folder / "csv", named_edits(args.count, seed=1)))
     return 0
 
 

@@ -29,8 +29,8 @@ class DiffusersSide:
 
     def edit(
         self, latent: dict, source: str, target: str, invert_prompt: str, invert_guidance: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mask (1, H, W) and samples, at the defaults of the three methods but for the inversion's guidance."""
+    ) -> tuple[torch.Tensor, dict]:
+        """Mask (1, H, W) and LATENT, at the defaults of the three methods but for the inversion's guidance."""
         model = self.host.model.model
         image = model.process_latent_in(latent["samples"])
         # Of the noises that DiffEdit Mask gives the first picture, so that chance does not part the two sides.
@@ -41,7 +41,7 @@ class DiffusersSide:
         samples = self.pipeline(
             **self._texts(target), mask_image=mask[:, None].clone(), image_latents=states, output_type="latent"
         ).images
-        return mask.repeat_interleave(8, 1).repeat_interleave(8, 2), model.process_latent_out(samples)
+        return mask.repeat_interleave(8, 1).repeat_interleave(8, 2), {"samples": model.process_latent_out(samples)}
 
     def _texts(self, prompt: str, prefix: str = "") -> dict[str, torch.Tensor]:
         return embeddings(self.host.conditioning(prompt), self.host.conditioning(""), prefix)

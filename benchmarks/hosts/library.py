@@ -1,21 +1,43 @@
 """ComfyUI as a library: a checkpoint loaded once, its text encodings and edits made once, pictures by the host's sampling."""
 
 import json
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from tools.comfyui.environment import TOY_CHECKPOINT
 from tools.comfyui.library import comfyui_path, load_nodes
 
-from ..run.values import chunks
 from .inputs import execute, inputs_of
-from .sampling import Sampling
 
 TOY = "toy"
 KEPT_EDITS = 2  # edited models held at a time; tasks of one edit follow one another
 KEPT_PROMPTS = 500  # encodings, about a quarter of a megabyte each
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How pictures are sampled, whoever does it. The defaults are those of the published TIME runs.
+
+    Attributes:
+        size: of both sides, in pixels.
+        sampler, scheduler: names of the host.
+        batch: pictures sampled at once, at most; None lets the host's memory decide. Pictures of batches of other sizes may
+            differ by rounding.
+    """
+
+    size: int = 512
+    steps: int = 50
+    cfg: float = 7.5
+    sampler: str = "euler"
+    scheduler: str = "normal"
+    negative: str = ""
+    batch: int | None = None
 
 
 class LibraryHost:
@@ -25,60 +47,72 @@ class LibraryHost:
         self.nodes = load_nodes(cpu=not torch.accelerator.is_available())
         self.sampling = sampling
         self.model, self.clip, self.vae = _load(checkpoint)
-        self._encoded: dict[str, list] = {}
-        self._edited: dict[str, object] = {}
+        self.conditioning = lru_cache(KEPT_PROMPTS)(self._conditioning)
+        self._edited = lru_cache(KEPT_EDITS)(self._with_edits)
+        self.forget_edits = self._edited.cache_clear
+        _keep_previews_apart()
 
     def pictures(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict] = ()) -> np.ndarray:
         """uint8 (seeds, height, width, 3). Picture i has the noise of seed i, whatever it is sampled beside.
 
         `edits`: inputs of TIME Edit Model, one node after another. Raises ValueError if the node refuses one.
         """
-        from time_core.balance.probe import blank_latent, pictures_that_fit  # the host is on the path only now
+        from time_core.balance import probe  # the host is on the path only now
 
         model, s = self.edited(edits), self.sampling
-        blank = blank_latent(self.model, s.width, s.height)
-        size = s.batch or pictures_that_fit(self.model, blank)
-        return np.concatenate([self._sample(model, prompt, part) for part in chunks(seeds, size)])
+        size = s.batch or probe.pictures_that_fit(self.model, probe.blank_latent(self.model, s.size, s.size))
+        how = probe.Sampling(s.steps, s.cfg, s.sampler, s.scheduler, s.size, s.size)
+        texts = self.conditioning(prompt), self.conditioning(s.negative)
+        batches = [probe.Batch(*texts, seeds[i : i + size]) for i in range(0, len(seeds), size)]
+        return np.concatenate([to_bytes(probe.sample_batch(model, self.vae, batch, how)) for batch in batches])
 
     def edited(self, edits: Sequence[dict]):
-        """The MODEL with these edits; the last ones asked for are kept."""
-        key = json.dumps(edits, sort_keys=True)
-        if key not in self._edited:
-            model = self.model
-            for inputs in edits:
-                node = self.nodes["TIMEEditModel"]
-                model = execute(node, inputs_of(node, inputs) | {"model": model, "clip": self.clip})[0]
-            self._edited[key] = model
-            while len(self._edited) > KEPT_EDITS:
-                self._edited.pop(next(iter(self._edited)))
-        return self._edited[key]
+        """The MODEL with these edits; the last ones asked for are kept, until `forget_edits()`."""
+        return self._edited(json.dumps(edits, sort_keys=True))
 
-    def forget_edits(self) -> None:
-        """Drop the models that are kept."""
-        self._edited.clear()
+    def _with_edits(self, edits: str):
+        model = self.model
+        for changes in json.loads(edits):
+            inputs = inputs_of(self.nodes["TIMEEditModel"], changes)
+            model = self.run("TIMEEditModel", **inputs, model=model, clip=self.clip)[0]
+        return model
 
-    def conditioning(self, prompt: str) -> list:
-        if prompt not in self._encoded:
-            if len(self._encoded) >= KEPT_PROMPTS:
-                self._encoded.clear()
-            self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
-        return self._encoded[prompt]
+    def _conditioning(self, prompt: str) -> list:
+        return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
 
     def encode(self, pixels: np.ndarray) -> dict:
         """The LATENT of one picture (H, W, 3) in 0..1."""
-        return {"samples": self.vae.encode(torch.from_numpy(np.asarray(pixels, np.float32))[None])}
+        return self.encoded(torch.from_numpy(np.asarray(pixels, np.float32))[None])
 
-    def decode(self, samples: torch.Tensor) -> np.ndarray:
+    def decode(self, latent: dict) -> np.ndarray:
         """(B, H, W, 3) in 0..1."""
-        return self.vae.decode(samples).clamp(0, 1).numpy()
+        return self.decoded(latent).clamp(0, 1).numpy()
 
-    def _sample(self, model, prompt: str, seeds: Sequence[int]) -> np.ndarray:
-        from time_core.balance import probe
+    def desk(self) -> "LibraryHost":
+        """Where a picture is edited, see `editing`: what a server's Workflow does as nodes is done here at once."""
+        return self
 
-        s = self.sampling
-        batch = probe.Batch(self.conditioning(prompt), self.conditioning(s.negative), seeds)
-        sampling = probe.Sampling(s.steps, s.cfg, s.sampler, s.scheduler, s.width, s.height)
-        return to_bytes(probe.sample_batch(model, self.vae, batch, sampling))
+    def run(self, node_id: str, **inputs) -> tuple:
+        """The outputs of one of the pack's nodes."""
+        return execute(self.nodes[node_id], inputs)
+
+    def image(self, pixels: np.ndarray) -> torch.Tensor:
+        """IMAGE of uint8 (H, W, 3)."""
+        return torch.tensor(pixels)[None].float() / 255
+
+    def mask(self, mask: np.ndarray) -> torch.Tensor:
+        """MASK of bool (H, W)."""
+        return torch.tensor(mask)[None].float()
+
+    def encoded(self, image: torch.Tensor) -> dict:
+        return {"samples": self.vae.encode(image)}
+
+    def decoded(self, latent: dict) -> torch.Tensor:
+        return self.vae.decode(latent["samples"])
+
+    def results(self, images: Sequence[torch.Tensor], mask: torch.Tensor | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """uint8 (images, H, W, 3), and bool (H, W)."""
+        return np.concatenate([to_bytes(image) for image in images]), None if mask is None else mask[0].numpy() >= 0.5
 
 
 def to_bytes(pixels: torch.Tensor) -> np.ndarray:
@@ -95,16 +129,23 @@ def model_file(kind: str, name: str) -> Path:
     raise ValueError(f"{name!r} is no file, and there is none of this name in {candidates[1].parent}.")
 
 
+@cache
+def _keep_previews_apart() -> tempfile.TemporaryDirectory:
+    """The nodes' previews go to a folder that is gone when this process ends."""
+    import folder_paths
+
+    folder = tempfile.TemporaryDirectory()
+    folder_paths.set_temp_directory(folder.name)
+    return folder
+
+
 def _load(checkpoint: str):
     import comfy.sd
 
     if checkpoint == TOY:
         from toyworld.host_model import load_narrow
 
-        from tools.comfyui.environment import TOY_CHECKPOINT
-
         toy = load_narrow(model_file("checkpoints", TOY_CHECKPOINT))
         return toy.model, toy.clip, toy.vae
     path = model_file("checkpoints", checkpoint)
-    model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(path), output_vae=True, output_clip=True)
-    return model, clip, vae
+    return comfy.sd.load_checkpoint_guess_config(str(path), output_vae=True, output_clip=True)[:3]

@@ -1,6 +1,7 @@
 """CLIP zero-shot through the host's own CLIP and CLIP-vision loaders."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,14 +16,16 @@ KEPT_TEXTS = 10_000
 class ClipJudge:
     """`clip` and `vision` are halves of one CLIP, as Load CLIP and Load CLIP Vision give them.
 
-    Raises ValueError if they do not fit one another or lack a projection, before there is a picture to judge.
+    `patches`: does the vision half show them, by which structures are compared? Raises ValueError if the halves do not fit one
+    another or lack a projection, before there is a picture to judge.
     """
 
     cosines = True  # how well a wording fits; else only whether it does
 
-    def __init__(self, clip, vision):
+    def __init__(self, clip, vision, patches: bool = True):
         self.clip, self.vision = clip, vision
-        self._texts: dict[str, np.ndarray] = {}
+        self.structure = vision if patches else None
+        self._text = lru_cache(KEPT_TEXTS)(self._embedded)
         self.scores(np.zeros((1, 64, 64, 3), np.uint8), ["a picture"])
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
@@ -30,20 +33,16 @@ class ClipJudge:
         seen = self.embeddings(pictures)
         return seen @ np.stack([self._text(wording, seen.shape[1]) for wording in wordings]).T
 
-    def _text(self, wording: str, width: int) -> np.ndarray:
-        from time_core.balance.zero_shot import text_embeddings
-
-        if len(self._texts) >= KEPT_TEXTS:
-            self._texts.clear()
-        if wording not in self._texts:
-            self._texts[wording] = text_embeddings(self.clip, [wording], width)[0].double().numpy()
-        return self._texts[wording]
-
     def embeddings(self, pictures: np.ndarray) -> np.ndarray:
         """(pictures, d), of unit length, of uint8 (n, H, W, 3)."""
         from time_core.balance.zero_shot import picture_embeddings
 
         return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).double().numpy()
+
+    def _embedded(self, wording: str, width: int) -> np.ndarray:
+        from time_core.balance.zero_shot import text_embeddings
+
+        return text_embeddings(self.clip, [wording], width)[0].double().numpy()
 
 
 def load_clip_judge(clip: str, vision: str) -> ClipJudge:
@@ -62,4 +61,4 @@ def load_toy_clip_judge() -> ClipJudge:
     """The toy world's CLIP in its narrow form, a hundred times as fast."""
     from toyworld.clip_host import narrow_text_half, narrow_vision_half
 
-    return ClipJudge(narrow_text_half(comfyui_path() / "models"), narrow_vision_half())
+    return ClipJudge(narrow_text_half(comfyui_path() / "models"), narrow_vision_half(), patches=False)

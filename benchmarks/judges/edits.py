@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..data.pictures import Edit
 from ..hosts.editing import Edited
-from ..run.values import pixels_digest
-from .pixels import iou, mse, pie_bench, psnr, ssim, structure_distance
+from .pixels import iou, mse, pie_bench, pixels_digest, psnr, ssim, structure_distance
 
 SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
 REGION_SCORE = "CLIP score of the edited region"
@@ -32,10 +32,9 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Instruments:
-    """What measures edited pictures: the judge, and models for structure and LPIPS where there are any."""
+    """What measures edited pictures: the judge, by whose vision structures are compared, too, and LPIPS where there is one."""
 
-    judge: object
-    vision: object | None
+    judge: Any
     lpips: Callable | None
 
     def measure(self, pixels: np.ndarray, edited: Edited, given: np.ndarray | None, edit: Edit) -> list[dict]:
@@ -54,8 +53,8 @@ class Instruments:
             }
             if mask is not None and not mask.all():
                 row |= self._background(original, shown, ~mask)
-            if self.vision is not None:
-                row[STRUCTURE] = structure_distance(self.vision, original, shown)
+            if self.judge.structure is not None:
+                row[STRUCTURE] = structure_distance(self.judge.structure, original, shown)
             if self.judge.cosines:
                 row[CLIP_SCORE] = 100 * float(target)
                 if mask is not None and mask.any():

@@ -3,6 +3,7 @@
 Pictures are float arrays (H, W, 3) in 0..1, `where` is bool (H, W): the pixels that count, as a rule the background.
 """
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,11 @@ from skimage.metrics import structural_similarity
 HIGHEST_PSNR = 120.0  # of equal pictures, for which it would be infinite
 WINDOW = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 REACH = 5  # pixels from the middle of that window
-WITH_PATCHES = ("clip_vision_model", "siglip_vision_model", "dinov2")
+
+
+def pixels_digest(picture: np.ndarray) -> str:
+    """Of a picture's bytes: equal digests are equal pictures."""
+    return hashlib.sha256(picture.tobytes()).hexdigest()[:16]
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -63,18 +68,12 @@ def _ssim_beyond_the_border(a: np.ndarray, b: np.ndarray) -> float:
 def self_similarity(vision: Any, picture: np.ndarray) -> torch.Tensor:
     """Cosines (patches, patches) between the features of a picture's patches.
 
-    `vision`: the host's CLIP_VISION, of CLIP, SigLIP or DINOv2; its last layer but one is read, as CLIP's last is trained for
-    one token only. The whole picture is seen, squeezed to the model's square. Raises ValueError for another kind of model.
+    `vision`: the host's CLIP_VISION, of CLIP or SigLIP; its last layer but one is read, as CLIP's last is trained for
+    one token only. The whole picture is seen, squeezed to the model's square.
     """
-    if vision.model_type not in WITH_PATCHES:
-        raise ValueError(
-            f"the vision model is a {vision.model_type}, whose patches cannot be compared; use one of CLIP, SigLIP or DINOv2."
-        )
     pixels = torch.from_numpy(np.asarray(picture, np.float32))[None]
     tokens = vision.encode_image(pixels, crop=False)["penultimate_hidden_states"][0].float()
     patches = (vision.image_size // vision.config["patch_size"]) ** 2
-    if tokens.ndim != 2 or len(tokens) < patches:
-        raise ValueError(f"the vision model gives {tuple(tokens.shape)} for a picture of {patches} patches.")
     features = torch.nn.functional.normalize(tokens[-patches:], dim=-1)  # before them: class and register tokens
     return features @ features.T
 

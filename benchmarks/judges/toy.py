@@ -13,8 +13,8 @@ class ToyJudge:
     wordings, so that an edit that only spoils the picture does not count: stricter than the two-way test of CLIP.
     """
 
-    name = "toy world, colour of the pixels"
     cosines = False
+    structure = None
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
         """(pictures, wordings) of uint8 (n, H, W, 3). Raises ValueError for a wording that says nothing about a colour."""

@@ -5,7 +5,7 @@ import torch
 from scipy import ndimage
 from toyworld.judge import judge
 
-from ..data.toy_edits import CELL, ToyEdit
+from ..data.toy_pictures import CELL, ToyEdit
 from ..hosts.library import LibraryHost
 from .pixels import iou, psnr
 
@@ -23,28 +23,28 @@ def mask_quality(edit: ToyEdit, mask: torch.Tensor) -> dict[str, float]:
     return {"mask IoU": iou(chosen, edit.truth), "mask area": float(chosen.mean())}
 
 
-def outside_truth(host: LibraryHost, edit: ToyEdit, samples: torch.Tensor) -> dict[str, float]:
+def outside_truth(host: LibraryHost, edit: ToyEdit, latent: dict) -> dict[str, float]:
     """What was asked for, and what happened to the background: what is neither old nor new object.
 
     To the pixel (PSNR, dB) and by whole latent cells (root mean square), both against the picture encoded and decoded.
     """
-    original = host.encode(edit.pixels)["samples"]
-    picture, unedited = (host.decode(z)[0] for z in (samples, original))
-    error = (samples - original)[0][:, torch.from_numpy(edit.background_cells)]
+    original = host.encode(edit.pixels)
+    picture, unedited = (host.decode(z)[0] for z in (latent, original))
+    error = (latent["samples"] - original["samples"])[0][:, torch.from_numpy(edit.background_cells)]
     return as_asked(edit, picture) | {
         "background PSNR": psnr(picture, unedited, ~edit.truth),
         "background latent error": float(error.square().mean().sqrt()),
     }
 
 
-def outside_mask(host: LibraryHost, edit: ToyEdit, samples: torch.Tensor, mask: torch.Tensor) -> dict[str, float | None]:
+def outside_mask(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor) -> dict[str, float | None]:
     """The mask against the truth, what was asked for, and what lies outside the mask, against the original's pixels."""
-    original = host.encode(edit.pixels)["samples"]
-    picture, roundtrip = (host.decode(z)[0] for z in (samples, original))
+    original = host.encode(edit.pixels)
+    picture, roundtrip = (host.decode(z)[0] for z in (latent, original))
     chosen = mask[0].numpy() >= 0.5
     far = ndimage.distance_transform_edt(~chosen) > FAR if chosen.any() else ~chosen
     pasted = np.where(chosen[..., None], picture, roundtrip)
-    error = (samples - original).abs()[0][:, torch.from_numpy(~chosen[::CELL, ::CELL])]
+    error = (latent["samples"] - original["samples"]).abs()[0][:, torch.from_numpy(~chosen[::CELL, ::CELL])]
     return {
         "iou": iou(chosen, edit.truth),
         "best latent mask": edit.best_latent_mask,

@@ -6,24 +6,24 @@ its validation prompts by bisection, every probe with new seeds, and read off th
 on the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
 """
 
-from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from time_core.balance.search import Probe, Search
 
-from ..data.timed import BiasRow, node_lines, read_bias
+from ..data.timed import BiasRow, joint_edit, read_bias
 from ..report.bootstrap import over_seeds
 from ..report.report import Plot, Report, Sheet, Table
-from ..run.measurement import Measurement, Workplace
-from ..run.values import Outcome, Results, Task, chunks
+from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, option
 from .crossing import fitted_lambda
 from .timed import judged_pictures, picture_tasks
 
+TARGET = 0.5  # the wanted share of pictures that show `new`
 TOGETHER = "all rows"
 BASELINE, BALANCED = "baseline", "balanced"
 ONE_LAMBDA, WEIGHTED = "joint, one lambda", "joint, weighted"
@@ -34,6 +34,7 @@ MEANING = (
     "colour neither). Standard deviation and 95 % bootstrap interval over pictures."
 )
 NEAR = 0.05  # of the target: what the reports count as balanced
+PLOTTED = 8  # searches
 
 
 @dataclass(frozen=True)
@@ -43,62 +44,35 @@ class PromptsProbe(Probe):
     by_prompt: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Bias(Measurement):
+@dataclass(frozen=True, kw_only=True)
+class Bias(PaperMeasurement):
     """A search a row, then its test; with `joint` the same for one edit of all rows."""
 
-    file: str
-    rows: tuple[BiasRow, ...]
-    problems: tuple[str, ...]
-    search: Search
-    first_seed: int
-    probe_pictures: int
-    test_pictures: int
-    baseline_pictures: int
-    joint: bool = False
-    pictures_per_task: int = 8
+    file: Path = option("a CSV in the columns of TIMED's gender file", type=Path)
+    seeds: int = option("pictures of a validation prompt in each probe", 24)
+    test_seeds: int = option("pictures of a test prompt", 24)
+    baseline_seeds: int | None = option("the same of the model without an edit (as --test-seeds)", None, type=int)
+    first_seed: int = option("the others follow", 1)
+    probes: int = option("measurements of the search, at most", 10)
+    lowest: float = option("the smallest lambda", 0.1)
+    highest: float = option("the largest lambda", 1e6)
+    joint: bool = option("balance all rows by one edit of one model, too", False)
     name: ClassVar[str] = "bias"
 
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="a CSV in the columns of TIMED's gender file")
-        parser.add_argument("--rows", type=int, help="measure the first N rows only")
-        parser.add_argument("--seeds", type=int, default=24, help="pictures of a validation prompt in each probe (24)")
-        parser.add_argument("--test-seeds", type=int, default=24, help="pictures of a test prompt (24)")
-        parser.add_argument("--baseline-seeds", type=int, help="the same of the model without an edit (as --test-seeds)")
-        parser.add_argument("--first-seed", type=int, default=1, help="the others follow (1)")
-        parser.add_argument("--target", type=float, default=0.5, help="the wanted share of pictures that show `new` (0.5)")
-        parser.add_argument("--probes", type=int, default=10, help="measurements of the search, at most (10)")
-        parser.add_argument("--lowest", type=float, default=0.1, help="the smallest lambda (0.1)")
-        parser.add_argument("--highest", type=float, default=1e6, help="the largest lambda (1e6)")
-        parser.add_argument("--joint", action="store_true", help="balance all rows by one edit of one model, too")
+    @cached_property
+    def read(self) -> tuple[list[BiasRow], list[str]]:
+        """The rows, and what is wrong with the others."""
+        return read_bias(self.file, self.rows)
 
-    @classmethod
-    def from_arguments(cls, args: Namespace) -> Self:
-        """Raises ValueError if the file is none of this kind or a setting is out of its range."""
-        rows, problems = read_bias(args.file)
-        if not rows:
-            raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
-        if not 0 < args.target < 1:
-            raise ValueError(f"--target is {args.target:g}; a share that can be approached from both sides is between 0 and 1.")
-        return cls(
-            args.file.name,
-            tuple(rows[: args.rows]),
-            tuple(problems),
-            Search(args.target, args.lowest, args.highest, args.probes, tolerance=None),
-            args.first_seed,
-            args.seeds,
-            args.test_seeds,
-            args.baseline_seeds or args.test_seeds,
-            args.joint,
-            args.pictures_per_task,
-        )
+    @cached_property
+    def search(self) -> Search:
+        return Search(TARGET, self.lowest, self.highest, self.probes, tolerance=None)
 
     def next_tasks(self, results: Results) -> list[Task]:
         tasks, found, open_searches = [], {}, 0
-        for row in self.rows:
+        for row in self.read[0]:
             tasks += self._tests(BASELINE, row, [])
-            steps, done = self._row_search(row, results)
+            steps, done = self._searched([row], results)
             tasks += steps
             if done is None:
                 open_searches += 1
@@ -109,18 +83,29 @@ class Bias(Measurement):
             tasks += self._joint_tasks(found, results)
         return tasks
 
-    def _row_search(self, row: BiasRow, results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
-        def probe(lamb: float, number: int) -> list[Task]:
-            return self._probe(f"search/line {row.line}/probe {number:02}", row, number, self._edit([row], lamb))
+    def _joint_tasks(self, found: dict[int, float], results: Results) -> list[Task]:
+        """One edit of all rows: with the one lambda that balances their mean, and with each row weighted as its own lambda."""
+        rows = [row for row in self.read[0] if row.line in found]
+        tasks, done = self._searched(rows, results, joint=True)
+        edits = {ONE_LAMBDA: self._edit(rows, self._lambda(done))} if done else {}
+        edits[WEIGHTED] = self._edit(rows, *row_weights([found[row.line] for row in rows]))
+        return tasks + [task for method, edit in edits.items() for row in rows for task in self._tests(method, row, edit)]
 
-        return self._search(probe, results)
-
-    def _search(self, probe, results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
-        """All tasks of a search so far, and its probes; None while it goes on, [] if its row cannot be edited."""
+    def _searched(
+        self, rows: Sequence[BiasRow], results: Results, joint: bool = False
+    ) -> tuple[list[Task], list[PromptsProbe] | None]:
+        """All tasks so far of a search with one edit of `rows`, and its probes; None while it goes on, [] if a row cannot be
+        edited."""
         tasks: list[Task] = []
         done: list[PromptsProbe] = []
         while (lamb := self.search.next_lambda(done)) is not None:
-            step = probe(lamb, len(done) + 1)
+            number, edits = len(done) + 1, self._edit(rows, lamb)
+            place = f"search/{TOGETHER if joint else f'line {rows[0].line}'}/probe {number:02}"
+            step = []
+            for row in rows:
+                first = self.first_seed + (number - 1) * len(row.validations) * self.seeds
+                inner = f"{place}/line {row.line}" if joint else place
+                step += self._tasks(inner, row, row.validations, range(first, first + self.seeds), edits)
             tasks += step
             if any(task.id not in results for task in step):
                 return tasks, None
@@ -131,50 +116,26 @@ class Bias(Measurement):
 
     def _lambda(self, done: Sequence[PromptsProbe]) -> float:
         shares = np.array([probe.by_prompt for probe in done])
-        return fitted_lambda(self.search, [probe.lamb for probe in done], shares, self.probe_pictures)
-
-    def _joint_tasks(self, found: dict[int, float], results: Results) -> list[Task]:
-        """One edit of all rows: with the one lambda that balances their mean, and with each row weighted as its own lambda."""
-        rows = [row for row in self.rows if row.line in found]
-        tasks, done = self._joint_search(rows, results)
-        if done:
-            edits = self._edit(rows, self._lambda(done))
-            tasks += [task for row in rows for task in self._tests(ONE_LAMBDA, row, edits)]
-        lamb, weights = row_weights([found[row.line] for row in rows])
-        edits = self._edit(rows, lamb, weights)
-        return tasks + [task for row in rows for task in self._tests(WEIGHTED, row, edits)]
-
-    def _joint_search(self, rows: Sequence[BiasRow], results: Results) -> tuple[list[Task], list[PromptsProbe] | None]:
-        def probe(lamb: float, number: int) -> list[Task]:
-            edits, place = self._edit(rows, lamb), f"search/{TOGETHER}/probe {number:02}"
-            return [task for row in rows for task in self._probe(f"{place}/line {row.line}", row, number, edits)]
-
-        return self._search(probe, results)
+        return fitted_lambda(self.search, [probe.lamb for probe in done], shares, self.seeds)
 
     def _edit(self, rows: Sequence[BiasRow], lamb: float, weights: Sequence[float] | None = None) -> list[dict]:
-        old, new = (node_lines(getattr(row, side) for row in rows) for side in ("old", "new"))
+        edit = joint_edit(rows, lamb=lamb)
         if weights is not None:
-            new = "\n".join(f"{line} | {weight!r}" for line, weight in zip(new.splitlines(), weights, strict=True))
-        return [{"source": old, "destination": new, "lamb": lamb}]
+            lines = zip(edit["destination"].splitlines(), weights, strict=True)
+            edit["destination"] = "\n".join(f"{line} | {weight!r}" for line, weight in lines)
+        return [edit]
 
-    def _probe(self, place: str, row: BiasRow, number: int, edits: list[dict]) -> list[Task]:
-        start = self.first_seed + (number - 1) * len(row.validations) * self.probe_pictures
-        return self._tasks(place, row, row.validations, start, self.probe_pictures, edits)
-
-    def _tests(self, place: str, row: BiasRow, edits: list[dict]) -> list[Task]:
+    def _tests(self, method: str, row: BiasRow, edits: list[dict]) -> list[Task]:
         start = self.first_seed + TEST_SEEDS
-        count = self.baseline_pictures if place == BASELINE else self.test_pictures
-        return self._tasks(f"{place}/line {row.line}", row, row.tests, start, count, edits)
+        count = (method == BASELINE and self.baseline_seeds) or self.test_seeds
+        return self._tasks(f"{method}/line {row.line}", row, row.tests, range(start, start + count), edits)
 
-    def _tasks(
-        self, place: str, row: BiasRow, prompts: Sequence[str], first_seed: int, count: int, edits: list[dict]
-    ) -> list[Task]:
-        """`count` pictures of each prompt, with seeds that follow one another from prompt to prompt."""
+    def _tasks(self, place: str, row: BiasRow, prompts: Sequence[str], seeds: range, edits: list[dict]) -> list[Task]:
+        """Pictures of each prompt: of the first with these seeds, of the others with those that follow."""
         found, asked = [], [(row.new, row.opposite)]
         for i, prompt in enumerate(prompts):
-            first = first_seed + i * count
-            seeds = chunks(range(first, first + count), self.pictures_per_task)
-            found += picture_tasks(f"{place}/prompt {i + 1}", prompt, seeds, asked, edits)
+            own = range(seeds.start + i * len(seeds), seeds.stop + i * len(seeds))
+            found += picture_tasks(f"{place}/prompt {i + 1}", prompt, chunks(own, self.pictures_per_task), asked, edits)
         return found
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
@@ -182,56 +143,53 @@ class Bias(Measurement):
 
     def report(self, results: Results) -> Report:
         tasks = {task.id: task for task in self.next_tasks(results)}
-        rows, problems = [], list(self.problems)
-        for row in self.rows:
+        bad = {}
+        for row in self.read[0]:
             said = next((results[i]["error"] for i in tasks if f"/line {row.line}/" in i and "error" in results[i]), None)
             if said:
-                problems.append(f"{self.file}, line {row.line}: {said}")
-            else:
-                rows.append(row)
+                bad[row.line] = f"{self.file.name}, line {row.line}: {said}"
+        rows = [row for row in self.read[0] if row.line not in bad]
         methods = [m for m in (BASELINE, BALANCED, ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{m}/") for i in tasks)]
-        histories = {row.line: self._row_search(row, results)[1] for row in rows}
+        histories = {row.line: self._searched([row], results)[1] for row in rows}
         leads = {(row.line, method): self._leads(results, row, method) for row in rows for method in methods}
         by_row = [self._row(row, histories[row.line], {m: leads[row.line, m] for m in methods}) for row in rows]
         searched = sum(task.pictures for task in tasks.values() if task.id.startswith("search/"))
+        means = [self._means(rows, by_row, leads, method) for method in methods] if rows else []
         return Report(
-            title=f"Bias: {self.file}",
+            title=f"Bias: {self.file.name}",
             summary=[
-                f"{len(rows)} of {len(self.rows)} rows; target {self.search.target:g}.",
+                f"{len(rows)} of {len(self.read[0])} rows; target {TARGET:g}.",
                 f"{sum(task.pictures for task in tasks.values())} pictures, {searched} of them to search.",
             ],
             tables=[
-                Table(
-                    "Balance", [self._means(rows, by_row, leads, method) for method in methods] if rows else [], MEANING, True
-                ),
+                Table("Balance", means, MEANING, True),
                 Table("Rows", by_row, "F and Delta on the test prompts.", True, plain=("lambda",)),
             ],
             records=[record for task in tasks.values() for record in _records(task, results[task.id])],
             plots=[_plot(histories, rows)] if rows else [],
             sheets=[self._sheet(rows, methods)] if rows else [],
-            problems=problems,
+            problems=[*self.read[1], *bad.values()],
         )
 
     def _row(self, row: BiasRow, history: list[PromptsProbe], leads: dict[str, np.ndarray]) -> dict:
-        target = self.search.target
         found = {
             "line": row.line,
             "edit": f"{row.old} → {row.new}",
             "lambda": self._lambda(history),
             "nearest measured share": self.search.best(history).share,
-            "pictures searched": len(history) * len(row.validations) * self.probe_pictures,
+            "pictures searched": len(history) * len(row.validations) * self.seeds,
         }
         found |= {f"F, {method}": float((lead > 0).mean()) for method, lead in leads.items()}
-        found |= {f"Delta, {method}": abs(target - found[f"F, {method}"]) / target for method in leads}
+        found |= {f"Delta, {method}": abs(TARGET - found[f"F, {method}"]) / TARGET for method in leads}
         return found | {f"neither, {method}": float((lead == 0).mean()) for method, lead in leads.items()}
 
     def _means(self, rows: Sequence[BiasRow], by_row: list[dict], leads: dict, method: str) -> dict:
-        target, by_name = self.search.target, {row.old: (leads[row.line, method] > 0).mean(0) for row in rows}
-        within = [abs(row[f"F, {method}"] - target) <= NEAR for row in by_row]
+        by_name = {row.old: (leads[row.line, method] > 0).mean(0) for row in rows}
+        within = [abs(row[f"F, {method}"] - TARGET) <= NEAR for row in by_row]
         return {
             "method": method,
             "F": over_seeds(by_name, lambda m: np.mean(list(m.values()), axis=0)),
-            "Delta": over_seeds(by_name, lambda m: np.mean([abs(target - f) / target for f in m.values()], axis=0)),
+            "Delta": over_seeds(by_name, lambda m: np.mean([abs(TARGET - f) / TARGET for f in m.values()], axis=0)),
             f"rows within {100 * NEAR:g} points of the target": float(np.mean(within)),
             "neither": float(np.mean([row[f"neither, {method}"] for row in by_row])),
         }
@@ -291,7 +249,7 @@ def _records(task: Task, result: dict) -> list[dict]:
 
 def _plot(histories: dict[int, list[Probe]], rows: Sequence[BiasRow]) -> Plot:
     curves = {}
-    for row in rows[:8]:
+    for row in rows[:PLOTTED]:
         probes = sorted(histories[row.line], key=lambda probe: probe.lamb)
         curves[f"{row.old} → {row.new}"] = ([p.lamb for p in probes], [p.share for p in probes])
     return Plot("The searches of the first rows", "lambda", "share that shows `new`", curves, log_x=True)

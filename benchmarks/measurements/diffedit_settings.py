@@ -4,22 +4,23 @@ Masks against maps, noise, rule and object size; edits against strength, beside 
 method against its model calls, on the toy world and on a model whose denoiser is known in closed form.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
-from ..data.toy_edits import KINDS, ToyEdit, sized_edits, toy_edits
+from ..data.toy_pictures import KINDS, ToyEdit, toy_edit
 from ..hosts.editing import DiffEditNodes
+from ..hosts.inputs import inputs_of
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
 from ..judges.toy_edits import mask_quality, outside_truth
-from ..report.report import Plot
+from ..report.report import Plot, grouped
 from ..run.measurement import Workplace
-from .quality import RECOMMENDED, SEED
-from .study import Numbers, Part, Row, Study, Tables
+from .quality import RECOMMENDED
+from .study import SEED, Numbers, Part, Row, Study, Tables, curves
 
 DRAWN = 6  # seed of the pictures
 MAPS = (1, 2, 4, 8, 10, 16, 32)
@@ -28,9 +29,10 @@ RADII = (8, 12, 16, 20, 24, 28)  # of 64; the model was trained on single object
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SAMPLING_STEPS = 25
 CFG = 7.5
-REFINEMENTS = (1, 3, 8)
 INVERSION_STEPS = (10, 20, 40)
 INVERTED = 0.8
+METHODS = {"fixed point": {f"fixed point, {n}": {"method.refinements": n} for n in (1, 3, 8)}}
+"""By method of DDIM Invert, what is measured of it and with which settings; of one not named here, itself."""
 FAMILIES = ("noise prediction", "flow")
 
 RULES = {
@@ -101,17 +103,7 @@ class DiffEditSettings(Study):
         }
 
     def plots(self, tables: Tables) -> list[Plot]:
-        found = []
-        for name, rows in tables.items():
-            if (
-                name.startswith("mask IoU against ")
-                and name != "mask IoU against rule"
-                or " against strength, " in name
-                and "latent" not in name
-            ):
-                found.append(_against(name, rows))
-            elif name.startswith("inversion, "):
-                found.append(_over_model_calls(name, rows))
+        found = [_plot(name, rows) for name, rows in tables.items() if name != "mask IoU against rule" and "latent" not in name]
         for kind in KINDS:
             success, kept = (
                 tables.get(f"{what} against strength, {kind} edits") for what in ("edit success", "background PSNR")
@@ -122,26 +114,26 @@ class DiffEditSettings(Study):
 
 
 def _of_a_kind(measure: Callable, worker: Workplace, subject: int) -> Numbers:
-    index, kind = subject // len(KINDS), KINDS[subject % len(KINDS)]
-    return measure(worker.host, index, kind)
+    return measure(worker.host, subject // len(KINDS), KINDS[subject % len(KINDS)])
 
 
 def ious(host: LibraryHost, edit: ToyEdit, rules, **changes) -> Row:
     """The IoU of each of the named RULES, from one heat map."""
-    nodes = DiffEditNodes(host)
-    heatmap = nodes.contrast(host.encode(edit.pixels), edit.source, edit.target, SEED | changes)[1]
-    return {rule: mask_quality(edit, nodes.mask(heatmap, RULES[rule]))["mask IoU"] for rule in rules}
+    heatmap = DiffEditNodes(host).contrast(host.encode(edit.pixels), edit.source, edit.target, SEED | changes)[1]
+    node = host.nodes["HeatmapToMask"]
+    masks = {rule: host.run("HeatmapToMask", **inputs_of(node, RULES[rule]), heatmap=heatmap)[0] for rule in rules}
+    return {rule: mask_quality(edit, mask)["mask IoU"] for rule, mask in masks.items()}
 
 
 def maps(host: LibraryHost, index: int, kind: str) -> Numbers:
-    edit, rows = toy_edits(kind, index + 1, DRAWN)[index], {}
+    edit, rows = toy_edit(kind, index, DRAWN), {}
     for count in MAPS:
         rows[f"{count}"] = {f"{kind}: {rule}": value for rule, value in ious(host, edit, SHOWN, maps=count).items()}
     return {"mask IoU against maps": rows}
 
 
 def noise(host: LibraryHost, index: int, kind: str) -> Numbers:
-    edit = toy_edits(kind, index + 1, DRAWN)[index]
+    edit = toy_edit(kind, index, DRAWN)
     by_strength, by_rule = {}, {}
     for level in NOISE_STRENGTHS:
         found = ious(host, edit, RULES, noise_strength=level)
@@ -153,21 +145,21 @@ def noise(host: LibraryHost, index: int, kind: str) -> Numbers:
 
 
 def size(host: LibraryHost, index: int, kind: str) -> Numbers:
-    rows, level = {}, LEVELS[kind]
+    rows = {}
     for radius in RADII:
-        edit = sized_edits(kind, index + 1, DRAWN, radius)[index]
-        found = ious(host, edit, SHOWN, noise_strength=level)
+        edit = toy_edit(kind, index, DRAWN, radius)
+        found = ious(host, edit, SHOWN, noise_strength=LEVELS[kind])
         rows[f"{radius}"] = {f"{kind}: area": float(edit.truth.mean())} | {f"{kind}: {rule}": v for rule, v in found.items()}
     return {"mask IoU against object radius": rows}
 
 
 def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
-    edit, tables = toy_edits(kind, index + 1, DRAWN)[index], {}
+    edit, tables = toy_edit(kind, index, DRAWN), {}
     latent = host.encode(edit.pixels)
     mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, RECOMMENDED[kind].mask)[0]
     for share in STRENGTHS:
-        for way, samples in edited(host, edit, latent, mask, share).items():
-            found = outside_truth(host, edit, samples)
+        for way, made in edited(host, edit, latent, mask, share).items():
+            found = outside_truth(host, edit, made)
             found["edit success"] = found["colour"] * found["kind"]
             for name in ("edit success", "background PSNR", "background latent error"):
                 rows = tables.setdefault(f"{name} against strength, {kind} edits", {})
@@ -175,8 +167,8 @@ def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
     return tables
 
 
-def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, torch.Tensor]:
-    """The picture edited in five ways, over the same number of sampling steps from about the same noise level."""
+def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, dict]:
+    """LATENTs of the picture edited in five ways, over the same number of sampling steps from about the same noise level."""
     import comfy.sample
 
     nodes = DiffEditNodes(host)
@@ -187,10 +179,10 @@ def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, s
     how = len(trajectory.sigmas) - 1, CFG, "euler", "normal"
     texts = host.conditioning(edit.target), host.conditioning("")
 
-    def stock(noise_mask=None) -> torch.Tensor:
+    def stock(noise_mask=None) -> dict:
         """The host's KSampler with this denoise; `noise_mask` as Set Latent Noise Mask gives it."""
         given = {"denoise": share, "noise_mask": noise_mask, "disable_pbar": True, "seed": DRAWN}
-        return comfy.sample.sample(host.model, random, *how, *texts, latent["samples"], **given)
+        return {"samples": comfy.sample.sample(host.model, random, *how, *texts, latent["samples"], **given)}
 
     return {
         "DiffEdit": nodes.sample(trajectory, edit.target, mask, SEED),
@@ -201,90 +193,72 @@ def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, s
     }
 
 
-def methods(nodes: dict) -> Iterator[tuple[str, dict]]:
-    """Every method that DDIM Invert offers, by name, as its inputs."""
-    offered = next(entry for entry in nodes["DDIMInvert"].GET_SCHEMA().inputs if entry.id == "method").options
+def there_and_back(host: Any, latent: dict, prompt: str, errors: Callable[[dict, Any], Row]) -> dict[str, Row]:
+    """A row a method that DDIM Invert offers and a number of steps: model calls of one picture, both ways, and `errors` of the
+    LATENT that comes back and of the TRAJECTORY. Inverted and sampled under one prompt, without guidance."""
+    from host.models.tiny_diffusion import watched
+    from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
+
+    offered = next(entry for entry in host.nodes["DDIMInvert"].GET_SCHEMA().inputs if entry.id == "method").options
+    rows = {}
     for method in (option.key for option in offered):
-        if method == "fixed point":
-            for refinements in REFINEMENTS:
-                yield f"fixed point, {refinements}", {"method": method, "method.refinements": refinements}
-        else:
-            yield method, {"method": method}
+        for name, settings in METHODS.get(method, {method: {}}).items():
+            for steps in INVERSION_STEPS:
+                model, calls = watched(host.model)
+                nodes = DiffEditNodes(host, model)
+                inputs = {"method": method, "steps": steps, "strength": INVERTED} | settings
+                trajectory = nodes.invert(latent, prompt, inputs)
+                back = nodes.sample(trajectory, prompt, None, SEED | {"cfg": 1.0, "sampler_name": AS_INVERTED})
+                rows[f"{name}, {steps} steps"] = {"model calls": sum(calls.rows)} | errors(back, trajectory)
+    return rows
 
 
 def inversion(worker: Workplace, subject: int) -> Numbers:
-    """Invert and sample back under the source prompt, without guidance. Model calls are of one picture, both ways."""
-    from host.models.tiny_diffusion import watched
-
-    host, rows = worker.host, {}
-    edit = toy_edits("colour", subject + 1, DRAWN)[subject]
+    host, edit = worker.host, toy_edit("colour", subject, DRAWN)
     latent = host.encode(edit.pixels)
-    for name, inputs in methods(host.nodes):
-        for steps in INVERSION_STEPS:
-            model, calls = watched(host.model)
-            back, _ = there_and_back(DiffEditNodes(host, model), latent, edit.source, inputs | {"steps": steps})
-            decoded, unedited = (host.decode(z) for z in (back, latent["samples"]))
-            error = float((back - latent["samples"]).square().mean().sqrt())
-            rows[f"{name}, {steps} steps"] = {
-                "model calls": sum(calls.rows),
-                "PSNR": psnr(decoded, unedited),
-                "latent error": error,
-            }
-    return {"inversion, toy world": rows}
+
+    def errors(back: dict, _trajectory: Any) -> Row:
+        error = float((back["samples"] - latent["samples"]).square().mean().sqrt())
+        return {"PSNR": psnr(host.decode(back), host.decode(latent)), "latent error": error}
+
+    return {"inversion, toy world": there_and_back(host, latent, edit.source, errors)}
 
 
 def mixture(worker: Workplace, subject: int, cells: int = 16) -> Numbers:
     """The same on the mixture of Gaussians, whose true noise is known, too. Errors in units of the model's latents."""
     from host.models.mixture import Mixture, MixtureHost
-    from host.models.tiny_diffusion import watched
 
-    family, rows = FAMILIES[subject], {}
-    for name, inputs in methods(worker.host.nodes):
-        for steps in INVERSION_STEPS:
-            known = Mixture()
-            host = MixtureHost(worker.host.nodes, known, family)
-            model, calls = watched(host.model)
-            clean = known.draw(1, cells, cells).float()
-            latent = {"samples": model.model.process_latent_out(clean)}
-            back, trajectory = there_and_back(DiffEditNodes(host, model), latent, "", inputs | {"steps": steps})
-            rows[f"{name}, {steps} steps"] = {
-                "model calls": sum(calls.rows),
-                "error back": float((model.model.process_latent_in(back) - clean).square().mean().sqrt()),
-                "error from the true noise": known.distance_from_solution(family, trajectory),
-            }
-    return {f"inversion, mixture of Gaussians, {family}": rows}
+    family, known = FAMILIES[subject], Mixture()
+    host = MixtureHost(worker.host.nodes, known, family)
+    model, clean = host.model.model, known.draw(1, cells, cells).float()
+
+    def errors(back: dict, trajectory: Any) -> Row:
+        error = float((model.process_latent_in(back["samples"]) - clean).square().mean().sqrt())
+        return {"error back": error, "error from the true noise": known.distance_from_solution(family, trajectory)}
+
+    latent = {"samples": model.process_latent_out(clean)}
+    return {f"inversion, mixture of Gaussians, {family}": there_and_back(host, latent, "", errors)}
 
 
-def there_and_back(nodes: DiffEditNodes, latent: dict, prompt: str, inputs: dict) -> tuple[torch.Tensor, Any]:
-    """What comes back, and the TRAJECTORY."""
-    from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
-
-    trajectory = nodes.invert(latent, prompt, {"strength": INVERTED} | inputs)
-    return nodes.sample(trajectory, prompt, None, SEED | {"cfg": 1.0, "sampler_name": AS_INVERTED}), trajectory
-
-
-def _against(name: str, rows: dict[str, Row]) -> Plot:
-    """A curve a column, over the rows."""
-    what, _, setting = name.partition(" against ")
-    columns = [column for column in next(iter(rows.values())) if not column.endswith(": area")]
-    curves = {column: ([float(row) for row in rows], [row[column] for row in rows.values()]) for column in columns}
-    return Plot(name, setting.split(",")[0], what, curves, log_x=setting == "maps")
+def _plot(name: str, rows: dict[str, Row]) -> Plot:
+    """Of a table against a setting a curve a column, over the rows; of inversions what comes back against model calls, a curve
+    a method, a point a number of steps."""
+    first = next(iter(rows.values()))
+    if " against " in name:
+        what, _, setting = name.partition(" against ")
+        columns = [column for column in first if not column.endswith(": area")]
+        return Plot(name, setting.split(",")[0], what, curves(rows, columns, map(float, rows)), log_x=setting == "maps")
+    measure, label = ("PSNR", "PSNR, dB") if "PSNR" in first else ("error back", "error of what came back")
+    by_method = grouped([row | {"method": place.rpartition(", ")[0]} for place, row in rows.items()], "method")
+    found = {
+        name: ([row["model calls"] for row in some], [row[measure] for row in some]) for (name,), some in by_method.items()
+    }
+    return Plot(name, "model calls, there and back", label, found, log_x=True, log_y=measure != "PSNR")
 
 
 def _trade(kind: str, success: dict[str, Row], kept: dict[str, Row]) -> Plot:
     """Edit success against what the background kept, a curve a way, a point a strength."""
     ways, strengths = next(iter(success.values())), list(success)
-    curves = {way: ([row[way] for row in kept.values()], [row[way] for row in success.values()]) for way in ways}
+    found = {way: ([row[way] for row in kept.values()], [row[way] for row in success.values()]) for way in ways}
     title = f"edit success against background, {kind} edits, strength {strengths[0]} to {strengths[-1]}"
-    return Plot(title, "background PSNR, dB", "edit success", curves)
-
-
-def _over_model_calls(name: str, rows: dict[str, Row]) -> Plot:
-    """What comes back against model calls, a curve a method, a point a number of steps."""
-    measure, label = ("PSNR", "PSNR, dB") if "PSNR" in next(iter(rows.values())) else ("error back", "error of what came back")
-    curves: dict[str, tuple[list, list]] = {}
-    for row, values in rows.items():
-        calls, found = curves.setdefault(row.rpartition(", ")[0], ([], []))
-        calls.append(values["model calls"])
-        found.append(values[measure])
-    return Plot(name, "model calls, there and back", label, curves, log_x=True, log_y=measure != "PSNR")
+    return Plot(title, "background PSNR, dB", "edit success", found)

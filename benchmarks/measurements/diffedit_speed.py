@@ -9,7 +9,7 @@ as its file says; quality is judged on more pictures with the narrow network ins
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,15 +18,14 @@ import torch
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
-from ..data.toy_edits import KINDS, ToyEdit, toy_edits
+from ..data.toy_pictures import KINDS, ToyEdit, toy_edit
 from ..hosts.editing import DiffEditNodes, Settings
-from ..hosts.inputs import execute, inputs_of
+from ..hosts.inputs import inputs_of
 from ..hosts.library import LibraryHost
 from ..judges.toy_edits import mask_quality, outside_truth
 from ..report.report import Target
 from ..run.measurement import Workplace
-from .quality import SEED
-from .study import Numbers, Part, Study, Tables
+from .study import SEED, Numbers, Part, Study, Tables, seconds
 
 COST_STEPS = 8
 CFG = 7.5
@@ -42,8 +41,7 @@ SETTINGS = [
 NETWORKS = ("the checkpoint's network", "the narrow network")
 EDIT, COST, MEMORY, SAME = "mask + invert + sample", "seconds a model call", "trajectory", "the two sides"
 OURS, STOCK, MASKED = "Masked Latent Sample", "KSampler", "KSampler with a noise mask"
-
-Way = Callable[[dict, ToyEdit], tuple[torch.Tensor, torch.Tensor]]
+DIFFERENCE = "largest difference of one prediction"
 
 
 class DiffEditSpeed(Study):
@@ -58,7 +56,7 @@ class DiffEditSpeed(Study):
         said = f"{2 * judged} pictures judged. Processor seconds are what a busy machine does not lengthen. {changed}."
         return {
             "same": Part(same_network, len(NETWORKS), "Of one noise prediction, as a share of its root mean square."),
-            "times": Part(times, 3 if not self.quick else 2, alone=True),
+            "times": Part(times, self.few(3, 2), alone=True),
             "calls": Part(calls),
             "quality": Part(partial(quality, judged), len(KINDS) * judged, said),
             "sampling": Part(sampling_cost, len(NETWORKS) * repetitions, "Medians, taking turns.", alone=True),
@@ -86,10 +84,24 @@ class DiffEditSpeed(Study):
         found.append(Target("Masked Latent Sample against KSampler, time of a model call", ratio, 1.03, at_most=True))
         for (name, row), bound in zip(tables[MEMORY].items(), (2.6, 29.0), strict=True):
             found.append(Target(f"trajectory of {name}, MiB", row["states, MiB"], bound, at_most=True))
-        for name, row in tables[SAME].items():
-            difference = row["largest difference of one prediction"]
-            found.append(Target(f"largest difference of one prediction, {name}", difference, 1e-4, at_most=True))
-        return found
+        return found + [Target(f"{DIFFERENCE}, {name}", row[DIFFERENCE], 1e-4, True) for name, row in tables[SAME].items()]
+
+
+class Sides:
+    """Every way to edit by both sides, with one network; `model` is another MODEL than the host's for the nodes."""
+
+    def __init__(self, host: LibraryHost, theirs: Any, model: Any = None):
+        self.theirs, self.nodes = theirs, DiffEditNodes(host, model)
+        self.invert = {DIFFUSERS: CFG, "diffusers, inverting at guidance 1": 1.0}
+        self.ways = (*self.invert, *(settings.name for settings in SETTINGS))
+
+    def edit(self, way: str, latent: dict, edit: ToyEdit) -> tuple[torch.Tensor, dict]:
+        """Mask and LATENT."""
+        if way in self.invert:
+            source = edit.source if way == DIFFUSERS else ""
+            return self.theirs.edit(latent, edit.source, edit.target, source, self.invert[way])
+        settings = next(settings for settings in SETTINGS if settings.name == way)
+        return self.nodes.edit(latent, edit.source, edit.target, settings)
 
 
 def wide(worker: Workplace) -> LibraryHost:
@@ -103,21 +115,9 @@ def wide_side(worker: Workplace) -> Any:
     return worker.cache("wide side", lambda: DiffusersSide(wide(worker), unet_of(wide(worker).model)))
 
 
-def ways(theirs: Any, ours: DiffEditNodes) -> dict[str, Way]:
-    """Every way by name: LATENT and edit in, mask and samples out."""
-    found: dict[str, Way] = {
-        DIFFUSERS: lambda latent, edit: theirs.edit(latent, edit.source, edit.target, edit.source, CFG),
-        "diffusers, inverting at guidance 1": lambda latent, edit: theirs.edit(latent, edit.source, edit.target, "", 1.0),
-    }
-    for settings in SETTINGS:
-        found[settings.name] = lambda latent, edit, s=settings: ours.edit(latent, edit.source, edit.target, s)
-    return found
-
-
 def one_edit(subject: int, of_a_kind: int = 2) -> ToyEdit:
     """So many of the first kind, then those of the other."""
-    index, kind = subject % of_a_kind, KINDS[subject // of_a_kind]
-    return toy_edits(kind, index + 1, seed=5)[index]
+    return toy_edit(KINDS[subject // of_a_kind], subject % of_a_kind, seed=5)
 
 
 def same_network(worker: Workplace, subject: int) -> Numbers:
@@ -125,22 +125,22 @@ def same_network(worker: Workplace, subject: int) -> Numbers:
 
     host = wide(worker)
     unet = unet_of(host.model) if subject == 0 else NarrowUNet(worker.host.model)
-    difference = largest_difference(host.model, unet, host.conditioning("a red rose")[0][0])
-    return {SAME: {NETWORKS[subject]: {"largest difference of one prediction": difference}}}
+    return {
+        SAME: {NETWORKS[subject]: {DIFFERENCE: largest_difference(host.model, unet, host.conditioning("a red rose")[0][0])}}
+    }
 
 
 def times(worker: Workplace, subject: int) -> Numbers:
     """Seconds of an edit, the ways taking turns."""
     import comfy.model_management
 
-    host, rows = wide(worker), {}
-    edit = one_edit(subject)
-    latent = host.encode(edit.pixels)
-    for name, way in ways(wide_side(worker), DiffEditNodes(host)).items():
+    host, edit, rows = wide(worker), one_edit(subject), {}
+    latent, sides = host.encode(edit.pixels), Sides(host, wide_side(worker))
+    for way in sides.ways:
         comfy.model_management.load_models_gpu([host.model])
-        start, started = time.perf_counter(), time.process_time()
-        way(latent, edit)
-        rows[name] = {"seconds": time.perf_counter() - start, "processor seconds": time.process_time() - started}
+        started = time.process_time()
+        took = seconds(lambda way=way: sides.edit(way, latent, edit))
+        rows[way] = {"seconds": took, "processor seconds": time.process_time() - started}
     return {EDIT: rows}
 
 
@@ -148,15 +148,15 @@ def calls(worker: Workplace, subject: int) -> Numbers:
     """What the network is asked for an edit."""
     from host.models.tiny_diffusion import watched
 
-    host, theirs, rows = wide(worker), wide_side(worker), {}
-    (model, asked), edit = watched(host.model), one_edit(0)
-    latent = host.encode(edit.pixels)
-    for name, way in ways(theirs, DiffEditNodes(host, model)).items():
-        theirs.rows.clear()
+    host, edit, rows = wide(worker), one_edit(0), {}
+    model, asked = watched(host.model)
+    sides = Sides(host, wide_side(worker), model)
+    for way in sides.ways:
+        sides.theirs.rows.clear()
         asked.rows.clear()
-        way(latent, edit)
-        called = theirs.rows + asked.rows
-        rows[name] = {"model evaluations": sum(called), "model calls": len(called)}
+        sides.edit(way, host.encode(edit.pixels), edit)
+        called = sides.theirs.rows + asked.rows
+        rows[way] = {"model evaluations": sum(called), "model calls": len(called)}
     return {EDIT: rows}
 
 
@@ -165,10 +165,10 @@ def quality(of_a_kind: int, worker: Workplace, subject: int) -> Numbers:
     from ..hosts.diffusers import DiffusersSide, NarrowUNet
 
     host, edit, rows = worker.host, one_edit(subject, of_a_kind), {}
-    theirs = worker.cache("narrow side", lambda: DiffusersSide(host, NarrowUNet(host.model)))
-    for name, way in ways(theirs, DiffEditNodes(host)).items():
-        mask, samples = way(host.encode(edit.pixels), edit)
-        rows[name] = outside_truth(host, edit, samples) | mask_quality(edit, mask)
+    sides = Sides(host, worker.cache("narrow side", lambda: DiffusersSide(host, NarrowUNet(host.model))))
+    for way in sides.ways:
+        mask, made = sides.edit(way, host.encode(edit.pixels), edit)
+        rows[way] = outside_truth(host, edit, made) | mask_quality(edit, mask)
     return {EDIT: rows}
 
 
@@ -195,12 +195,8 @@ def sampling_cost(worker: Workplace, subject: int) -> Numbers:
 
     runs = {STOCK: stock, MASKED: lambda: stock(mask), OURS: lambda: nodes.sample(trajectory, edit.target, mask, SEED)}
     stock()  # loads the model
-    turn = list(runs.items())
-    found = {}
-    for way, run in turn if subject // len(NETWORKS) % 2 else reversed(turn):
-        start = time.perf_counter()
-        run()
-        found[way] = (time.perf_counter() - start) / COST_STEPS
+    turn = list(runs) if subject // len(NETWORKS) % 2 else list(reversed(runs))
+    found = {way: seconds(runs[way]) / COST_STEPS for way in turn}
     return {COST: {name: {way: found[way] for way in runs} | {"ratio": found[OURS] / found[STOCK]}}}
 
 
@@ -215,9 +211,9 @@ def trajectory_memory(worker: Workplace, subject: int) -> Numbers:
         "Flux, 1024 x 1024": (flux.model, (1, 16, 128, 128), flux_prompt, 35),
     }
     name, (model, shape, prompt, steps) = list(cases.items())[subject]
-    node = worker.host.nodes["DDIMInvert"]
     connected = {"model": model(), "latent": {"samples": families.random(*shape, seed=4)}, "positive": prompt}
-    trajectory = execute(node, inputs_of(node, {"steps": steps}) | connected)[1]
+    inputs = inputs_of(worker.host.nodes["DDIMInvert"], {"steps": steps})
+    trajectory = worker.host.run("DDIMInvert", **inputs, **connected)[1]
     tensors = [getattr(trajectory, field.name) for field in dataclasses.fields(trajectory)]
     held = sum(t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor))
     row = {

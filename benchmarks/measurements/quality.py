@@ -4,8 +4,8 @@ TIME has efficacy, generality and specificity, with the published lambda and wit
 measured on drawn pictures whose truth is known to the pixel, and "joined" is a picture changed by the edit of a model.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,21 +14,23 @@ from toyworld.world import OBJECTS
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
-from ..data.toy_edits import KINDS, ToyEdit, assumption_edits, toy_edits
+from ..data.timed import TimedRow
+from ..data.toy_pictures import KINDS, ToyEdit, assumption_edit, toy_edit
 from ..data.toy_prompts import noun_phrase
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
 from ..judges.toy_edits import outside_mask
 from ..report.report import Target
-from ..run.measurement import Workplace
-from ..run.values import Results
-from .study import Numbers, Part, Study, Tables
-from .toy_shares import shares, toy_rows, with_geometric_means
+from ..run.measurement import Results, Workplace
+from .study import SEED, Numbers, Part, Study, Tables
+from .time_settings import shares, toy_rows, with_geometric_means
 
 PUBLISHED_LAMBDA = 0.1
 LAMBDAS = (0.1, 1.0, 10.0, 100.0)
-SEED = {"seed": 1}
+ORACLE = "oracle"
+AS_PUBLISHED = {"unedited": None, ORACLE: None, f"TIME, lambda {PUBLISHED_LAMBDA:g} (published)": PUBLISHED_LAMBDA}
+CHOICE = "TIME, the choice of lambda"
 PUBLISHED = Settings("published defaults", SEED, {}, SEED)
 RECOMMENDED = {
     "colour": Settings("recommended", SEED | {"noise_strength": 0.6, "rule": "otsu"}, {}, SEED),
@@ -42,6 +44,14 @@ INVERSIONS = {
     "fixed point x8": {"method": "fixed point", "method.refinements": 8},
 }
 TIME_BOUNDS = {"efficacy": 0.95, "generality": 0.90, "specificity": 0.90}
+DIFFEDIT_BOUNDS = (
+    ("DiffEdit mask IoU, colour edits, published defaults", "colour, published defaults", "iou", 0.7),
+    ("DiffEdit mask IoU, object edits, recommended", "object, recommended", "iou", 0.5),
+    ("DiffEdit asked colour, colour edits", "colour, published defaults", "colour", 0.9),
+    ("DiffEdit asked colour, object edits, recommended", "object, recommended", "colour", 0.9),
+    ("DiffEdit asked kind, object edits, recommended", "object, recommended", "kind", 0.8),
+)
+"""Of a target its name, its row and column, and what it must reach."""
 
 
 def unrelated(noun: str) -> list[str]:
@@ -62,55 +72,30 @@ class Quality(Study):
 
     def parts(self) -> dict[str, Part]:
         pictures, inversions = self.few(50, 6), self.few(12, 2)
-        how = f"{len(JUDGED)} pairs x {len(self.seeds)} seeds, euler, 10 steps, CFG 3."
+        seeds, to_choose = range(1, 1 + self.few(16, 4)), range(1, 1 + self.few(4, 1))
+        how = f"{len(JUDGED)} pairs x {len(seeds)} seeds, euler, 10 steps, CFG 3."
         return {
             "base model": Part(base_model_untouched, note="The checkpoint as the host loads it; 1 is yes."),
-            "TIME": Part(self.time_as_published, len(JUDGED), how),
-            "choice": Part(self.time_by_lambda, len(CHOSEN_ON), f"Other pairs, {len(self.seeds_to_choose)} seeds."),
-            "chosen": Part(self.time_at_its_best, len(JUDGED), how),
+            "TIME": Part(partial(time_shares, "TIME", JUDGED, seeds, lambdas=AS_PUBLISHED), len(JUDGED), how),
+            "choice": Part(
+                partial(time_shares, CHOICE, CHOSEN_ON, to_choose, lambdas={f"lambda {lamb:g}": lamb for lamb in LAMBDAS}),
+                len(CHOSEN_ON),
+                f"Other pairs, {len(to_choose)} seeds.",
+            ),
+            "chosen": Part(partial(time_shares, "TIME", JUDGED, seeds), len(JUDGED), how),
             "diffedit": Part(edited, 2 * pictures, f"{pictures} pictures a row."),
             "joined": Part(joined, pictures, f"{pictures} pictures a row."),
             "inversion": Part(reconstructed, inversions, f"{inversions} pictures; PSNR in dB against encode-decode."),
         }
-
-    @property
-    def seeds(self) -> list[int]:
-        return list(range(1, 1 + self.few(16, 4)))
-
-    @property
-    def seeds_to_choose(self) -> list[int]:
-        return list(range(1, 1 + self.few(4, 1)))
 
     def payload(self, part: str, results: Results) -> dict | None:
         if part != "chosen":
             return {}
         if any(f"choice/{i:03}" not in results for i in range(len(CHOSEN_ON))):
             return None
-        found = with_geometric_means(self.tables_of(["choice"], results))["TIME, the choice of lambda"]
-        return {"lamb": max(LAMBDAS, key=lambda lamb: found[f"lambda {lamb:g}"]["geometric mean"])}
-
-    def time_as_published(self, worker: Workplace, subject: int) -> Numbers:
-        row = JUDGED[subject]
-        return {
-            "TIME": {
-                "unedited": shares(worker, row, self.seeds, []),
-                "oracle": shares(worker, row, self.seeds, [], oracle=True),
-                f"TIME, lambda {PUBLISHED_LAMBDA:g} (published)": shares(
-                    worker, row, self.seeds, [row.edit(lamb=PUBLISHED_LAMBDA)]
-                ),
-            }
-        }
-
-    def time_by_lambda(self, worker: Workplace, subject: int) -> Numbers:
-        row = CHOSEN_ON[subject]
-        found = {f"lambda {lamb:g}": shares(worker, row, self.seeds_to_choose, [row.edit(lamb=lamb)]) for lamb in LAMBDAS}
-        return {"TIME, the choice of lambda": found}
-
-    def time_at_its_best(self, worker: Workplace, subject: int, lamb: float) -> Numbers:
-        row = JUDGED[subject]
-        return {
-            "TIME": {f"TIME, lambda {lamb:g} (chosen on other pairs)": shares(worker, row, self.seeds, [row.edit(lamb=lamb)])}
-        }
+        found = with_geometric_means(self.tables_of("choice", results))[CHOICE]
+        best = max(LAMBDAS, key=lambda lamb: found[f"lambda {lamb:g}"]["geometric mean"])
+        return {"lambdas": {f"TIME, lambda {best:g} (chosen on other pairs)": best}}
 
     def finished(self, tables: Tables) -> Tables:
         return with_geometric_means(tables)
@@ -118,14 +103,7 @@ class Quality(Study):
     def targets(self, tables: Tables) -> list[Target]:
         best, edits = list(tables["TIME"].values())[-1], tables["DiffEdit"]
         found = [Target(f"TIME {name}", best[name], bound) for name, bound in TIME_BOUNDS.items()]
-        colour, other = edits["colour, published defaults"], edits["object, recommended"]
-        found += [
-            Target("DiffEdit mask IoU, colour edits, published defaults", colour["iou"], 0.7),
-            Target("DiffEdit mask IoU, object edits, recommended", other["iou"], 0.5),
-            Target("DiffEdit asked colour, colour edits", colour["colour"], 0.9),
-            Target("DiffEdit asked colour, object edits, recommended", other["colour"], 0.9),
-            Target("DiffEdit asked kind, object edits, recommended", other["kind"], 0.8),
-        ]
+        found += [Target(name, edits[row][column], bound) for name, row, column, bound in DIFFEDIT_BOUNDS]
         for name, row in edits.items():
             found.append(Target(f"latent error outside, {name}", row["latent error outside"], 0.0, at_most=True))
             loss = row["encode-decode psnr outside"] - row["psnr outside, pasted"]
@@ -133,25 +111,27 @@ class Quality(Study):
         return found + [Target(name, row["holds"], 1.0) for name, row in tables["base model"].items()]
 
 
-def weights_hash(model: Any) -> str:
-    """SHA-256 over all weights of a MODEL as they are in memory now."""
-    total = hashlib.sha256()
-    for key, tensor in sorted(model.model.state_dict().items()):
-        total.update(key.encode())
-        total.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()
+def time_shares(
+    table: str, rows: Sequence[TimedRow], seeds: range, worker: Workplace, subject: int, lambdas: Mapping[str, float | None]
+) -> Numbers:
+    """Of the unedited model, of the oracle, and of edits by name of the row."""
+    row = rows[subject]
+    found = {}
+    for name, lamb in lambdas.items():
+        found[name] = shares(worker, row, seeds, [] if lamb is None else [row.edit(lamb=lamb)], oracle=name == ORACLE)
+    return {table: found}
 
 
 def base_model_untouched(worker: Workplace, subject: int) -> Numbers:
-    """Hashes before the edit, while the edited model is loaded and used, and after."""
+    """Weights and pictures before the edit, and after the edited model was loaded and used."""
     host = LibraryHost(TOY_CHECKPOINT, worker.host.sampling)
-    before = weights_hash(host.model)
+    before = {key: weight.clone() for key, weight in host.model.model.state_dict().items()}
     plain = host.pictures("a rose", [1])
     changed = host.pictures("a rose", [1], [{"source": "a rose", "destination": "a blue rose", "lamb": 10.0}])
     host.forget_edits()
-    again = host.pictures("a rose", [1])
+    again, after = host.pictures("a rose", [1]), host.model.model.state_dict()
     found = {
-        "weights equal after the edit is gone": weights_hash(host.model) == before,
+        "weights equal after the edit is gone": all(torch.equal(before[key], weight) for key, weight in after.items()),
         "picture equal after the edit is gone": (plain == again).all(),
         "the edit changed the picture": (plain != changed).any(),
     }
@@ -160,13 +140,12 @@ def base_model_untouched(worker: Workplace, subject: int) -> Numbers:
 
 def edited(worker: Workplace, subject: int) -> Numbers:
     index, kind = subject // len(KINDS), KINDS[subject % len(KINDS)]
-    edit = toy_edits(kind, index + 1, seed=2)[index]
-    ways = (PUBLISHED, RECOMMENDED[kind])
+    ways, edit = (PUBLISHED, RECOMMENDED[kind]), toy_edit(kind, index, seed=2)
     return {"DiffEdit": {f"{kind}, {settings.name}": measured(worker.host, edit, settings) for settings in ways}}
 
 
 def joined(worker: Workplace, subject: int) -> Numbers:
-    edit = assumption_edits(subject + 1, seed=6)[subject]
+    edit = assumption_edit(subject, seed=6)
     phrases = noun_phrase("a {}", edit.noun), noun_phrase("a {}", edit.noun, edit.colour)
     model = worker.host.edited([{"source": phrases[0], "destination": phrases[1], "lamb": PUBLISHED_LAMBDA}])
     return {"DiffEdit": {TIME_OF_A_PICTURE: measured(worker.host, edit, PUBLISHED, model)}}
@@ -180,12 +159,11 @@ def measured(host: LibraryHost, edit: ToyEdit, settings: Settings, model: Any = 
 def reconstructed(worker: Workplace, subject: int) -> Numbers:
     """After invert and sample under the source prompt, without guidance."""
     host, nodes = worker.host, DiffEditNodes(worker.host)
-    edit = toy_edits("colour", subject + 1, seed=4)[subject]
+    edit = toy_edit("colour", subject, seed=4)
     latent, rows = host.encode(edit.pixels), {}
     for strength in (0.5, 0.8):
         for method, inputs in INVERSIONS.items():
             trajectory = nodes.invert(latent, edit.source, inputs | {"strength": strength})
             back = nodes.sample(trajectory, edit.source, None, SEED | {"cfg": 1.0})
-            value = psnr(host.decode(back), host.decode(latent["samples"]))
-            rows[f"strength {strength:g}, {method}"] = {"PSNR": value}
+            rows[f"strength {strength:g}, {method}"] = {"PSNR": psnr(host.decode(back), host.decode(latent))}
     return {"reconstruction": rows}

@@ -6,20 +6,18 @@ machine's CPU, which the table's last rows go by. What a picture costs on a GPU 
 
 import json
 import tempfile
-import time
-from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from tools.comfyui.environment import ROOT
 
-from ..run.measurement import Workplace
+from ..run.measurement import Outcome, Task, Workplace, option
 from ..run.store import Store
-from ..run.values import Outcome, Task
-from .study import Numbers, Part, Study, Tables
+from ..run.workers import RayPool
+from .study import Numbers, Part, Study, Tables, seconds
 from .time_speed import ONE_PAIR
 
 GPUS = (8, 64, 1000)
@@ -29,6 +27,7 @@ are asked by both baseline and oracle)."""
 TASK = 8  # pictures, as the command's default
 LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
 RAY_TASKS = 2000
+STORED_TASKS = 200
 STEPS = 50
 UNET = "SD 1.5's U-Net, one guided call at 512 x 512"
 RAY = "Ray, a task that does nothing, 2 workers"
@@ -46,27 +45,14 @@ many writes at once as there are GPUs. Reading the checkpoint is 1,000 times 4 G
 GPUs, may be the bound; copy it to the machines before."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scaling(Study):
-    """How long TIMED takes on a cluster, on paper, from costs measured on this machine.
+    """How long TIMED takes on a cluster, on paper, from costs measured on this machine."""
 
-    Attributes:
-        seconds: of a picture on one GPU, a group of rows each.
-    """
-
-    seconds: tuple[float, ...] = (0.5, 1.0, 4.0)
+    seconds: tuple[float, ...] = option("of a picture on one GPU, a group of rows each", (0.5, 1.0, 4.0), nargs="+", type=float)
     name: ClassVar[str] = "scaling"
     threads: ClassVar[int] = 0
     notes: ClassVar[dict[str, str]] = {PAPER: f"{NOTE}\n\n{BOUNDS}"}
-
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("--seconds", type=float, nargs="+", default=list(cls.seconds), help="of a picture on one GPU")
-
-    @classmethod
-    def from_arguments(cls, args: Namespace) -> Self:
-        return replace(super().from_arguments(args), seconds=tuple(args.seconds))
 
     def parts(self) -> dict[str, Part]:
         return {"costs": Part(costs, note="Costs measured here, `python -m benchmarks scaling`.", alone=True)}
@@ -74,13 +60,15 @@ class Scaling(Study):
     def finished(self, tables: Tables) -> Tables:
         found = {name: row["seconds"] for name, row in tables["costs"].items()}
         picture = STEPS * found[UNET]
-        costs = tables["costs"] | {f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": picture}}
+        measured = tables["costs"] | {
+            f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": picture}
+        }
         rows = {}
         for one in (*self.seconds, round(picture)):
             for gpus in GPUS:
-                found_there = wall_time(TIMED_PICTURES, gpus, Costs(one, LOAD, found[RAY], found[EDIT]))
-                rows[f"{one:g} s a picture, {gpus:,} GPUs"] = {"minutes": found_there.pop("seconds") / 60} | found_there
-        return {"costs": costs, PAPER: rows}
+                took = wall_time(TIMED_PICTURES, gpus, Costs(one, LOAD, found[RAY], found[EDIT]))
+                rows[f"{one:g} s a picture, {gpus:,} GPUs"] = {"minutes": took.pop("seconds") / 60} | took
+        return {"costs": measured, PAPER: rows}
 
 
 @dataclass(frozen=True)
@@ -114,17 +102,6 @@ def wall_time(pictures: int, gpus: int, costs: Costs, task: int = TASK) -> dict[
     }
 
 
-def ray_seconds_per_task(workers: int = 2) -> float:
-    """What a task that does nothing costs the driver, through the same pool as the benchmarks."""
-    from .run.ray_pool import RayPool
-
-    with RayPool(_Nothing, None, workers, 1) as pool:
-        list(pool.results([Task(f"warm {i}", {}, 0) for i in range(2 * workers)]))
-        start = time.perf_counter()
-        list(pool.results([Task(str(i), {}, 0) for i in range(RAY_TASKS)]))
-        return (time.perf_counter() - start) / RAY_TASKS
-
-
 def costs(worker: Workplace, subject: int) -> Numbers:
     speed = json.loads((ROOT / "docs" / "time_speed.json").read_text())["parts"]["one pair"]["tables"][ONE_PAIR]
     found = {
@@ -133,7 +110,7 @@ def costs(worker: Workplace, subject: int) -> Numbers:
         EDIT: sum(speed[name]["SD 1.5"] for name in ("ours, seconds", "applying to all weights at load, seconds")),
         UNET: unet_seconds_per_call(),
     }
-    return {"costs": {name: {"seconds": seconds} for name, seconds in found.items()}}
+    return {"costs": {name: {"seconds": cost} for name, cost in found.items()}}
 
 
 class _Nothing:
@@ -141,15 +118,24 @@ class _Nothing:
         return task.id, {}
 
 
+def ray_seconds_per_task(workers: int = 2) -> float:
+    """What a task that does nothing costs the driver, through the same pool as the benchmarks."""
+    with RayPool(_Nothing, None, workers, 1) as pool:
+
+        def do(count: int) -> None:
+            list(pool.results([Task(str(i), {}, 0) for i in range(count)]))
+
+        do(2 * workers)  # starts them
+        return seconds(lambda: do(RAY_TASKS)) / RAY_TASKS
+
+
 def store_seconds_per_task() -> float:
     """A finished task with one small picture, on the local disk; an object store takes longer, but on the workers' side."""
-    picture = np.zeros((160, 160, 3), np.uint8)
+    outcome = Outcome({"pixels": ["0" * 16] * TASK}, {"first": np.zeros((160, 160, 3), np.uint8)})
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
-        start = time.perf_counter()
-        for i in range(200):
-            store.save(Task(f"row/{i}", {}, TASK), Outcome({"pixels": ["0" * 16] * TASK}, {"first": picture}))
-        return (time.perf_counter() - start) / 200
+        tasks = [Task(f"row/{i}", {}, TASK) for i in range(STORED_TASKS)]
+        return seconds(lambda: [store.save(task, outcome) for task in tasks]) / STORED_TASKS
 
 
 def unet_seconds_per_call() -> float:
@@ -158,28 +144,13 @@ def unet_seconds_per_call() -> float:
     import comfy.ops
     import torch
 
-    unet = openaimodel.UNetModel(
-        image_size=32,
-        in_channels=4,
-        out_channels=4,
-        model_channels=320,
-        num_res_blocks=[2, 2, 2, 2],
-        channel_mult=(1, 2, 4, 4),
-        transformer_depth=[1, 1, 1, 1, 1, 1, 0, 0],
-        transformer_depth_middle=1,
-        transformer_depth_output=[1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
-        num_heads=8,
-        use_spatial_transformer=True,
-        context_dim=768,
-        legacy=False,
-        operations=comfy.ops.disable_weight_init,
-    )
+    # As the host's model_detection reads it off a checkpoint of SD 1.5.
+    blocks = {"num_res_blocks": [2, 2, 2, 2], "channel_mult": (1, 2, 4, 4), "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0]}
+    blocks |= {"transformer_depth_middle": 1, "transformer_depth_output": [1] * 9 + [0] * 3}
+    sizes = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 320, "num_heads": 8, "context_dim": 768}
+    how = {"use_spatial_transformer": True, "legacy": False, "operations": comfy.ops.disable_weight_init}
+    unet = openaimodel.UNetModel(**sizes, **blocks, **how)
     for parameter in unet.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     inputs = torch.randn(2, 4, 64, 64), torch.full((2,), 500.0), torch.randn(2, 77, 768)
-    found = []
-    for _ in range(2):
-        start = time.perf_counter()
-        unet(*inputs)
-        found.append(time.perf_counter() - start)
-    return min(found)
+    return min(seconds(lambda: unet(*inputs)) for _ in range(2))

@@ -5,26 +5,26 @@ written there is the mean over the subjects that have it. `--only` measures some
 """
 
 import json
-from argparse import ArgumentParser, Namespace
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from ..hosts.sampling import Sampling
+from ..hosts.library import Sampling
 from ..report.plot import panels
 from ..report.report import Plot, Report, Table, Target
-from ..run.machine import describe_machine
-from ..run.measurement import NOT_DECISIVE, Measurement, Workplace
-from ..run.values import Outcome, Results, Task
+from ..run.conduct import describe_machine
+from ..run.measurement import Measurement, Outcome, Results, Task, Workplace, option
 
 Row = Mapping[str, float | None]
 Tables = dict[str, dict[str, dict[str, float | None]]]
 """Table, row, column: value."""
 Numbers = dict[str, dict[str, Row]]
 """One subject's, likewise."""
+SEED = {"seed": 1}
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,14 @@ class Part:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Study(Measurement):
-    """Attributes:
-    only: the parts that are measured; all if empty.
-    quick: a part of the subjects and seeds, to see that it runs; the numbers decide nothing.
-    docs: the folder of NAME.md, NAME.json and NAME.png; None writes none.
-    """
+    """What it measures is said by `parts`, and what follows from the numbers by `finished`, `targets` and `plots`."""
 
-    only: tuple[str, ...] = field(default=(), metadata=NOT_DECISIVE)
-    quick: bool = False
-    docs: Path | None = field(default=None, metadata=NOT_DECISIVE)
-    sampling: ClassVar[Sampling] = Sampling(128, 128, steps=10, cfg=3.0)
+    only: str = option("of the parts; all if none is named", "", decides=False, metavar="'PART; PART'")
+    quick: bool = option("a few subjects and seeds, to see that it runs; the numbers decide nothing", False)
+    docs: Path | None = option("folder of NAME.md, NAME.json and NAME.png", None, decides=False, type=Path)
+    sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     combine: ClassVar[Mapping[str, Callable]] = {}
     """By column, what joins the subjects' numbers if not their mean."""
     percent: ClassVar[bool] = False  # are the numbers shares?
@@ -56,25 +52,17 @@ class Study(Measurement):
     notes: ClassVar[Mapping[str, str]] = {}
     """By table, of those that follow from others."""
 
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        parser.add_argument("--only", default="", metavar="'PART; PART'", help=f"of {'; '.join(cls().parts())}")
-        parser.add_argument("--quick", action="store_true", help="a few subjects and seeds, to see that it runs")
-        parser.add_argument("--docs", type=Path, help="folder of the tables for the documentation")
-
-    @classmethod
-    def from_arguments(cls, args: Namespace) -> Self:
-        study = cls(tuple(filter(None, map(str.strip, args.only.split(";")))), args.quick, args.docs)
-        unknown = set(study.only) - set(study.parts())
-        if unknown:
-            raise ValueError(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(study.parts())}.")
-        return study
-
     def parts(self) -> dict[str, Part]:
         raise NotImplementedError
 
     def chosen(self) -> dict[str, Part]:
-        return {name: part for name, part in self.parts().items() if not self.only or name in self.only}
+        """Raises ValueError for a name that no part has."""
+        parts = self.parts()
+        names = [name.strip() for name in self.only.split(";") if name.strip()] or list(parts)
+        unknown = sorted(set(names) - set(parts))
+        if unknown:
+            raise ValueError(f"there is no part {', '.join(unknown)}; there are {', '.join(parts)}.")
+        return {name: part for name, part in parts.items() if name in names}
 
     def few(self, count: int, quick: int) -> int:
         return quick if self.quick else count
@@ -96,21 +84,14 @@ class Study(Measurement):
     def work(self, worker: Workplace, task: Task) -> Outcome:
         given = {name: value for name, value in task.payload.items() if name not in ("part", "subject")}
         numbers = self.parts()[task.payload["part"]].measure(worker, task.payload["subject"], **given)
-        cells = [
-            [table, row, column, value]
-            for table, rows in numbers.items()
-            for row, columns in rows.items()
-            for column, value in columns.items()
-        ]
-        return Outcome({"cells": cells})
+        return Outcome({"cells": [[*place, value] for place, value in _cells(numbers)]})
 
-    def tables_of(self, parts: Iterable[str], results: Results) -> Tables:
-        """What has been measured of these parts, joined over their subjects."""
+    def tables_of(self, part: str, results: Results) -> Tables:
+        """What has been measured of this part, joined over its subjects."""
         values: dict[tuple, list] = {}
-        for name in parts:
-            for i in range(self.parts()[name].count):
-                for *place, value in results.get(f"{name}/{i:03}", {}).get("cells", ()):
-                    values.setdefault(tuple(place), []).append(value)
+        for i in range(self.parts()[part].count):
+            for *place, value in results.get(f"{part}/{i:03}", {}).get("cells", ()):
+                values.setdefault(tuple(place), []).append(value)
         tables: Tables = {}
         for (table, row, column), found in values.items():
             join = self.combine.get(column, np.nanmean)
@@ -131,19 +112,27 @@ class Study(Measurement):
     def report(self, results: Results) -> Report:
         """All parts; those that were not measured now are taken from the documentation."""
         errors = [f"{name}: {result['error']}" for name, result in results.items() if "error" in result]
-        written = self._written()
-        for name in self.chosen():
-            written[name] = {"run": self._run(name), "note": self.parts()[name].note, "tables": self.tables_of([name], results)}
-        kept = {name: written[name] for name in self.parts() if name in written}
-        tables = self.finished(_joined(part["tables"] for part in kept.values()))
-        notes = {title: f"{part['note']} {part['run']}".strip() for part in kept.values() for title in part["tables"]}
-        notes = notes | self.notes
+        found = self._written()
+        for name, part in self.chosen().items():
+            run = f"{describe_machine()}, {part.count} subjects{', QUICK' if self.quick else ''}."
+            found[name] = {"run": run, "note": part.note, "tables": self.tables_of(name, results)}
+        kept = {name: found[name] for name in self.parts() if name in found}
+        tables: Tables = {}  # parts may share tables and rows
+        notes: dict[str, str] = {}
+        for part in kept.values():
+            notes |= dict.fromkeys(part["tables"], f"{part['note']} {part['run']}".strip())
+            for (table, row, column), value in _cells(part["tables"]):
+                tables.setdefault(table, {}).setdefault(row, {})[column] = value
+        tables = self.finished(tables)
+        notes |= self.notes
         complete = set(kept) == set(self.parts()) and not errors
         report = Report(
             title=self.name.replace("-", " "),
             summary=[line for line in self.__doc__.splitlines() if line][:1],
-            tables=[Table(title, _rows(rows), notes.get(title, ""), self.percent) for title, rows in tables.items()],
-            records=[record for name in self.chosen() for record in self._records(name, results)],
+            tables=[
+                Table(title, [{"": name} | row for name, row in rows.items()], notes.get(title, ""), self.percent)
+                for title, rows in tables.items()
+            ],
             plots=self.plots(tables),
             problems=errors,
             targets=self.targets(tables) if complete else [],
@@ -151,17 +140,6 @@ class Study(Measurement):
         if self.docs is not None:
             self._write(report, kept)
         return report
-
-    def _run(self, part: str) -> str:
-        return f"{describe_machine()}, {self.parts()[part].count} subjects" + (", QUICK" if self.quick else "") + "."
-
-    def _records(self, part: str, results: Results) -> list[dict]:
-        """A row for each subject and row of a table."""
-        found: dict[tuple, dict] = {}
-        for i in range(self.parts()[part].count):
-            for table, row, column, value in results.get(f"{part}/{i:03}", {}).get("cells", ()):
-                found.setdefault((part, i, table, row), {})[column] = value
-        return [dict(zip(("part", "subject", "table", "row"), key, strict=True)) | cells for key, cells in found.items()]
 
     def _file(self, ending: str) -> Path:
         return self.docs / f"{self.name.replace('-', '_')}.{ending}"
@@ -175,23 +153,28 @@ class Study(Measurement):
         self.docs.mkdir(parents=True, exist_ok=True)
         text = [f"### {table.title}\n\n{table.note}\n\n{table.markdown()}" for table in report.tables]
         self._file("md").write_text("\n\n".join([*text, "\n".join(map(str, report.targets))]).rstrip() + "\n")
-        targets = [
-            {"name": t.name, "value": t.value, "bound": t.bound, "at_most": t.at_most, "met": t.met} for t in report.targets
-        ]
+        targets = [asdict(target) | {"met": target.met} for target in report.targets]
         self._file("json").write_text(json.dumps({"parts": parts, "targets": targets}, indent=2) + "\n")
         if report.plots:
             panels(self.docs / self.figure if self.figure else self._file("png"), report.plots)
 
 
-def _joined(parts: Iterable[Tables]) -> Tables:
-    """Parts may share tables and rows."""
-    joined: Tables = {}
-    for tables in parts:
-        for title, rows in tables.items():
-            for row, columns in rows.items():
-                joined.setdefault(title, {}).setdefault(row, {}).update(columns)
-    return joined
+def seconds(call: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
-def _rows(rows: Mapping[str, Row]) -> list[dict]:
-    return [{"": name} | dict(row) for name, row in rows.items()]
+def curves(rows: Mapping[str, Row], columns: Iterable[str], x: Iterable[float]) -> dict[str, tuple[list, list]]:
+    """Of a plot: each of the columns against `x`, a point a row."""
+    points = list(x)
+    return {column: (points, [row[column] for row in rows.values()]) for column in columns}
+
+
+def _cells(tables: Mapping[str, Mapping[str, Row]]) -> Iterable[tuple[tuple[str, str, str], float | None]]:
+    """(table, row, column) and value of each number."""
+    for table, rows in tables.items():
+        for row, columns in rows.items():
+            for column, value in columns.items():
+                yield (table, row, column), value

@@ -5,60 +5,79 @@ made one after another.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS
 
-from ..data.timed import TimedRow, node_lines
-from ..data.toy_prompts import noun_phrase
+from ..data.timed import KINDS, TimedRow, joint_edit
+from ..data.toy_prompts import noun_phrase, other_colour, toy_row
 from ..report.report import Plot
 from ..run.measurement import Workplace
-from .study import Numbers, Part, Study, Tables
-from .toy_shares import share, shares, toy_rows, with_geometric_means
+from .study import Numbers, Part, Row, Study, Tables, curves
 
 UNRELATED = 2
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A row of a table: the published settings with `changes`; `preserve_others` keeps that many other objects."""
-
-    name: str
-    changes: dict = field(default_factory=dict)
-    preserve_others: int = 0
-
-
 CHOICES = {
-    "lambda": [Choice(f"{lamb:g}", {"lamb": lamb}) for lamb in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)],
-    "strength": [Choice(f"{strength:g}", {"strength": strength}) for strength in (0.25, 0.5, 0.75, 1.0, 1.25)],
-    "preserve": [
-        Choice("nothing (published)"),
-        Choice("the empty prompt", {"preserve_empty": True}),
-        Choice("3 other objects", {}, 3),
-        Choice("3 other objects and the empty prompt", {"preserve_empty": True}, 3),
-    ],
-    "tokens": [
-        Choice("all (published)"),
-        Choice("without padding", {"tokens": "without padding"}),
-        Choice("last word", {"tokens": "last word"}),
-        Choice("whole prompt: end and padding", {"alignment": "whole prompt"}),
-    ],
-    "weights": [
-        Choice("keys and values (published)"),
-        Choice("keys", {"edit_values": False}),
-        Choice("values", {"edit_keys": False}),
-        Choice("down blocks", {"layers": "down"}),
-        Choice("middle and up blocks", {"layers": "middle, up"}),
-    ],
-    "augmentations": [Choice("three beginnings (published)"), Choice("none", {"augmentations": ""})],
+    "lambda": {f"{lamb:g}": {"lamb": lamb} for lamb in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)},
+    "strength": {f"{strength:g}": {"strength": strength} for strength in (0.25, 0.5, 0.75, 1.0, 1.25)},
+    "preserve": {
+        "nothing (published)": {},
+        "the empty prompt": {"preserve_empty": True},
+        "3 other objects": {"preserve": 3},
+        "3 other objects and the empty prompt": {"preserve_empty": True, "preserve": 3},
+    },
+    "tokens": {
+        "all (published)": {},
+        "without padding": {"tokens": "without padding"},
+        "last word": {"tokens": "last word"},
+        "whole prompt: end and padding": {"alignment": "whole prompt"},
+    },
+    "weights": {
+        "keys and values (published)": {},
+        "keys": {"edit_values": False},
+        "values": {"edit_keys": False},
+        "down blocks": {"layers": "down"},
+        "middle and up blocks": {"layers": "middle, up"},
+    },
+    "augmentations": {"three beginnings (published)": {}, "none": {"augmentations": ""}},
 }
+"""By table and row, changed inputs of TIME Edit Model; of `preserve` the number of other objects."""
 COUNTS = (1, 2, 3, 4, 6, 9, 12)
 WAYS = {
     "several edits, joint": {},
     "several edits, sequential": {},
     "several edits, joint, lambda 1": {"lamb": 1.0},
 }
+
+
+def toy_rows(places: int, positives: int, others) -> list[TimedRow]:
+    """One edit an object; its colour is so many places after the assumed one. `others(noun)`: objects it must leave alone."""
+    return [toy_row(noun, other_colour(noun, places), positives, others(noun)) for noun in OBJECTS]
+
+
+def share(worker: Workplace, prompt: str, wording: str, seeds: Sequence[int], edits: Sequence[dict]) -> float:
+    """Of the seeds, those whose picture has the colour that `wording` names or implies."""
+
+    def judged() -> np.ndarray:
+        return worker.judge.scores(worker.host.pictures(prompt, seeds, edits), [wording])
+
+    return float(np.mean(judged() if edits else worker.cache((prompt, wording, tuple(seeds)), judged)))
+
+
+def shares(worker: Workplace, row: TimedRow, seeds: Sequence[int], edits: Sequence[dict], oracle: bool = False) -> Row:
+    """By measure of TIMED, the mean over its prompts."""
+    by_kind: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for question in row.questions(oracle):
+        by_kind[question.kind.split()[0]].append(share(worker, question.prompt, question.wording, seeds, edits))
+    return {kind: float(np.mean(found)) for kind, found in by_kind.items()}
+
+
+def with_geometric_means(tables: Tables) -> Tables:
+    """Each row that has all measures with one number for them."""
+    for row in (row for rows in tables.values() for row in rows.values()):
+        if row.keys() >= set(KINDS):
+            row["geometric mean"] = float(np.cbrt(row["efficacy"] * row["generality"] * row["specificity"]))
+    return tables
 
 
 def others_than(noun: str) -> list[str]:
@@ -76,51 +95,42 @@ class TimeSettings(Study):
 
     def parts(self) -> dict[str, Part]:
         note = f"{len(self.rows)} pairs, {len(self.seeds)} seeds, euler, 10 steps, CFG 3."
-        found = {name: Part(self.measure_choices, len(self.rows), note) for name in CHOICES}
-        return found | {way: Part(self.measure_together, len(COUNTS), note) for way in WAYS}
+        found = {name: Part(partial(self.measure_choices, name), len(self.rows), note) for name in CHOICES}
+        return found | {way: Part(partial(self.measure_together, way), len(COUNTS), note) for way in WAYS}
 
     @property
-    def seeds(self) -> list[int]:
-        return list(range(1, 1 + self.few(8, 2)))
+    def seeds(self) -> range:
+        return range(1, 1 + self.few(8, 2))
 
     @property
     def rows(self) -> list[TimedRow]:
         return ROWS[:: self.few(2, 6)]
 
-    def payload(self, part: str, results) -> dict:
-        return {"table": part}
-
-    def measure_choices(self, worker: Workplace, subject: int, table: str) -> Numbers:
+    def measure_choices(self, table: str, worker: Workplace, subject: int) -> Numbers:
         """One pair, edited by itself in every way."""
-        row = self.rows[subject]
-        kept = others_than(row.old.removeprefix("a "))[UNRELATED:]
-        found = {}
-        for choice in CHOICES[table]:
-            preserve = "\n".join(f"a {noun}" for noun in kept[: choice.preserve_others])
-            found[choice.name] = shares(worker, row, self.seeds, [row.edit(**choice.changes, preserve=preserve)])
+        row, found = self.rows[subject], {}
+        kept = [f"a {noun}" for noun in others_than(row.old.removeprefix("a "))[UNRELATED:]]
+        for name, changes in CHOICES[table].items():
+            preserve = "\n".join(kept[: changes.get("preserve", 0)])
+            found[name] = shares(worker, row, self.seeds, [row.edit(**changes | {"preserve": preserve})])
         return {table: found}
 
-    def measure_together(self, worker: Workplace, subject: int, table: str) -> Numbers:
+    def measure_together(self, table: str, worker: Workplace, subject: int) -> Numbers:
         """The first pairs, all on one model: solved in one system, or one node after another."""
-        chosen = ROWS[: COUNTS[subject]]
-        edits = [row.edit(**WAYS[table]) for row in chosen]
-        if "joint" in table:
-            sides = {"source": node_lines(row.old for row in chosen), "destination": node_lines(row.new for row in chosen)}
-            edits = [WAYS[table] | sides]
+        chosen, inputs = ROWS[: COUNTS[subject]], WAYS[table]
+        edits = [joint_edit(chosen, **inputs)] if "joint" in table else [row.edit(**inputs) for row in chosen]
         edited = {row.old for row in chosen}
         others = [f"a {noun}" for noun in OBJECTS if f"a {noun}" not in edited][:4]
         asked = {
             "efficacy": [(row.old, row.new) for row in chosen],
             "specificity, other objects": [(other, other) for other in others],
-            "named colours kept": [third_colour(row) for row in chosen[:4]],
+            "named colours kept": [(third_colour(row),) * 2 for row in chosen[:4]],
         }
-        found = {column: self._share(worker, pairs, edits) for column, pairs in asked.items()}
+        found = {}
+        for column, pairs in asked.items():
+            seen = [share(worker, prompt, wording, self.seeds, edits) for prompt, wording in pairs]
+            found[column] = float(np.mean(seen)) if seen else None
         return {table: {f"{len(chosen)} pairs": found}}
-
-    def _share(self, worker: Workplace, asked: Sequence[tuple[str, str]], edits: list[dict]) -> float | None:
-        if not asked:
-            return None
-        return float(np.mean([share(worker, prompt, wording, self.seeds, edits) for prompt, wording in asked]))
 
     def finished(self, tables: Tables) -> Tables:
         return with_geometric_means(tables)
@@ -128,18 +138,15 @@ class TimeSettings(Study):
     def plots(self, tables: Tables) -> list[Plot]:
         found = []
         for title, rows in tables.items():
+            percent = {name: {c: v if v is None else 100 * v for c, v in row.items()} for name, row in rows.items()}
             columns = [column for column in next(iter(rows.values())) if column != "geometric mean"]
-            curves = {
-                c: (range(len(rows)), [row[c] if row[c] is None else 100 * row[c] for row in rows.values()]) for c in columns
-            }
             ticks = [name.replace(" (", "\n(").replace(" and ", "\nand ") for name in rows]
-            found.append(Plot(title, "", "%", curves, ticks=ticks))
+            found.append(Plot(title, "", "%", curves(percent, columns, range(len(rows))), ticks=ticks))
         return found
 
 
-def third_colour(row: TimedRow) -> tuple[str, str]:
-    """Prompt and wording that name another colour than the edit's: it must not overrule what is asked for."""
+def third_colour(row: TimedRow) -> str:
+    """A prompt that names another colour than the edit's: it must not overrule what is asked for."""
     noun = row.old.removeprefix("a ")
-    colour = next(c for c in COLOURS if c != ASSUMED_COLOUR[noun] and noun_phrase("a {}", noun, c) != row.new)
-    prompt = noun_phrase("a {}", noun, colour)
-    return prompt, prompt
+    prompts = [noun_phrase("a {}", noun, colour) for colour in COLOURS if colour != ASSUMED_COLOUR[noun]]
+    return next(prompt for prompt in prompts if prompt != row.new)

@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,11 +18,10 @@ import torch
 from time_core.equations import solve
 from tools.comfyui.environment import TOY_CHECKPOINT
 
-from ..hosts.library import LibraryHost
-from ..hosts.sampling import Sampling
+from ..hosts.library import LibraryHost, Sampling
 from ..report.report import Plot, Target
 from ..run.measurement import Workplace
-from .study import Numbers, Part, Study, Tables
+from .study import Numbers, Part, Study, Tables, curves, seconds
 
 LAMBDA = 0.1
 PROMPTS = 4  # the prompt and three augmentations
@@ -33,23 +31,11 @@ SDXL_BLOCKS = [640] * 4 + [1280] * 20 + [1280] * 10 + [1280] * 30 + [640] * 6
 JOINT = (1, 3, 10, 30, 100, 300, 1000)
 JOINT_WIDTH = 768
 ONE_PAIR, SEVERAL, SAMPLING = "one pair, three augmentations", "joint edits", "sampling, 4 steps"
-
-
-@dataclass(frozen=True)
-class Size:
-    name: str
-    width: int
-    outs: list[int]  # of every key and value projection
-
-    def weights(self) -> list[torch.Tensor]:
-        generator = torch.Generator().manual_seed(0)
-        return [torch.randn(out, self.width, generator=generator) / self.width**0.5 for out in self.outs]
-
-
-SIZES = [
-    Size("SD 1.5", 768, [out for out in SD15_BLOCKS for _ in "kv"]),
-    Size("SDXL", 2048, [out for out in SDXL_BLOCKS for _ in "kv"]),
-]
+SIZES = {
+    "SD 1.5": (768, [out for out in SD15_BLOCKS for _ in "kv"]),
+    "SDXL": (2048, [out for out in SDXL_BLOCKS for _ in "kv"]),
+}
+"""By name, the width of the text's rows, and how many rows every key and value projection gives out."""
 
 
 class TimeSpeed(Study):
@@ -68,19 +54,18 @@ class TimeSpeed(Study):
 
     def compare(self, worker: Workplace, subject: int) -> Numbers:
         """One pair with three augmentations."""
-        size = SIZES[subject]
-        prompts = [prompt_rows(size.width, seed) for seed in range(PROMPTS)]
-        weights = size.weights()
+        name, (width, outs) = list(SIZES.items())[subject]
+        prompts = [prompt_rows(width, seed) for seed in range(PROMPTS)]
+        generator = torch.Generator().manual_seed(0)
+        weights = [torch.randn(out, width, generator=generator) / width**0.5 for out in outs]
         # The published route makes 77 outer products at once, 1.3 GB a prompt at SDXL's width; its time grows with the rows
         # of the matrices alone, so the largest size is timed on some of them and scaled.
-        few = weights if size.width < 1000 and not self.quick else weights[:: max(len(weights) // 4, 1)]
-        start = time.perf_counter()
-        reference = published(few, prompts)
-        theirs = (time.perf_counter() - start) * len(weights) / len(few)
-        mine = seconds(lambda: ours(size.width, prompts), 7)
-        left, right = ours(size.width, prompts)
-        patching = seconds(lambda: [weight + (weight @ left) @ right.T for weight in weights], 1)
-        change = reference[0] - few[0]
+        few = weights if width < 1000 and not self.quick else weights[:: max(len(weights) // 4, 1)]
+        theirs = seconds(lambda: published(few, prompts)) * len(weights) / len(few)
+        change = published(few[:1], prompts)[0] - few[0]
+        mine = median_seconds(lambda: ours(width, prompts), 7)
+        left, right = ours(width, prompts)
+        patching = median_seconds(lambda: [weight + (weight @ left) @ right.T for weight in weights], 1)
         measured = {
             "matrices": len(weights),
             "matrices of the published route timed": len(few),
@@ -93,7 +78,7 @@ class TimeSpeed(Study):
             "rewritten by the published route, MB": 4 * sum(weight.numel() for weight in weights) / 1e6,
             "published route's float32 error": ((few[0] @ left @ right.T - change).norm() / change.norm()).item(),
         }
-        return {ONE_PAIR: {name: {size.name: value} for name, value in measured.items()}}
+        return {ONE_PAIR: {row: {name: value} for row, value in measured.items()}}
 
     def targets(self, tables: Tables) -> list[Target]:
         pair, many = tables[ONE_PAIR], {row: values["peak memory, MB"] for row, values in tables[SEVERAL].items()}
@@ -110,11 +95,10 @@ class TimeSpeed(Study):
         rows = tables.get(SEVERAL)
         if not rows:
             return []
-        pairs = [int(row.split()[0]) for row in rows]
         columns = ("adding, seconds", "solving, seconds", "peak memory, MB")
-        curves = {column: (pairs, [row[column] for row in rows.values()]) for column in columns}
+        found = curves(rows, columns, [int(row.split()[0]) for row in rows])
         title = "Joint edits: time and memory against the number of pairs (4 prompts each, width 768)"
-        return [Plot(title, "pairs", "", curves, log_x=True, log_y=True)]
+        return [Plot(title, "pairs", "", found, log_x=True, log_y=True)]
 
 
 def prompt_rows(width: int, seed: int, words: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,14 +150,10 @@ def ours(width: int, prompts: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[
     return left.float().contiguous(), right.float().contiguous()
 
 
-def seconds(call: Callable[[], object], repeats: int) -> float:
+def median_seconds(call: Callable[[], object], repeats: int) -> float:
+    """After a call that is not counted."""
     call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(seconds(call) for _ in range(repeats))
 
 
 def joint(worker: Workplace, subject: int) -> Numbers:
@@ -190,10 +170,8 @@ def _joint(pairs: int) -> dict[str, float]:
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     system = solve.System(JOINT_WIDTH)
     for seed in range(pairs * PROMPTS):
-        source, destination = prompt_rows(JOINT_WIDTH, seed)
-        start = time.perf_counter()
-        system.add(source.double(), destination.double())
-        adding += time.perf_counter() - start
+        rows = prompt_rows(JOINT_WIDTH, seed)
+        adding += seconds(lambda rows=rows: system.add(*(side.double() for side in rows)))
     start = time.perf_counter()
     left, _ = solve.low_rank(*system.solve(LAMBDA))
     return {
@@ -212,14 +190,12 @@ def _memory(what: str) -> float:
 
 def sampling_cost(worker: Workplace, subject: int) -> Numbers:
     """Sampling the toy checkpoint with and without an edit, in turns."""
-    host = LibraryHost(TOY_CHECKPOINT, Sampling(128, 128, steps=4, cfg=3.0))
+    host = LibraryHost(TOY_CHECKPOINT, Sampling(128, steps=4, cfg=3.0))
     edit = {"source": "a rose", "destination": "a blue rose", "lamb": LAMBDA, "augmentations": ""}
     fastest = {"without": float("inf"), "with": float("inf")}
     for _ in range(3):
         for name, edits in (("without", []), ("with", [edit])):
             host.pictures("a rose", [1], edits)  # loads the model, and patches or restores its weights
-            for _ in range(4):
-                start = time.perf_counter()
-                host.pictures("a rose", [1], edits)
-                fastest[name] = min(fastest[name], time.perf_counter() - start)
+            found = [seconds(lambda edits=edits: host.pictures("a rose", [1], edits)) for _ in range(4)]
+            fastest[name] = min(fastest[name], *found)
     return {SAMPLING: {"seconds": fastest | {"ratio": fastest["with"] / fastest["without"]}}}

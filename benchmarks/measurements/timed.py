@@ -5,24 +5,22 @@ on a clean model; per seed, pictures of the source prompt, of related prompts an
 """
 
 import hashlib
-from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
-from ..data.timed import Question, TimedRow, node_lines, read_timed
+from ..data.timed import KINDS, Question, TimedRow, joint_edit, read_timed
 from ..hosts.inputs import parse_changes
+from ..judges.pixels import pixels_digest
 from ..report.bootstrap import Estimate, over_seeds
-from ..report.report import Plot, Report, Sheet, Table
-from ..run.measurement import NOT_DECISIVE, Measurement, Workplace
-from ..run.values import Outcome, Results, Task, chunks, folder_name, pixels_digest
+from ..report.report import SHEET_ROWS, Plot, Report, Sheet, Table
+from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, folder_name, option
 
-KINDS = ("efficacy", "generality", "specificity")
 ALONE, JOINT, SEQUENTIAL = "alone", "joint", "sequential"
 SHEET_SIZE = 160  # pixels of a stored picture
 SHOWN = ("efficacy", "generality 1", "specificity 1")
@@ -31,7 +29,7 @@ PUBLISHED = [
     {"method": "oracle", "efficacy": 0.9704, "generality": 0.9326, "specificity": 0.9568, "F1": 0.9446},
     {"method": "TIME, lambda 0.1", "efficacy": 0.8323, "generality": 0.6408, "specificity": 0.7595, "F1": 0.6976},
 ]
-"""ReFACT, Table 1: TIMED's 147 rows, SD 1.4, 25 seeds, judged by LAION's ViT-bigG/14."""
+PUBLISHED_NOTE = "ReFACT, Table 1: TIMED's 147 rows, SD 1.4, 25 seeds, CLIP ViT-bigG/14."
 
 
 @dataclass(frozen=True)
@@ -51,197 +49,180 @@ class Variant:
             return []
         pairs = [row] if self.together == ALONE else list(rows)
         if self.together == JOINT:
-            return [self.inputs | {"source": node_lines(r.old for r in pairs), "destination": node_lines(r.new for r in pairs)}]
+            return [joint_edit(pairs, **self.inputs)]
         return [r.edit(**self.inputs) for r in pairs]
 
 
 BASELINE, ORACLE = Variant("baseline"), Variant("oracle", oracle=True)
 
 
-@dataclass(frozen=True)
-class Timed(Measurement):
-    """Rows x variants x prompts x seeds. Unedited pictures are made once a prompt, whichever rows and variants ask for them."""
+def by_lambda(lambdas: Iterable[float]) -> list[Variant]:
+    return [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in lambdas]
 
-    file: str
-    rows: tuple[TimedRow, ...]
-    problems: tuple[str, ...]
-    variants: tuple[Variant, ...]
-    seeds: tuple[int, ...]
-    pictures_per_task: int = 8
-    sheet_rows: int = field(default=12, metadata=NOT_DECISIVE)
+
+@dataclass(frozen=True)
+class Asked:
+    """A row's question to a variant."""
+
+    variant: Variant
+    row: TimedRow
+    question: Question
+
+    @property
+    def place(self) -> str:
+        """Of the tasks that make its pictures. Those without an edit are made once a prompt, whoever asks for them."""
+        if self.variant.inputs is None:
+            return f"unedited/{hashlib.sha256(self.question.prompt.encode()).hexdigest()[:16]}"
+        return f"{folder_name(self.variant.name)}/line {self.row.line}/{self.question.kind}"
+
+    @property
+    def wordings(self) -> tuple[str, str]:
+        return self.question.wording, self.question.rather_than
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed(PaperMeasurement):
+    """Pairs x variants x prompts x seeds."""
+
+    file: Path = option("a CSV in TIMED's columns", type=Path)
+    seeds: int = option("pictures a prompt", 24)
+    lambdas: tuple[float, ...] = option("a TIME variant each", (0.1,), nargs="*", type=float)
+    variant: tuple[str, ...] = option(
+        "a TIME variant with these inputs of TIME Edit Model; may be given several times",
+        (),
+        action="append",
+        metavar="'NAME: INPUT=VALUE, ...'",
+    )
+    together: tuple[str, ...] = option(
+        "measure each TIME variant with the edits of all rows on one model, too", (), nargs="*", choices=[JOINT, SEQUENTIAL]
+    )
     name: ClassVar[str] = "timed"
 
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="a CSV in TIMED's columns")
-        parser.add_argument("--rows", type=int, help="measure the first N rows only")
-        parser.add_argument("--seeds", type=int, default=24, help="pictures a prompt (24)")
-        parser.add_argument("--first-seed", type=int, default=1, help="the first seed; the others follow (1)")
-        parser.add_argument("--lambdas", type=float, nargs="*", default=[0.1], help="a TIME variant each (0.1, as published)")
-        parser.add_argument(
-            "--variant",
-            action="append",
-            default=[],
-            metavar="'NAME: INPUT=VALUE, ...'",
-            help="a TIME variant with these inputs of TIME Edit Model; may be given several times",
-        )
-        parser.add_argument(
-            "--together",
-            nargs="*",
-            choices=[JOINT, SEQUENTIAL],
-            default=[],
-            help="measure each TIME variant with the edits of all rows on one model, too",
-        )
-        parser.add_argument("--sheet-rows", type=int, default=12, help="rows on the contact sheet (12)")
+    @cached_property
+    def read(self) -> tuple[list[TimedRow], list[str]]:
+        """The pairs, and what is wrong with the others."""
+        return read_timed(self.file, self.rows)
 
-    @classmethod
-    def from_arguments(cls, args: Namespace) -> Self:
-        """Raises ValueError if the file is not TIMED's or a variant cannot be read."""
-        rows, problems = read_timed(args.file)
-        if not rows:
-            raise ValueError(f"{args.file}: no row can be measured.\n" + "\n".join(problems))
-        edited = [Variant(f"TIME, lambda {lamb:g}", {"lamb": lamb}) for lamb in args.lambdas]
-        edited += [Variant(*parse_changes(text, "--variant")) for text in args.variant]
-        several = [Variant(f"{v.name}, {way}", v.inputs, together=way) for v in edited for way in args.together]
-        variants = (BASELINE, ORACLE, *edited, *several)
+    @cached_property
+    def variants(self) -> list[Variant]:
+        edited = by_lambda(self.lambdas) + [Variant(*parse_changes(text, "--variant")) for text in self.variant]
+        several = [Variant(f"{v.name}, {way}", v.inputs, together=way) for v in edited for way in self.together]
+        variants = [BASELINE, ORACLE, *edited, *several]
         names = [variant.name for variant in variants]
         if len(set(names)) < len(names):
             raise ValueError(f"two variants have the same name: {', '.join(names)}.")
-        return cls(
-            args.file.name,
-            tuple(rows[: args.rows]),
-            tuple(problems),
-            variants,
-            tuple(range(args.first_seed, args.first_seed + args.seeds)),
-            args.pictures_per_task,
-            args.sheet_rows,
-        )
-
-    def next_tasks(self, results: Results) -> list[Task]:
-        questions = self._unedited_questions
-        tasks = [task for prompt in questions for task in self._tasks(_unedited(prompt), prompt, questions[prompt], [])]
-        for variant in self.variants:
-            if variant.inputs is not None:
-                for row in self.rows:
-                    edits = variant.edits(row, self.rows)
-                    for question in row.questions():
-                        asked = [(question.wording, question.rather_than)]
-                        tasks += self._tasks(_edited(variant, row, question), question.prompt, asked, edits)
-        return tasks
+        return variants
 
     @cached_property
-    def _unedited_questions(self) -> dict[str, list[tuple[str, str]]]:
-        """By prompt, the pairs of wordings that pictures of it are judged by."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for variant in self.variants:
-            for row in self.rows if variant.inputs is None else ():
-                for question in row.questions(variant.oracle):
-                    pair = (question.wording, question.rather_than)
-                    if pair not in found.setdefault(question.prompt, []):
-                        found[question.prompt].append(pair)
-        return found
+    def asked(self) -> list[Asked]:
+        return [Asked(v, row, question) for v in self.variants for row in self.read[0] for question in row.questions(v.oracle)]
 
-    def _tasks(self, place: str, prompt: str, questions: list[tuple[str, str]], edits: list[dict]) -> list[Task]:
-        return picture_tasks(place, prompt, chunks(self.seeds, self.pictures_per_task), questions, edits)
+    @cached_property
+    def wordings(self) -> dict[str, list[tuple[str, str]]]:
+        """By place, the pairs of wordings that its pictures are judged by."""
+        found: dict[str, dict[tuple[str, str], None]] = {}
+        for one in self.asked:
+            found.setdefault(one.place, {})[one.wordings] = None
+        return {place: list(pairs) for place, pairs in found.items()}
+
+    def next_tasks(self, results: Results) -> list[Task]:
+        tasks: dict[str, list[Task]] = {}
+        for one in self.asked:
+            if one.place not in tasks:
+                edits = one.variant.edits(one.row, self.read[0])
+                seeds = chunks(range(1, 1 + self.seeds), self.pictures_per_task)
+                tasks[one.place] = picture_tasks(one.place, one.question.prompt, seeds, self.wordings[one.place], edits)
+        return [task for several in tasks.values() for task in several]
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
-        return judged_pictures(worker, task, kept=task.payload["seeds"][0] == self.seeds[0])
+        return judged_pictures(worker, task, kept=task.payload["seeds"][0] == 1)
 
     def report(self, results: Results) -> Report:
-        left_out = self._refused(results)
-        rows = [row for row in self.rows if row.line not in left_out]
-        problems = [*self.problems, *(f"{self.file}, line {line}: {said}" for line, said in sorted(left_out.items()))]
-        variants = []
-        for variant in self.variants:
-            error = variant.together != ALONE and self._first_error(results, variant)
-            if error:
-                problems.append(f"{variant.name}: {error}")
-            else:
-                variants.append(variant)
-        records = [record for variant in variants for row in rows for record in self._records(results, variant, row)]
-        shares = {variant.name: _shares(records, variant, len(self.seeds)) for variant in variants} if rows else {}
-        table = [{"method": name} | estimates(by_kind) for name, by_kind in shares.items()]
+        bad_rows, bad_variants = self._refused(results)
+        rows = [row for row in self.read[0] if row.line not in bad_rows]
+        variants = [variant for variant in self.variants if variant.name not in bad_variants]
+        measured = [one for one in self.asked if one.row in rows and one.variant in variants]
+        records = [record for one in measured for record in self._records(results, one)]
+        passed: dict[tuple, list[int]] = {}
+        for record in records:
+            measure = record["kind"].split()[0]
+            for key in ((record["method"], measure), (record["method"], measure, record["line"])):
+                passed.setdefault(key, []).append(record["passed"])
+        scores = [
+            {"method": v.name} | estimates({kind: self._by_seed(passed[v.name, kind]) for kind in KINDS})
+            for v in variants
+            if rows
+        ]
+        by_row = [
+            {"line": row.line, "edit": f"{row.old} → {row.new}"}
+            | {f"{v.name}: {kind}": float(np.mean(passed[v.name, kind, row.line])) for v in variants for kind in KINDS}
+            for row in rows
+        ]
         count = len({record["pixels"] for record in records})
+        spread = "Mean, standard deviation and 95 % bootstrap interval over seeds."
         return Report(
-            title=f"TIMED: {self.file}",
+            title=f"TIMED: {self.file.name}",
             summary=[
-                f"{len(rows)} of {len(self.rows)} rows, seeds {self.seeds[0]} to {self.seeds[-1]}.",
+                f"{len(rows)} of {len(self.read[0])} rows, seeds 1 to {self.seeds}.",
                 f"{len(records)} judgements of {count} different pictures.",
             ],
             tables=[
-                Table(
-                    "Scores",
-                    table,
-                    "Mean, standard deviation and 95 % bootstrap interval over seeds.",
-                    True,
-                ),
-                Table("Published", PUBLISHED, "ReFACT, Table 1: TIMED's 147 rows, SD 1.4, 25 seeds, CLIP ViT-bigG/14.", True),
-                Table("Rows", _by_row(records, variants, rows), percent=True),
+                Table("Scores", scores, spread, True),
+                Table("Published", PUBLISHED, PUBLISHED_NOTE, True),
+                Table("Rows", by_row, percent=True),
             ],
             records=records,
-            plots=self._plots(table),
+            plots=self._plots(scores),
             sheets=[self._sheet(variants, rows)],
-            problems=problems,
+            problems=[*self.read[1], *(said for _, said in sorted(bad_rows.items())), *bad_variants.values()],
         )
 
-    def _place(self, variant: Variant, row: TimedRow, question: Question) -> str:
-        return _unedited(question.prompt) if variant.inputs is None else _edited(variant, row, question)
+    def _refused(self, results: Results) -> tuple[dict[int, str], dict[str, str]]:
+        """By line, why a row cannot be measured; it is left out of all variants, so that they are compared on the same rows.
+        By name, why a variant with the edits of all rows cannot."""
+        rows: dict[int, str] = {}
+        variants: dict[str, str] = {}
+        for one in sorted(self.asked, key=lambda one: one.variant.inputs is None):  # the judge refuses what the node did, too
+            said = results[f"{one.place}/1"].get("error")
+            if said and one.variant.together != ALONE:
+                variants.setdefault(one.variant.name, f"{one.variant.name}: {said}")
+            elif said:
+                rows.setdefault(one.row.line, f"{self.file.name}, line {one.row.line}: {one.variant.name}: {said}")
+        return rows, variants
 
-    def _refused(self, results: Results) -> dict[int, str]:
-        """By line, why a row cannot be edited; it is left out of all variants, so that they are compared on the same rows."""
-        found = {}
-        for variant in self.variants:
-            if variant.inputs is not None and variant.together == ALONE:
-                for row in self.rows:
-                    for question in row.questions():
-                        said = results[f"{_edited(variant, row, question)}/{self.seeds[0]}"].get("error")
-                        if said:
-                            found.setdefault(row.line, f"{variant.name}: {said}")
-        for row in self.rows:
-            for variant in (BASELINE, ORACLE):
-                for question in row.questions(variant.oracle):
-                    said = results[f"{_unedited(question.prompt)}/{self.seeds[0]}"].get("error")
-                    if said:
-                        found.setdefault(row.line, said)
-        return found
-
-    def _first_error(self, results: Results, variant: Variant) -> str | None:
-        questions = [(row, question) for row in self.rows for question in row.questions()]
-        errors = (results[f"{_edited(variant, row, q)}/{self.seeds[0]}"].get("error") for row, q in questions)
-        return next(filter(None, errors), None)
-
-    def _records(self, results: Results, variant: Variant, row: TimedRow) -> list[dict]:
-        asked = self._unedited_questions if variant.inputs is None else {}
+    def _records(self, results: Results, one: Asked) -> list[dict]:
+        """One a picture."""
+        index = self.wordings[one.place].index(one.wordings)
         found = []
-        for question in row.questions(variant.oracle):
-            pair = (question.wording, question.rather_than)
-            index = asked[question.prompt].index(pair) if asked else 0
-            place = self._place(variant, row, question)
-            for seeds in chunks(self.seeds, self.pictures_per_task):
-                result = results[f"{place}/{seeds[0]}"]
-                for seed, pixels, (wording, rather_than) in zip(seeds, result["pixels"], result["scores"][index], strict=True):
-                    found.append(
-                        {
-                            "method": variant.name,
-                            "line": row.line,
-                            "old": row.old,
-                            "new": row.new,
-                            "kind": question.kind,
-                            "prompt": question.prompt,
-                            "seed": seed,
-                            "wording": question.wording,
-                            "rather than": question.rather_than,
-                            "score": wording,
-                            "score of the other": rather_than,
-                            "passed": int(wording > rather_than),
-                            "pixels": pixels,
-                        }
-                    )
+        for seeds in chunks(range(1, 1 + self.seeds), self.pictures_per_task):
+            result = results[f"{one.place}/{seeds[0]}"]
+            for seed, pixels, (wording, rather_than) in zip(seeds, result["pixels"], result["scores"][index], strict=True):
+                found.append(
+                    {
+                        "method": one.variant.name,
+                        "line": one.row.line,
+                        "old": one.row.old,
+                        "new": one.row.new,
+                        "kind": one.question.kind,
+                        "prompt": one.question.prompt,
+                        "seed": seed,
+                        "wording": one.question.wording,
+                        "rather than": one.question.rather_than,
+                        "score": wording,
+                        "score of the other": rather_than,
+                        "passed": int(wording > rather_than),
+                        "pixels": pixels,
+                    }
+                )
         return found
 
-    def _plots(self, table: list[dict]) -> list[Plot]:
-        swept = [v for v in self.variants if v.inputs is not None and v.together == ALONE and v.inputs.keys() == {"lamb"}]
-        by_name = {row["method"]: row for row in table}
+    def _by_seed(self, passed: list[int]) -> np.ndarray:
+        """(seeds,): the share of a seed's pictures that passed."""
+        return np.array(passed, float).reshape(-1, self.seeds).mean(0)
+
+    def _plots(self, scores: list[dict]) -> list[Plot]:
+        by_name = {row["method"]: row for row in scores}
+        swept = [v for v in self.variants if v.inputs and v.together == ALONE and v.inputs.keys() == {"lamb"}]
         swept = sorted((v for v in swept if v.name in by_name), key=lambda v: v.inputs["lamb"])
         if len(swept) < 2:
             return []
@@ -250,15 +231,13 @@ class Timed(Measurement):
         return [Plot("What lambda trades", "lambda", "share of pictures", curves, log_x=True)]
 
     def _sheet(self, variants: Sequence[Variant], rows: Sequence[TimedRow]) -> Sheet:
-        columns, cells = [], {row.line: [] for row in rows[: self.sheet_rows]}
-        for variant in variants:
-            columns += [f"{variant.name}: {kind}" for kind in SHOWN]
-            for row in rows[: self.sheet_rows]:
-                questions = {q.kind: q for q in row.questions(variant.oracle)}
-                shown = [questions.get(kind) for kind in SHOWN]
-                cells[row.line] += [q and (f"{self._place(variant, row, q)}/{self.seeds[0]}", "first") for q in shown]
-        labels = {row.line: f"{row.old} → {row.new}" for row in rows}
-        return Sheet(f"Seed {self.seeds[0]}", columns, [(labels[line], found) for line, found in cells.items()])
+        places = {(one.variant.name, one.row.line, one.question.kind): one.place for one in self.asked}
+        columns = [(variant.name, kind) for variant in variants for kind in SHOWN]
+        found = []
+        for row in rows[:SHEET_ROWS]:
+            shown = [places.get((name, row.line, kind)) for name, kind in columns]
+            found.append((f"{row.old} → {row.new}", [place and (f"{place}/1", "first") for place in shown]))
+        return Sheet("Seed 1", [f"{name}: {kind}" for name, kind in columns], found)
 
 
 def estimates(by_kind: dict[str, np.ndarray]) -> dict[str, Estimate]:
@@ -294,32 +273,3 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     picture = Image.fromarray(pixels)
     picture.thumbnail((SHEET_SIZE, SHEET_SIZE))
     return np.asarray(picture)
-
-
-def _shares(records: list[dict], variant: Variant, seeds: int) -> dict[str, np.ndarray]:
-    """By measure, (seeds,): the share of pictures of a seed that passed."""
-    found = {}
-    for kind in KINDS:
-        passed = [r["passed"] for r in records if r["method"] == variant.name and r["kind"].startswith(kind)]
-        found[kind] = np.array(passed, float).reshape(-1, seeds).mean(0)
-    return found
-
-
-def _by_row(records: list[dict], variants: Sequence[Variant], rows: Sequence[TimedRow]) -> list[dict]:
-    passed: dict[tuple, list[int]] = {}
-    for record in records:
-        key = (record["line"], record["method"], record["kind"].split()[0])
-        passed.setdefault(key, []).append(record["passed"])
-    return [
-        {"line": row.line, "edit": f"{row.old} → {row.new}"}
-        | {f"{v.name}: {kind}": float(np.mean(passed[row.line, v.name, kind])) for v in variants for kind in KINDS}
-        for row in rows
-    ]
-
-
-def _unedited(prompt: str) -> str:
-    return f"unedited/{hashlib.sha256(prompt.encode()).hexdigest()[:16]}"
-
-
-def _edited(variant: Variant, row: TimedRow, question: Question) -> str:
-    return f"{folder_name(variant.name)}/line {row.line}/{question.kind}"

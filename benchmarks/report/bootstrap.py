@@ -1,6 +1,6 @@
 """Means over seeds with bootstrap intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,3 +38,8 @@ def over_seeds(
     resampled = combine({name: seeds[draws].mean(1) for name, seeds in values.items()})
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(mean, float(combine(values).std(ddof=1)), float(low), float(high))
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Of one mean; `values` of a seed, a picture or a caption each."""
+    return over_seeds({"": np.array(values, float)}, lambda means: means[""])

@@ -1,10 +1,9 @@
 """A report as files: CSV tables, results.json and one self-contained report.html."""
 
 import base64
-import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
 import jinja2
@@ -12,6 +11,7 @@ from PIL import Image
 
 from tools.comfyui.environment import ROOT
 
+from ..data.tables import csv_of
 from ..run.store import FINISHED, Store, canonical
 from .bootstrap import Estimate
 from .plot import svg
@@ -23,9 +23,9 @@ TEMPLATE = ROOT / "benchmarks" / "report" / "report.html.jinja"
 
 def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
     """Write all files of the report; their names. Equal results give equal bytes but for the date in report.html."""
-    files = {f"{_slug(table.title)}.csv": _csv([_flat(row) for row in table.rows]) for table in report.tables}
+    files = {f"{_slug(table.title)}.csv": csv_of([_flat(row) for row in table.rows]) for table in report.tables}
     if report.records:
-        files["pictures.csv"] = _csv(report.records)
+        files["pictures.csv"] = csv_of(report.records)
     files[FINISHED] = canonical(
         {
             "manifest": manifest,
@@ -58,14 +58,6 @@ def _flat(row: Mapping) -> dict:
         else:
             flat[key] = value
     return flat
-
-
-def _csv(rows: Sequence[Mapping]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _html(store: Store, report: Report, manifest: dict) -> str:

@@ -1,9 +1,19 @@
 """What is written at the end of a run: tables, plots, contact sheets and targets, and a cell in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from .bootstrap import Estimate
+
+SHEET_ROWS = 12  # of a contact sheet, where there may be many
+
+
+def grouped(records: Iterable[Mapping], *keys: str) -> dict[tuple, list[Mapping]]:
+    """Records by what they have in the columns `keys`, in the order in which this is met."""
+    groups: dict[tuple, list[Mapping]] = {}
+    for record in records:
+        groups.setdefault(tuple(record[key] for key in keys), []).append(record)
+    return groups
 
 
 def show(value, percent: bool = False) -> str:

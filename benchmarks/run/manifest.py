@@ -1,6 +1,5 @@
 """What decides a run's results, written down before the first picture and compared when the run goes on."""
 
-import hashlib
 import json
 import platform
 import re
@@ -31,13 +30,6 @@ def versions(comfyui: Path) -> dict[str, str]:
     }
 
 
-def fingerprint(file: Path) -> dict:
-    """Name, size and SHA-256 of a model file; its folder may be another one on another machine."""
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": file.name, "bytes": file.stat().st_size, "sha256": digest}
-
-
 def agree(store: Store, manifest: dict) -> None:
     """Write the manifest of a new run; for one that goes on, raise ManifestError unless it is the same."""
     found = store.read(NAME)
@@ -46,23 +38,17 @@ def agree(store: Store, manifest: dict) -> None:
         return
     before, now = json.loads(found), json.loads(canonical(manifest))
     if before != now:
-        lines = "\n".join(f"  {where}: {was!r} there, {new!r} now" for where, was, new in differences(before, now))
+        lines = "\n".join(_differences(before, now))
         raise ManifestError(
             f"{store.url} holds a run with other settings:\n{lines}\n"
             "Use the same settings to go on with it, or another --output."
         )
 
 
-def differences(before, now, where: str = "") -> list[tuple[str, object, object]]:
-    """(where, was, is) of every leaf that differs."""
+def _differences(before, now, where: str = "") -> list[str]:
+    """A line for every leaf that differs."""
     if isinstance(before, dict) and isinstance(now, dict):
-        found = []
-        for key in sorted(before.keys() | now.keys()):
-            found += differences(before.get(key), now.get(key), f"{where}.{key}".lstrip("."))
-        return found
-    return [] if before == now else [(where, _short(before), _short(now))]
-
-
-def _short(value):
-    text = json.dumps(value)
-    return value if len(text) < 80 else f"{text[:77]}..."
+        keys = sorted(before.keys() | now.keys())
+        return [one for key in keys for one in _differences(before.get(key), now.get(key), f"{where}.{key}".lstrip("."))]
+    was, new = (value if len(json.dumps(value)) < 80 else f"{json.dumps(value)[:77]}..." for value in (before, now))
+    return [] if before == now else [f"  {where}: {was!r} there, {new!r} now"]

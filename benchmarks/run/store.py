@@ -8,14 +8,16 @@ runs/<time>.json   when, where and how long each start ran
 
 import io
 import json
+import posixpath
 import uuid
 from collections.abc import Mapping
 
 import fsspec
 import numpy as np
+from fsspec.implementations.dirfs import DirFileSystem
 from PIL import Image
 
-from .values import Outcome, Task
+from .measurement import Outcome, Task
 
 FINISHED = "results.json"
 """Written when all tasks are done."""
@@ -31,16 +33,16 @@ class Store:
 
     def __init__(self, url: str):
         self.url = url
-        self.fs, self.root = fsspec.core.url_to_fs(url)
+        fs, root = fsspec.core.url_to_fs(url)
+        self.fs = DirFileSystem(root, fs)
 
     def write(self, name: str, content: bytes) -> None:
         """In one piece: a reader, and a run after a kill, see the whole file or none."""
-        path = self._path(name)
-        self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        part = f"{path}.{uuid.uuid4().hex}.part"
+        self.fs.makedirs(posixpath.dirname(name), exist_ok=True)
+        part = f"{name}.{uuid.uuid4().hex}.part"
         try:
             self.fs.pipe_file(part, content)
-            self.fs.mv(part, path)
+            self.fs.mv(part, name)
         except BaseException:
             if self.fs.exists(part):
                 self.fs.rm_file(part)
@@ -49,14 +51,14 @@ class Store:
     def read(self, name: str) -> bytes | None:
         """None if there is no such file."""
         try:
-            return self.fs.cat_file(self._path(name))
+            return self.fs.cat_file(name)
         except FileNotFoundError:
             return None
 
     def forget_finished(self) -> None:
         """Remove a run that has its report; one that was stopped before stays."""
         if self.read(FINISHED) is not None:
-            self.fs.rm(self.root, recursive=True)
+            self.fs.rm("", recursive=True)
 
     def save(self, task: Task, outcome: Outcome) -> None:
         for name, pixels in outcome.pictures.items():
@@ -65,20 +67,13 @@ class Store:
 
     def results(self) -> dict[str, dict]:
         """Of all finished tasks, by id."""
-        folder = self._path("tasks")
-        if not self.fs.exists(folder):
-            return {}
-        names = sorted(name for name in self.fs.find(folder) if name.endswith(".json"))
+        names = sorted(name for name in self.fs.find("tasks") if name.endswith(".json"))
         contents: Mapping[str, bytes] = self.fs.cat(names) if names else {}
-        start = len(self.fs._strip_protocol(folder)) + 1
-        return {name[start : -len(".json")]: json.loads(contents[name]) for name in names}
+        return {name.removeprefix("tasks/").removesuffix(".json"): json.loads(contents[name]) for name in names}
 
     def picture(self, task_id: str, name: str) -> Image.Image | None:
         content = self.read(picture_name(task_id, name))
         return None if content is None else Image.open(io.BytesIO(content)).convert("RGB")
-
-    def _path(self, name: str) -> str:
-        return f"{self.root.rstrip('/')}/{name}"
 
 
 def picture_name(task_id: str, name: str) -> str:

@@ -7,8 +7,7 @@ import torch
 
 from benchmarks.data.toy_pictures import named_edits
 from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Asked, Settings, edit_picture
-from benchmarks.hosts.library import TOY, LibraryHost
-from benchmarks.hosts.sampling import Sampling
+from benchmarks.hosts.library import TOY, LibraryHost, Sampling
 from benchmarks.hosts.server import ServerHost
 from tools.comfyui.environment import TOY_CHECKPOINT
 
@@ -23,7 +22,7 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def hosts(server):
-    sampling = Sampling(128, 128)
+    sampling = Sampling(128)
     before = folder_paths.get_temp_directory()
     with torch.no_grad():
         yield ServerHost(server.url, TOY_CHECKPOINT, sampling), LibraryHost(TOY, sampling)

@@ -9,10 +9,11 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
+from host.benchmarks.layouts import write_folder, write_pie_bench
 from PIL import Image
 
 from benchmarks.__main__ import main, parser
-from benchmarks.data.toy_pictures import named_edits, write_csv, write_folder, write_pie_bench
+from benchmarks.data.toy_pictures import named_edits, write_edits
 from benchmarks.hosts.editing import GIVEN
 from benchmarks.judges.toy import ToyJudge
 from benchmarks.measurements.diffedit import BASELINE, DiffEdit, parse_settings
@@ -47,7 +48,7 @@ def rows(output: Path, name: str) -> list[dict[str, str]]:
 def measured(tmp_path_factory) -> Path:
     """A run over a good and a bad row, with three settings at two strengths."""
     folder = tmp_path_factory.mktemp("edits")
-    place = write_csv(folder, EDITS)
+    place = write_edits(folder, EDITS)
     with place.open("a") as file:
         file.write("elsewhere.png,a cat,a dog,,\n")
     run(place, folder / "out", "--strengths", "0.5", "0.8", *SETTINGS)
@@ -110,7 +111,7 @@ def test_a_run_that_lost_a_task_ends_with_the_same_bytes(measured):
 
 
 def test_a_changed_picture_is_another_run(measured, tmp_path, capsys):
-    place = write_csv(tmp_path, EDITS)
+    place = write_edits(tmp_path, EDITS)
     run(place, tmp_path / "out", "--strengths", "0.5", "--rows", "1", "--setting", "a: masked_by=everywhere")
     Image.new("RGB", (128, 128)).save(tmp_path / "000.png")
     arguments = ["--strengths", "0.5", "--rows", "1", "--setting", "a: masked_by=everywhere"]
@@ -121,7 +122,7 @@ def test_a_changed_picture_is_another_run(measured, tmp_path, capsys):
 @pytest.mark.parametrize("write", [write_folder, write_pie_bench])
 def test_the_other_layouts_are_measured(write, tmp_path):
     place = write(tmp_path / "edits", EDITS)
-    run(place, tmp_path / "out", "--strengths", "0.8", "--rows", "1", "--sheet-rows", "1")
+    run(place, tmp_path / "out", "--strengths", "0.8", "--rows", "1")
     (unedited, edited) = rows(tmp_path / "out", "scores.csv")
     assert (edited["settings"], edited["edit success"]) == ("DiffEdit", "1.0")
     assert float(edited["mask IoU"]) > 0.3
@@ -143,7 +144,7 @@ def test_without_a_mask_the_one_that_was_found_counts(tmp_path):
 
 
 def test_an_input_that_a_node_lacks_is_named(tmp_path):
-    place = write_csv(tmp_path, EDITS)
+    place = write_edits(tmp_path, EDITS)
     options = ["--strengths", "0.5", "--rows", "1", "--setting", "typo: mask.mapz=3"]
     run(place, tmp_path / "out", *options)
     (problem,) = json.loads((tmp_path / "out" / "results.json").read_text())["problems"]
@@ -168,7 +169,7 @@ def test_settings_that_cannot_be_read_are_refused(text, said):
 
 
 def test_settings_build_on_the_common_options(tmp_path):
-    place = write_csv(tmp_path, EDITS)
+    place = write_edits(tmp_path, EDITS)
     options = [
         "--output",
         "x",
@@ -186,10 +187,9 @@ def test_settings_build_on_the_common_options(tmp_path):
     assert (other.invert, other.sample, other.mask, other.negative) == ({"steps": 20}, {"cfg": 3}, {"rule": "otsu"}, "grey")
 
 
-def test_options_that_the_nodes_do_not_read_are_refused(tmp_path):
-    place = write_csv(tmp_path, EDITS)
-    with pytest.raises(ValueError, match="--sampler heun .* Choose them for DiffEdit's nodes"):
-        DiffEdit.from_arguments(parser().parse_args(["diffedit", str(place), "--output", "x", "--sampler", "heun"]))
+def test_options_of_sampling_from_noise_are_not_offered(tmp_path):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["diffedit", "x.csv", "--output", "x", "--sampler", "heun"])
 
 
 def test_the_toy_judge_reads_the_object_where_the_wordings_differ_in_it():

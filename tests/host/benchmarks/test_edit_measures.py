@@ -16,7 +16,7 @@ from benchmarks.judges.edits import CLIP_SCORE, MEASURES, PSNR, REGION_SCORE, ST
 from benchmarks.judges.toy import ToyJudge
 
 EDIT = Edit("a", "line 2", "", "a red rose", "a blue rose")
-JUDGE = Instruments(ToyJudge(), None, None)
+JUDGE = Instruments(ToyJudge(), None)
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def small_clip() -> ClipJudge:
 def test_clip_scores_the_whole_picture_and_the_edited_region():
     judge = small_clip()
     edited = Edited(drawn("blue")[None], middle())
-    (row,) = Instruments(judge, judge.vision, None).measure(drawn("red"), edited, None, EDIT)
+    (row,) = Instruments(judge, None).measure(drawn("red"), edited, None, EDIT)
     whole, region = (torch.tensor(x)[None] / 255 for x in (drawn("blue"), drawn("blue") * middle()[..., None]))
     target, source = scores(judge.clip, judge.vision, whole, [EDIT.target, EDIT.source])[0].tolist()
     assert row[CLIP_SCORE] == pytest.approx(100 * target, abs=1e-3)

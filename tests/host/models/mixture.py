@@ -11,6 +11,8 @@ import torch
 from host.models.tiny_diffusion import CPU, UNET, prompt
 from torch import nn
 
+from benchmarks.hosts.inputs import execute
+
 FAMILIES = {"noise prediction": comfy.model_base.ModelType.EPS, "flow": comfy.model_base.ModelType.FLOW}
 CHANNELS = 4
 COMPONENTS = 6
@@ -101,3 +103,6 @@ class MixtureHost:
 
     def conditioning(self, text: str) -> list:
         return prompt(0)
+
+    def run(self, node_id: str, **inputs) -> tuple:
+        return execute(self.nodes[node_id], inputs)

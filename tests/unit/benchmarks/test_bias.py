@@ -1,13 +1,13 @@
 """The rounds of the bias measurement, on made-up results whose lambda is known: no pictures are needed for that."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.data.timed import BiasRow
 from benchmarks.measurements.bias import BALANCED, BASELINE, ONE_LAMBDA, WEIGHTED, Bias, row_weights
-from time_core.balance.search import Search
 
 MIDDLES = {"a nurse": 300.0, "a baker": 5000.0}
 LATER = {"on grass": 10, "on sand": 1000}
@@ -20,8 +20,10 @@ ROWS = tuple(
 
 
 def measurement(joint: bool = False, rows: tuple[BiasRow, ...] = ROWS) -> Bias:
-    search = Search(lowest=1, highest=1e6, probes=8, tolerance=None)
-    return Bias("rows.csv", rows, (), search, 1, 40, 50, 20, joint, pictures_per_task=16)
+    counts = {"seeds": 40, "test_seeds": 50, "baseline_seeds": 20, "pictures_per_task": 16}
+    bias = Bias(file=Path("rows.csv"), lowest=1, highest=1e6, probes=8, joint=joint, **counts)
+    vars(bias)["read"] = list(rows), []
+    return bias
 
 
 def share(prompt: str, edits: list[dict]) -> float:
@@ -86,9 +88,11 @@ def test_a_probe_knows_the_share_of_each_prompt():
     prompts = ("a nurse", "a nurse on grass", "a nurse on sand")
     bias = measurement(rows=(BiasRow(2, "a nurse", "a male nurse", "a female nurse", prompts, prompts),))
     results, _ = run(bias)
-    _, probes = bias._row_search(bias.rows[0], results)
+    _, probes = bias._searched(bias.read[0], results)
     for probe in probes:
-        assert list(probe.by_prompt) == pytest.approx([share(p, bias._edit(bias.rows, probe.lamb)) for p in prompts], abs=0.25)
+        assert list(probe.by_prompt) == pytest.approx(
+            [share(p, bias._edit(bias.read[0], probe.lamb)) for p in prompts], abs=0.25
+        )
         assert probe.share == pytest.approx(np.mean(probe.by_prompt))
     (row,) = bias.report(results).tables[1].rows
     assert row["lambda"] == pytest.approx(MIDDLES["a nurse"] * LATER["on grass"], rel=0.15)

@@ -5,13 +5,13 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
-from benchmarks.measurements.captions import Captions, _packed, _stacked, frechet_distance
+from benchmarks.measurements.captions import Captions, frechet_distance, packed, stacked
 
 
 def arguments(folder, **changes) -> Namespace:
     (folder / "captions.txt").write_text("a rose\n\na star on sand\na car\n")
     given = {"file": folder / "captions.txt", "reference": None, "edits": None, "lambdas": [0.1], "rows": None}
-    return Namespace(**given | {"first_seed": 7, "judge": "toy-clip", "pictures_per_task": 2} | changes)
+    return Namespace(**given | {"judge": "toy-clip", "pictures_per_task": 2} | changes)
 
 
 def test_the_distance_of_two_normal_clouds():
@@ -27,16 +27,16 @@ def test_the_distance_of_two_normal_clouds():
 
 def test_embeddings_come_back_from_json():
     embedding = np.array([0.25, -1 / 3], np.float32)
-    assert (_stacked([_packed(embedding)] * 2) == np.float64(embedding)).all()
+    assert (stacked([{"embedding": packed(embedding)}] * 2) == np.float64(embedding)).all()
 
 
 def test_captions_get_the_edits_in_turn(tmp_path):
     rows = tmp_path / "edits.csv"
     rows.write_text("old,new,positive1,gt1,negative1,gn1\na rose,a blue rose,b,c,d,e\na car,a red car,b,c,d,e\n")
     captions = Captions.from_arguments(arguments(tmp_path, edits=rows))
-    assert captions.captions == ("a rose", "a star on sand", "a car")
+    assert captions.captions == ["a rose", "a star on sand", "a car"]
     edited = captions.variants[1]
-    destinations = [edited.edits(captions.rows[i % 2], captions.rows)[0]["destination"] for i in range(3)]
+    destinations = [edited.edits(captions.read[0][i % 2], captions.read[0])[0]["destination"] for i in range(3)]
     assert destinations == ["a blue rose", "a red car", "a blue rose"]
     assert [task.id for task in captions.next_tasks({})] == [
         "baseline/0",

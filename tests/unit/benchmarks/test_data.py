@@ -3,7 +3,10 @@
 import pytest
 
 from benchmarks.data.timed import other_gender, read_bias, read_timed
-from benchmarks.data.toy_prompts import FOLDER, bias_row, timed_row
+from benchmarks.data.toy_prompts import other_colour, toy_row
+from tools.comfyui.environment import ROOT
+
+FOLDER = ROOT / "benchmarks" / "data"
 
 HEAD = "old,new,positive1,gt1,positive2,gt2,negative1,gn1\n"
 
@@ -66,16 +69,20 @@ def test_gender_rows_are_judged_against_the_other_gender(tmp_path):
     assert other_gender("an old woman") == "an old man"
 
 
-def test_the_toy_files_are_those_that_the_toy_world_writes():
+def test_the_toy_files_hold_what_is_said_of_them():
     rows, problems = read_timed(FOLDER / "toy_timed.csv")
     assert problems == []
     assert len(rows) == 48
     assert {(len(row.positives), len(row.negatives)) for row in rows} == {(5, 5)}
     other, _ = read_timed(FOLDER / "toy_timed_validation.csv")
     assert not {row.new for row in rows} & {row.new for row in other}
-    rose = timed_row("rose", "orange")
-    assert (rose["new"], rose["gt2"], rose["gt3"]) == ("an orange rose", "two orange roses", "an orange rose on grass")
-    assert [timed_row(row.old.split()[1], row.new.split()[1])["new"] for row in rows] == [row.new for row in rows]
+    for places, row in enumerate(rows + other, 12):  # twelve objects, colour after colour
+        noun = row.old.removeprefix("a ")
+        made = toy_row(noun, other_colour(noun, places // 12), 5, ())
+        assert (row.old, row.new, row.positives) == (made.old, made.new, made.positives)
+    rose = toy_row("rose", "orange", 5, ())
+    assert rose.new == "an orange rose"
+    assert [wording for _, wording in rose.positives[1:3]] == ["two orange roses", "an orange rose on grass"]
     together, problems = read_timed(FOLDER / "toy_timed_together.csv")
     assert problems == []
     assert len(together) == 6
@@ -88,4 +95,4 @@ def test_the_toy_files_are_those_that_the_toy_world_writes():
         for prompts in (row.validations, row.tests):
             on_grass, on_sand = (sum(ground in prompt for prompt in prompts) for ground in ("grass", "sand"))
             assert on_grass == on_sand == len(prompts) / 3
-    assert balanced[0].opposite == bias_row("rose", "yellow")["opposite"] == "a red rose"
+    assert (balanced[0].new, balanced[0].opposite) == ("a yellow rose", "a red rose")

@@ -119,13 +119,6 @@ def test_structure_is_how_patches_resemble_each_other(pair, config):
     assert structure_distance(model, *pair) > 0.0
 
 
-def test_a_vision_model_without_comparable_patches_is_refused(pair):
-    model = vision(VISION)
-    model.model_type = "dinov3"
-    with pytest.raises(ValueError, match="is a dinov3, whose patches cannot be compared; use one of CLIP, SigLIP or DINOv2"):
-        self_similarity(model, pair[0])
-
-
 def test_lpips_reads_local_weights_and_counts_only_where_it_is_asked(tmp_path, pair, background):
     torch.manual_seed(0)
     network = squeezenet1_1(weights=None)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.run.manifest import ManifestError, agree
+from benchmarks.run.measurement import Outcome, Task
 from benchmarks.run.store import Store, canonical
-from benchmarks.run.values import Outcome, Task
 
 TASK = Task("line 3/efficacy/1", {}, 2)
 

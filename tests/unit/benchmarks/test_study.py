@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.measurements.study import Part, Study
 from benchmarks.report.report import Target
+from benchmarks.run.measurement import Outcome, add_options
 from benchmarks.run.store import Store
-from benchmarks.run.values import Outcome
 
 
 def heights(worker, subject: int) -> dict:
@@ -67,7 +67,7 @@ def test_a_part_is_measured_anew_and_the_others_are_kept(tmp_path):
     report = all_of_it.report(run(all_of_it)[0])
     written = (tmp_path / "big_trees.md").read_text()
     assert "| 10 | 1.5 | 3 | 2 |" in written
-    again = Trees(only=("heights",), quick=True, docs=tmp_path)
+    again = Trees(only="heights", quick=True, docs=tmp_path)
     results, rounds = run(again)
     assert rounds == [["heights/000", "heights/001"]]
     assert again.report(results).tables[0].rows[0] == {"": "10", "height": 0.5, "worst": 1.0, "seconds": 2.0}
@@ -87,8 +87,9 @@ def test_a_subject_that_failed_is_named_and_nothing_is_judged():
 
 def test_a_part_that_there_is_not_is_refused():
     parser = ArgumentParser()
-    Trees.add_arguments(parser)
-    assert Trees.from_arguments(parser.parse_args(["--only", "seconds; heights", "--quick"])).only == ("seconds", "heights")
+    add_options(parser, Trees)
+    chosen = Trees.from_arguments(parser.parse_args(["--only", "seconds; heights", "--quick"])).chosen()
+    assert list(chosen) == ["heights", "seconds"]
     with pytest.raises(ValueError, match="there is no part roots; there are heights, seconds"):
         Trees.from_arguments(parser.parse_args(["--only", "roots"]))
 
