@@ -38,7 +38,7 @@ class Edit:
         row: where it stands in the file or folder it was read from, in words.
         picture: URL.
         source, target: prompts for what it shows and for what it shall show.
-        mask: where it may change: URL of a picture of the same size, runs (see `runs_of`), or None if unknown.
+        mask: where it may change: URL of a picture of the same size, runs (see `mask_of_runs`), or None if unknown.
         kind: of edit, by which results are grouped; may be empty.
         digest: of the contents of picture and mask.
         border: do the outermost pixels count as masked when the background is measured? So in PIE-Bench's own evaluation,
@@ -100,20 +100,15 @@ def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | 
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
         if mask is not None:
             mask = np.asarray(ImageOps.fit(Image.fromarray(mask), (size, size), Image.Resampling.NEAREST))
-    starts = [side % GRID // 2 for side in (picture.height, picture.width)]
-    rows, columns = (slice(a, a + side // GRID * GRID) for a, side in zip(starts, (picture.height, picture.width), strict=True))
+    rows, columns = _middle(picture.height), _middle(picture.width)
     return np.array(picture)[rows, columns], None if mask is None else mask[rows, columns]
 
 
-def runs_of(mask: np.ndarray) -> tuple[int, ...]:
-    """PIE-Bench's encoding of a mask (H, W): start and length of each run of masked pixels, row by row."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(mask, np.int8).ravel(), [0]])))
-    starts, ends = edges[::2], edges[1::2]
-    return tuple(np.column_stack([starts, ends - starts]).ravel().tolist())
-
-
 def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
-    """The reverse of `runs_of`, bool (H, W). A run may reach over the end. Raises ValueError for what are no runs."""
+    """Bool (H, W) of PIE-Bench's encoding of a mask: start and length of each run of masked pixels, row by row.
+
+    A run may reach over the end. Raises ValueError for what are no runs.
+    """
     pixels = shape[0] * shape[1]
     if len(runs) % 2 or not all(isinstance(number, int) and number >= 0 for number in runs):
         raise ValueError("the mask is no list of starts and lengths.")
@@ -235,6 +230,11 @@ def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     if picture.size != size:
         raise ValueError(f"the mask is {picture.width} x {picture.height}, but the picture is {size[0]} x {size[1]}.")
     return np.asarray(picture) >= 128
+
+
+def _middle(side: int) -> slice:
+    start = side % GRID // 2
+    return slice(start, start + side // GRID * GRID)
 
 
 def _prompt_in(entry: dict, key: str) -> str:

@@ -6,32 +6,26 @@ A choice that brings settings of its own (the host's DynamicCombo) is its key, a
 
 from collections.abc import Mapping
 
+from tools.workflows.inputs import CHOICE
+from tools.workflows.inputs import inputs_of as workflow_inputs
+
 
 def inputs_of(node, changes: Mapping[str, object]) -> dict:
     """By name, the value of every input that has one: `changes`, else the node's default.
 
     Settings of options that are not chosen are no inputs. Raises ValueError for a name or a choice that the node lacks.
     """
-    known, values = [], {}
-
-    def collect(entries, prefix: str) -> None:
-        for entry in entries:
-            name = prefix + entry.id
-            if hasattr(entry, "default"):
-                known.append(name)
-                values[name] = changes.get(name, entry.default)
-            elif hasattr(entry, "options"):
-                known.append(name)
-                options = {option.key: option.inputs for option in entry.options}
-                values[name] = changes.get(name, next(iter(options)))
-                if values[name] not in options:
-                    raise ValueError(f"{_id(node)}: {name} is one of {', '.join(options)}, not {values[name]!r}.")
-                collect(options[values[name]], f"{name}.")
-
-    collect(node.GET_SCHEMA().inputs, "")
-    unknown = changes.keys() - set(known)
+    info, values = node.GET_NODE_INFO_V1(), {}
+    for found in workflow_inputs(info, changes):
+        if found.is_widget:
+            values[found.name] = changes.get(found.name, found.default)
+        if found.type == CHOICE:
+            keys = [option["key"] for option in found.options["options"]]
+            if values[found.name] not in keys:
+                raise ValueError(f"{info['name']}: {found.name} is one of {', '.join(keys)}, not {values[found.name]!r}.")
+    unknown = changes.keys() - values.keys()
     if unknown:
-        raise ValueError(f"{_id(node)} has no value {min(unknown)!r}; it has {', '.join(known)}.")
+        raise ValueError(f"{info['name']} has no value {min(unknown)!r}; it has {', '.join(values)}.")
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -70,7 +64,3 @@ def _value(text: str) -> object:
         except ValueError:
             pass
     return text.replace("\\n", "\n")
-
-
-def _id(node) -> str:
-    return node.GET_SCHEMA().node_id

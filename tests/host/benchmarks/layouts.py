@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.data.pictures import MAPPING, PIE_SIZE, runs_of
+from benchmarks.data.pictures import MAPPING, PIE_SIZE
 from benchmarks.data.toy_pictures import ToyEdit, mask_of, picture_of
 
 KINDS = {"colour": "6", "object": "1"}
@@ -45,6 +45,13 @@ def write_pie_bench(folder: Path, edits: dict[str, tuple[str, ToyEdit]]) -> Path
         }
     (folder / MAPPING).write_text(json.dumps(mapping, indent=1) + "\n")
     return folder
+
+
+def runs_of(mask: np.ndarray) -> tuple[int, ...]:
+    """PIE-Bench's encoding of a mask (H, W); the reverse of `mask_of_runs`."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(mask, np.int8).ravel(), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    return tuple(np.column_stack([starts, ends - starts]).ravel().tolist())
 
 
 def _bracketed(edit: ToyEdit) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from host.benchmarks.layouts import KINDS, write_folder, write_pie_bench
+from host.benchmarks.layouts import KINDS, runs_of, write_folder, write_pie_bench
 from PIL import Image
 
-from benchmarks.data.pictures import PIE_SIZE, load, mask_of_runs, read_edits, runs_of
+from benchmarks.data.pictures import PIE_SIZE, load, mask_of_runs, read_edits
 from benchmarks.data.toy_pictures import named_edits, write_edits
 
 
