@@ -6,7 +6,7 @@ written there is the mean over the subjects that have it. `--only` measures some
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -89,15 +89,20 @@ class Study(Measurement):
     def tables_of(self, part: str, results: Results) -> Tables:
         """What has been measured of this part, joined over its subjects."""
         values: dict[tuple, list] = {}
-        for i in range(self.parts()[part].count):
-            for *place, value in results.get(f"{part}/{i:03}", {}).get("cells", ()):
-                values.setdefault(tuple(place), []).append(value)
+        for _, *place, value in self._measured(part, results):
+            values.setdefault(tuple(place), []).append(value)
         tables: Tables = {}
         for (table, row, column), found in values.items():
             join = self.combine.get(column, np.nanmean)
             joined = None if all(value is None for value in found) else float(join(np.array(found, float)))
             tables.setdefault(table, {}).setdefault(row, {})[column] = joined
         return tables
+
+    def _measured(self, part: str, results: Results) -> Iterator[tuple]:
+        """Subject, table, row, column and value of each number of this part."""
+        for i in range(self.parts()[part].count):
+            for cell in results.get(f"{part}/{i:03}", {}).get("cells", ()):
+                yield i, *cell
 
     def finished(self, tables: Tables) -> Tables:
         """With what follows from the numbers."""
@@ -113,7 +118,11 @@ class Study(Measurement):
         """All parts; those that were not measured now are taken from the documentation."""
         errors = [f"{name}: {result['error']}" for name, result in results.items() if "error" in result]
         found = self._written()
+        records: dict[tuple, dict] = {}  # one a subject and row of a table
         for name, part in self.chosen().items():
+            for subject, table, row, column, value in self._measured(name, results):
+                place = {"part": name, "subject": subject, "table": table, "row": row}
+                records.setdefault(tuple(place.values()), place)[column] = value
             run = f"{describe_machine()}, {part.count} subjects{', QUICK' if self.quick else ''}."
             found[name] = {"run": run, "note": part.note, "tables": self.tables_of(name, results)}
         kept = {name: found[name] for name in self.parts() if name in found}
@@ -133,6 +142,7 @@ class Study(Measurement):
                 Table(title, [{"": name} | row for name, row in rows.items()], notes.get(title, ""), self.percent)
                 for title, rows in tables.items()
             ],
+            records=list(records.values()),
             plots=self.plots(tables),
             problems=errors,
             targets=self.targets(tables) if complete else [],
