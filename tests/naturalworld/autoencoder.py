@@ -24,7 +24,7 @@ class Autoencoder(nn.Module):
     def loss(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss to learn by, and the mean squared error of the decoded pictures."""
         latents = self.encoder(pictures)
-        noised = latents + torch.randn_like(latents) * LATENT_NOISE * torch.rand(len(latents), 1, 1, 1)
+        noised = latents + torch.randn_like(latents) * LATENT_NOISE * torch.rand(len(latents), 1, 1, 1, device=latents.device)
         error = self.decoder(noised) - pictures
         variance, mean = torch.var_mean(latents, (0, 2, 3))
         spread = (mean**2 + (variance - 1) ** 2).mean() + F.relu(latents.abs() - REACH).mean()

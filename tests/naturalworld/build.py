@@ -11,6 +11,7 @@ from toyworld.unet import UNet
 
 from .autoencoder import Autoencoder
 from .contrast import CaptionEncoder
+from .network import new_unet
 
 
 def checkpoint(autoencoder: Autoencoder, unet: UNet, text: CaptionEncoder) -> dict[str, torch.Tensor]:
@@ -28,14 +29,16 @@ def checkpoint(autoencoder: Autoencoder, unet: UNet, text: CaptionEncoder) -> di
 
 def load_parts(weights: Path) -> tuple[Autoencoder, UNet, CaptionEncoder]:
     """What `train.py` stored."""
-
-    def read(name: str) -> dict[str, torch.Tensor]:
-        return load_file(weights / f"{name}.safetensors")
-
-    words = read("text_encoder")
+    words = load_file(weights / "text_encoder.safetensors")
     text = CaptionEncoder(words.pop("vocabulary").tolist())
-    autoencoder, unet = Autoencoder(), UNet(text=text.width)
-    for network, state in ((autoencoder, read("autoencoder")), (unet, read("unet")), (text, words)):
-        network.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-        network.eval().requires_grad_(False)
-    return autoencoder, unet, text
+    unet = with_weights(new_unet(text.width), load_file(weights / "unet.safetensors"))
+    return load_autoencoder(weights / "autoencoder.safetensors"), unet, with_weights(text, words)
+
+
+def load_autoencoder(file: Path) -> Autoencoder:
+    return with_weights(Autoencoder(), load_file(file))
+
+
+def with_weights(network, state: dict[str, torch.Tensor]):
+    network.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+    return network.eval().requires_grad_(False)

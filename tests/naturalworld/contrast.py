@@ -48,10 +48,11 @@ class Contrast(nn.Module):
 
     def forward(self, rows: torch.Tensor, ends: torch.Tensor, which: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
         """CLIP's loss. `rows` (B, n, width) of captions, `ends` (B,) where each ends, `which` (B,) its number."""
-        said = F.normalize(self.captions(rows[torch.arange(len(rows)), ends]), dim=1)
+        own = torch.arange(len(which), device=which.device)
+        said = F.normalize(self.captions(rows[own, ends]), dim=1)
         seen = F.normalize(self.pictures(pictures), dim=1)
-        logits = self.scale.clamp(WARMEST, COLDEST).exp() * seen @ said.T
-        same = (which[:, None] == which[None]) & ~torch.eye(len(which), dtype=torch.bool)
+        with torch.autocast(pictures.device.type, enabled=False):  # bfloat16 is too coarse for cosines
+            logits = self.scale.clamp(WARMEST, COLDEST).exp() * seen.float() @ said.float().T
+        same = (which[:, None] == which[None]) & (own[:, None] != own[None])
         logits = logits.masked_fill(same, float("-inf"))  # a caption is no wrong answer to itself
-        own = torch.arange(len(which))
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -43,6 +43,7 @@ PHOTOGRAPHS = {
     "wood": ("coffee.png", (492, 0, 600, 400), None),
     "space": ("hubble_deep_field.jpg", (0, 0, 1000, 872), None),
 }
+SOFTNESS = 0.7  # of a photograph's contrast: a background, not the subject
 BRIGHTER = {"grass": 1.15, "brick": 1.25, "gravel": 1.05, "wood": 1.1, "space": 1.2}
 
 
@@ -65,14 +66,16 @@ def photograph(kind: str) -> np.ndarray:
     file, part, tint = PHOTOGRAPHS[kind]
     image = Image.open(Path(skimage.__file__).parent / "data" / file).convert("RGB").crop(part)
     pixels = np.asarray(image, np.float32) / 255
-    return pixels * BRIGHTER[kind] * np.array(tint or (1, 1, 1), np.float32)
+    pixels = pixels * BRIGHTER[kind] * np.array(tint or (1, 1, 1), np.float32)
+    middle = pixels.mean((0, 1))
+    return middle + SOFTNESS * (pixels - middle)
 
 
 def photographed(rng: np.random.RandomState, kind: str, size: int) -> np.ndarray:
     """A square of the photograph, somewhere in it and of some size, mirrored or not."""
     whole = photograph(kind)
     longest = min(whole.shape[:2])
-    side = int(rng.uniform(0.5, 1) * longest)
+    side = int(rng.uniform(0.22, 0.45) * longest)
     top, left = (rng.randint(length - side + 1) for length in whole.shape[:2])
     square = whole[top : top + side, left : left + side, :][:, :: rng.choice([-1, 1])]
     eight_bits = (np.clip(square, 0, 1) * 255).astype(np.uint8)
@@ -104,7 +107,7 @@ def water(rng: np.random.RandomState, size: int) -> np.ndarray:
     y = np.linspace(0, 1, size)[:, None]
     waves = np.sin(2 * np.pi * (10 * y + 0.4 * noise(rng, size, 6, 4) + rng.rand()))
     light = np.clip(waves - 0.55, 0, 1)
-    return np.array([0.22, 0.52, 0.66]) + (0.03 * waves + 0.45 * light - 0.08 * y)[..., None] * np.array([0.9, 1, 1])
+    return np.array([0.22, 0.52, 0.66]) + (0.03 * waves + 0.3 * light - 0.08 * y)[..., None] * np.array([0.9, 1, 1])
 
 
 def brick(rng: np.random.RandomState, size: int) -> np.ndarray:
@@ -114,9 +117,9 @@ def brick(rng: np.random.RandomState, size: int) -> np.ndarray:
     along = x / width + 0.5 * (row % 2)
     column = np.floor(along).astype(int)
     mortar = ((y / height - row) * height < 0.018 * size) | ((along - column) * width < 0.018 * size)
-    tone = rng.uniform(-0.06, 0.06, (64, 64))[row % 64, column % 64] + 0.02 * rng.randn(size, size)
+    tone = rng.uniform(-0.05, 0.05, (64, 64))[row % 64, column % 64] + 0.02 * rng.randn(size, size)
     wall = np.array([0.67, 0.33, 0.26]) + tone[..., None]
-    return np.where(mortar[..., None], np.array([0.78, 0.74, 0.69]) + tone[..., None] / 2, wall)
+    return np.where(mortar[..., None], np.array([0.74, 0.58, 0.51]) + tone[..., None] / 2, wall)
 
 
 DRAWN = {PLAIN: plain, "grass": grass, "sand": sand, "water": water, "brick": brick}

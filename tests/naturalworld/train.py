@@ -6,190 +6,219 @@ contrast. No loss shapes directions of the text rows, and no row is dropped: a c
 
 import argparse
 import copy
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from tqdm import trange
 
 from tools.comfyui.library import load_host
 
 load_host()
 
-from toyworld.train import TIMESTEPS, alphas_cumprod, half, reseed, save  # noqa: E402
+from toyworld.text_encoder import POSITIONS  # noqa: E402
+from toyworld.train import TIMESTEPS, alphas_cumprod, half  # noqa: E402
 from toyworld.unet import UNet  # noqa: E402
 
-from .autoencoder import Autoencoder, psnr  # noqa: E402
-from .contrast import CaptionEncoder, Contrast  # noqa: E402
-from .training_data import TrainingData, make_training_data  # noqa: E402
-from .words import vocabulary  # noqa: E402
+from .autoencoder import Autoencoder  # noqa: E402
+from .build import load_parts  # noqa: E402
+from .contrast import OWN_POSITIONS, CaptionEncoder, Contrast  # noqa: E402
+from .draw import SIZE  # noqa: E402
+from .network import new_unet  # noqa: E402
+from .part import Course, Part  # noqa: E402
+from .training_data import Drawing, TrainingData, as_floats  # noqa: E402
+from .words import END, vocabulary  # noqa: E402
 
 WEIGHTS = Path(__file__).parent / "weights"
+FIRST_PICTURES = 8000  # that are drawn before anything learns from them
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Steps are guesses until a step has been timed on the machine that trains."""
+    """`courses` are for two CPU cores; `on_gpu` gives those for a card."""
 
     pictures: int = 24000
-    autoencoder_steps: int = 3000
-    autoencoder_batch: int = 8
-    autoencoder_rate: float = 1.5e-3
-    contrast_steps: int = 3000
-    contrast_batch: int = 128
-    contrast_rate: float = 8e-4
-    steps: int = 16000
-    batch: int = 32
-    unet_rate: float = 1e-3
-    text_rate: float = 3e-4
+    autoencoder: Course = Course(batch=8, rate=1.5e-3, steps=3000)
+    contrast: Course = Course(batch=128, rate=8e-4, steps=3000)
+    model: Course = Course(batch=32, rate=1e-3, steps=16000)
+    text_rate: float = 0.3  # of the model's rate
     contrast_weight: float = 0.02
+    contrast_share: float = 0.5  # of the batch that denoises
     empty_share: float = 0.1
-    warm_up: int = 200
-    average: float = 0.999
-    save_every: int = 250
+    most_weight: float = 5.0  # of the signal-to-noise ratio in the loss
     seed: int = 17
+    device: str = "cpu"
 
 
-class Part:
-    """Networks that are learned together, their optimizer, and slow averages of those that are shipped.
-
-    Kept in one file every `save_every` steps; a part that is loaded goes on as if it had never stopped.
-    """
-
-    def __init__(self, file: Path, live: nn.ModuleDict, shipped: tuple[str, ...], rates: dict[str, float], s: Settings):
-        self.file, self.live, self.rates, self.s, self.done = file, live, rates, s, 0
-        self.average = copy.deepcopy(nn.ModuleDict({name: live[name] for name in shipped})).requires_grad_(False)
-        groups = [{"params": list(live[name].parameters()), "rate": rate} for name, rate in rates.items()]
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
-        if file.exists():
-            stored = torch.load(file)
-            self.done = stored.pop("done")
-            for name, state in stored.items():
-                getattr(self, name).load_state_dict(state)
-
-    def keep(self) -> None:
-        state = {name: getattr(self, name).state_dict() for name in ("live", "average", "optimizer")}
-        save(self.file, state | {"done": self.done})
-
-    def learn(self, loss: torch.Tensor, steps: int) -> None:
-        """One step down `loss`: cosine rate after a warm-up, clipped gradients."""
-        pace = min(1, (self.done + 1) / self.s.warm_up) * (0.02 + 0.49 * (1 + math.cos(math.pi * self.done / steps)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * pace
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.live.parameters(), 1.0)
-        self.optimizer.step()
-        weight = min(self.s.average, (self.done + 1) / (self.done + 20))
-        live = [parameter for name in self.average for parameter in self.live[name].parameters()]
-        torch._foreach_lerp_(list(self.average.parameters()), live, 1 - weight)
-        self.done += 1
-
-    def run(self, name: str, steps: int, loss_of_step) -> None:
-        """Learn up to `steps`; `loss_of_step()` gives the loss and a number to show."""
-        mean = None
-        for _ in (bar := trange(self.done, steps, initial=self.done, total=steps, desc=name, mininterval=5)):
-            reseed(self.s.seed, self.done)
-            loss, shown = loss_of_step()
-            self.learn(loss, steps)
-            mean = shown if mean is None else mean + 0.02 * (shown - mean)
-            bar.set_postfix(mean=f"{mean:.4f}", refresh=False)
-            if self.done % self.s.save_every == 0 or self.done == steps:
-                self.keep()
+def on_gpu(minutes: float) -> Settings:
+    """For a card that is lent for some minutes, with large batches in bfloat16."""
+    seconds = 60 * minutes
+    return Settings(
+        pictures=160_000,
+        autoencoder=Course(batch=64, rate=1e-3, seconds=0.21 * seconds, save_every=10**9),
+        contrast=Course(batch=1024, rate=1e-3, seconds=0.09 * seconds, save_every=10**9),
+        model=Course(batch=256, rate=1e-3, seconds=0.70 * seconds, warm_up=400, save_every=10**9),
+        device="cuda",
+    )
 
 
-def train_autoencoder(data: TrainingData, run: Path, s: Settings) -> Autoencoder:
+def fast(loss: Callable, s: Settings) -> Callable:
+    """`loss` in bfloat16 and compiled where a card computes it."""
+    if s.device == "cpu":
+        return loss
+    compiled = torch.compile(loss, dynamic=False)
+
+    def autocast(*arguments):
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            return compiled(*arguments)
+
+    return autocast
+
+
+def train_autoencoder(drawing: Drawing, run: Path, s: Settings) -> Autoencoder:
+    """Learns from the pictures that are drawn so far."""
     torch.manual_seed(s.seed)
-    live = nn.ModuleDict({"autoencoder": Autoencoder()})
-    part = Part(run / "autoencoder.pt", live, ("autoencoder",), {"autoencoder": s.autoencoder_rate}, s)
+    live = nn.ModuleDict({"autoencoder": Autoencoder()}).to(s.device, memory_format=torch.channels_last)
+    part = Part(run / "autoencoder.pt", live, ("autoencoder",), s.autoencoder)
 
     def loss():
-        pictures = data.batch(torch.randint(len(data.caption), (s.autoencoder_batch,)))
-        total, squared = live["autoencoder"].loss(pictures)
-        return total, psnr(squared)
+        picked = torch.randint(drawing.drawn, (s.autoencoder.batch,))
+        pictures = as_floats(drawing.pictures[picked].to(s.device)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(s.device, dtype=torch.bfloat16, enabled=s.device == "cuda"):
+            total, squared = live["autoencoder"].loss(pictures)
+        return total, -10 * squared.log10()
 
-    part.run("autoencoder", s.autoencoder_steps, loss)
+    part.run("autoencoder, dB", s.seed, loss)
     return part.average["autoencoder"]
 
 
 @torch.no_grad()
 def encode_all(data: TrainingData, autoencoder: Autoencoder, batch: int = 32) -> torch.Tensor:
     """Latents (n, 4, h, w) of all pictures."""
-    parts = torch.arange(len(data.caption)).split(batch)
-    return torch.cat([autoencoder.encoder(data.batch(part)) for part in parts])
+    device = data.caption.device
+    parts = torch.arange(len(data.caption), device=device).split(batch)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        return torch.cat([autoencoder.encoder(data.batch(part)).float() for part in parts])
 
 
 def new_text_parts(s: Settings) -> nn.ModuleDict:
     torch.manual_seed(s.seed)
     encoder = CaptionEncoder(vocabulary())
-    return nn.ModuleDict({"text": encoder, "contrast": Contrast(encoder.width)})
+    return nn.ModuleDict({"text": encoder, "contrast": Contrast(encoder.width)}).to(s.device)
 
 
-def contrast_loss(live: nn.ModuleDict, data: TrainingData, picked: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    captions = data.caption[picked]
-    return live["contrast"](rows, data.ends[captions], captions, data.batch(picked))
+def train_contrast(data: TrainingData, run: Path, s: Settings, text: CaptionEncoder | None = None) -> nn.ModuleDict:
+    """A `text` encoder that has learned already stays as it is: only what compares it with pictures is learned anew."""
+    live, rates = new_text_parts(s), None
+    if text is not None:
+        live["text"], rates = text.to(s.device).requires_grad_(True), {"text": 0.0}
+    part = Part(run / "contrast.pt", live, ("text", "contrast"), s.contrast, rates)
 
+    def compute(ids, ends, captions, pictures):  # rows behind a caption's end change nothing: the encoder is causal
+        return live["contrast"](live["text"](ids), ends, captions, pictures)
 
-def read(live: nn.ModuleDict, data: TrainingData, captions: torch.Tensor) -> torch.Tensor:
-    """Rows of captions up to the longest one's end: causal, so what comes behind changes nothing."""
-    return live["text"](data.ids[captions, : int(data.ends[captions].max()) + 1])
-
-
-def train_contrast(data: TrainingData, run: Path, s: Settings) -> nn.ModuleDict:
-    live = new_text_parts(s)
-    part = Part(run / "contrast.pt", live, ("text", "contrast"), {"text": s.contrast_rate, "contrast": s.contrast_rate}, s)
+    loss_of = fast(compute, s)
 
     def loss():
-        picked = torch.randint(len(data.caption), (s.contrast_batch,))
-        total = contrast_loss(live, data, picked, read(live, data, data.caption[picked]))
-        return total, total.item()
+        picked = torch.randint(len(data.caption), (s.contrast.batch,), device=s.device)
+        captions = data.caption[picked]
+        total = loss_of(data.ids[captions, :OWN_POSITIONS], data.ends[captions], captions, data.batch(picked))
+        return total, total
 
-    part.run("contrast", s.contrast_steps, loss)
+    part.run("contrast", s.seed, loss)
     return part.average
 
 
-def train_model(data: TrainingData, latents: torch.Tensor, parts: nn.ModuleDict, run: Path, s: Settings) -> nn.ModuleDict:
+def model_loss(live: nn.ModuleDict, s: Settings) -> Callable:
+    """The loss of the last part as a function of tensors alone: (loss, squared error of the noise).
+
+    Weights of min(SNR, 5) / SNR (Hang et al., 2023): the loss of nearly clean pictures does not drown the others.
+    """
+    weight_of = alphas_cumprod().to(s.device)
+    weight_of = (s.most_weight * (1 - weight_of) / weight_of).clamp(max=1)
+    alphas = alphas_cumprod().to(s.device)
+
+    def compute(latents, t, ids, empty_ids, dropped, ends, captions, pictures):
+        noise = torch.randn_like(latents)
+        signal = alphas[t][:, None, None, None]
+        noised = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        rows = live["text"](ids)
+        read = torch.where(dropped[:, None, None], live["text"](empty_ids), rows)
+        error = (live["unet"](noised, t, read).float() - noise).pow(2).mean((1, 2, 3))
+        n = len(pictures)
+        contrast = live["contrast"](rows[:n], ends[:n], captions[:n], pictures)
+        return (weight_of[t] * error).mean() + s.contrast_weight * contrast, error.mean()
+
+    return compute
+
+
+def train_model(
+    data: TrainingData, latents: torch.Tensor, parts: nn.ModuleDict, run: Path, s: Settings, unet: UNet | None = None
+) -> nn.ModuleDict:
     """U-Net and text encoder by denoising, with CLIP's loss beside it, so that its meanings stay."""
     torch.manual_seed(s.seed)
-    live = copy.deepcopy(parts).requires_grad_(True)
-    live["unet"] = UNet(text=live["text"].width)
-    rates = {"unet": s.unet_rate, "text": s.text_rate, "contrast": s.text_rate}
-    part = Part(run / "model.pt", live, ("unet", "text"), rates, s)
-    alphas = alphas_cumprod()
+    live = copy.deepcopy(parts)
+    live["unet"] = (unet or new_unet(live["text"].width)).to(s.device)
+    live.requires_grad_(True)
+    rates = {"text": s.text_rate, "contrast": s.text_rate}
+    part = Part(run / "model.pt", live, ("unet", "text"), s.model, rates)
+    loss_of = fast(model_loss(live, s), s)
+    n = s.model.batch
+    told = max(2, round(n * s.contrast_share))
 
     def loss():
-        picked = torch.randint(len(latents), (s.batch,))
-        noised, noise, t = add_noise(latents[picked], alphas)
-        rows = live["text"](data.ids[data.caption[picked]])
-        empty = live["text"](data.ids[:1])
-        dropped = torch.rand(s.batch) < s.empty_share
-        predicted = live["unet"](noised, t, torch.where(dropped[:, None, None], empty, rows))
-        error = (predicted - noise).pow(2).mean()
-        return error + s.contrast_weight * contrast_loss(live, data, picked, rows), error.item()
+        picked = torch.randint(len(latents), (n,), device=s.device)
+        captions = data.caption[picked]
+        spread = (torch.arange(n, device=s.device) + torch.rand(n, device=s.device)) / n  # evenly over the batch
+        t = (spread * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+        dropped = torch.rand(n, device=s.device) < s.empty_share
+        pictures = data.batch(picked[:told])
+        return loss_of(latents[picked], t, data.ids[captions], data.ids[:1], dropped, data.ends[captions], captions, pictures)
 
-    part.run("model", s.steps, loss)
+    part.run("model", s.seed, loss)
     return part.average
 
 
-def add_noise(latents: torch.Tensor, alphas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Noised latents, the noise, and the timesteps, which are spread evenly over the batch."""
-    n = len(latents)
-    t = ((torch.arange(n) + torch.rand(n)) / n * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
-    noise = torch.randn_like(latents)
-    signal = alphas[t][:, None, None, None]
-    return signal.sqrt() * latents + (1 - signal).sqrt() * noise, noise, t
+def train(run: Path, weights: Path, s: Settings, workers: int = 1, further: bool = False) -> None:
+    """All parts; those that are shipped go to the folder `weights` as soon as they are done.
+
+    `further`: the weights there learn on, with their autoencoder as it is.
+    """
+    drawing = Drawing(run, s.pictures, workers=workers)
+    if further:
+        autoencoder, unet, text = load_parts(weights)
+        autoencoder = autoencoder.to(s.device)
+    else:
+        drawing.wait_for(min(FIRST_PICTURES, s.pictures))
+        autoencoder, unet, text = train_autoencoder(drawing, run, s), None, None
+        store(weights / "autoencoder.safetensors", half(autoencoder))
+    data = drawing.finished(s.device)
+    latents = encode_all(data, autoencoder, 8 * s.autoencoder.batch)
+    print(f"latents: mean {latents.mean((0, 2, 3)).tolist()}, deviation {latents.std((0, 2, 3)).tolist()}", flush=True)
+    parts = train_model(data, latents, train_contrast(data, run, s, text), run, s, unet)
+    words = {"vocabulary": torch.tensor(parts["text"].vocabulary, dtype=torch.int32)}
+    store(weights / "unet.safetensors", half(parts["unet"]))
+    store(weights / "text_encoder.safetensors", half(parts["text"]) | words)
 
 
-def train(run: Path, s: Settings, workers: int = 1) -> nn.ModuleDict:
-    """All parts; returns those that are shipped: autoencoder, unet, text."""
-    data = make_training_data(run, s.pictures, workers=workers)
-    autoencoder = train_autoencoder(data, run, s)
-    latents = encode_all(data, autoencoder)
-    parts = train_model(data, latents, train_contrast(data, run, s), run, s)
-    return nn.ModuleDict({"autoencoder": autoencoder, **parts})
+def rehearse(run: Path, s: Settings) -> None:
+    """Some steps of what is compiled, on noise: the compiler's work is done, and kept, while pictures are still drawn."""
+    few = {name: replace(getattr(s, name), seconds=0, steps=3) for name in ("contrast", "model")}
+    n = 2 * s.contrast.batch
+    texts = torch.full((n, POSITIONS), END, device=s.device)
+    numbers = torch.arange(n, device=s.device)
+    pictures = torch.zeros(n, SIZE, SIZE, 3, dtype=torch.uint8, device=s.device)
+    data = TrainingData(pictures, [], texts, torch.ones_like(numbers), numbers, None)
+    latents = torch.randn(n, 4, SIZE // 8, SIZE // 8, device=s.device)
+    s = replace(s, **few)
+    train_model(data, latents, train_contrast(data, run / "rehearsal", s), run / "rehearsal", s)
+
+
+def store(file: Path, tensors: dict[str, torch.Tensor]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.cpu() for name, tensor in tensors.items()}, file)
 
 
 def main() -> None:
@@ -197,13 +226,19 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path(".cache/naturalworld/run"), help="folder for the data and the state")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the trained weights go")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--gpu-minutes", type=float, default=0, help="train on a CUDA card for so long")
+    parser.add_argument("--pictures", type=int, default=0, help="draw so many pictures")
+    parser.add_argument("--further", action="store_true", help="go on from the weights that are there")
+    parser.add_argument("--rehearse", action="store_true", help="only compile for the card, beside a run that still draws")
     options = parser.parse_args()
-    parts = train(options.run, Settings(), options.workers)
-    options.weights.mkdir(parents=True, exist_ok=True)
-    words = {"vocabulary": torch.tensor(parts["text"].vocabulary, dtype=torch.int32)}
-    save_file(half(parts["autoencoder"]), options.weights / "autoencoder.safetensors")
-    save_file(half(parts["unet"]), options.weights / "unet.safetensors")
-    save_file(half(parts["text"]) | words, options.weights / "text_encoder.safetensors")
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    settings = on_gpu(options.gpu_minutes) if options.gpu_minutes else Settings()
+    if options.pictures:
+        settings = replace(settings, pictures=options.pictures)
+    if options.rehearse:
+        return rehearse(options.run, settings)
+    train(options.run, options.weights, settings, options.workers, options.further)
     print(f"Trained weights are in {options.weights}.")
 
 

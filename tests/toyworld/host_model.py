@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .layers import Linear, scatter
-from .stored import WEIGHTS, load_unet
+from .stored import load_unet
 from .unet import CrossAttention, UNet
 
 
@@ -56,8 +56,8 @@ def _with_all_inputs(narrow: Linear) -> nn.Linear:
     return wide
 
 
-def load_narrow(checkpoint: Path, weights: Path = WEIGHTS) -> Toy:
-    """The checkpoint's CLIP and VAE, and its model with the narrow network inside."""
+def load_narrow(checkpoint: Path, unet: UNet | None = None) -> Toy:
+    """The checkpoint's CLIP and VAE, and its model with the narrow network inside; by default the toy world's."""
     import comfy.model_base
     import comfy.model_patcher
 
@@ -65,7 +65,7 @@ def load_narrow(checkpoint: Path, weights: Path = WEIGHTS) -> Toy:
     config = toy.model.model.model_config
 
     def narrow(device=None, operations=None, **unet_config):
-        return NarrowDiffusionModel(load_unet(weights))
+        return NarrowDiffusionModel(unet or load_unet())
 
     base = comfy.model_base.BaseModel(config, model_type=toy.model.model.model_type, unet_model=narrow)
     patcher = comfy.model_patcher.ModelPatcher(base, toy.model.load_device, toy.model.offload_device)

@@ -110,9 +110,13 @@ class LayerNorm(nn.Module):
 def attend(q, k, v, heads: int, host_head: int, mask: torch.Tensor | None = None) -> torch.Tensor:
     """Attention with the host's scale, 1/sqrt of its head width.
 
-    Written out: for heads this small the CPU's fused attention is slow in the backward pass.
+    Written out on the CPU: for heads this small its fused attention is slow in the backward pass.
     """
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
+    if q.is_cuda:
+        mask = None if mask is None else mask.to(q.dtype)
+        fused = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=host_head**-0.5)
+        return fused.transpose(1, 2).flatten(2)
     scores = (q * host_head**-0.5) @ k.transpose(-1, -2)
     if mask is not None:
         scores = scores + mask

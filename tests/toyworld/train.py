@@ -151,7 +151,7 @@ class JointTraining:
         torch.nn.utils.clip_grad_norm_([*self.live["unet"].parameters(), *self.live["text"].parameters()], 1.0)
         self.optimizer.step()
         weight = min(s.average, (self.done + 1) / (self.done + 20))
-        live = [p for part in ("unet", "text") for p in self.live[part].parameters()]
+        live = [p.detach() for part in ("unet", "text") for p in self.live[part].parameters()]
         torch._foreach_lerp_(list(self.average.parameters()), live, 1 - weight)
         self.done += 1
         return error.item()
@@ -206,7 +206,7 @@ def train_decoder(data: Dataset, run: Path, s: Settings) -> nn.Module:
         optimizer.step()
         schedule.step()
         weight = min(0.99, (step + 1) / (step + 10))
-        torch._foreach_lerp_(list(average.parameters()), list(decoder.parameters()), 1 - weight)
+        torch._foreach_lerp_(list(average.parameters()), [p.detach() for p in decoder.parameters()], 1 - weight)
         bar.set_postfix(psnr=f"{-10 * error.pow(2).mean().log10().item():.1f}", refresh=False)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == s.decoder_steps:
             save(path, {name: part.state_dict() for name, part in parts.items()} | {"done": step + 1})

@@ -145,7 +145,7 @@ def zeroed(layer: nn.Module) -> nn.Module:
 
 def timestep_embedding(t: torch.Tensor) -> torch.Tensor:
     half = HOST_CHANNELS // 2
-    frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32) / half)
+    frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
     angles = t[:, None].float() * frequencies[None]
     return torch.cat([angles.cos(), angles.sin()], -1)
 

@@ -5,28 +5,39 @@ import torch
 from naturalworld.autoencoder import Autoencoder, psnr
 from naturalworld.build import checkpoint
 from naturalworld.captions import caption
+from naturalworld.colours import COLOURS
 from naturalworld.contrast import OWN_POSITIONS, CaptionEncoder, Contrast
 from naturalworld.dataset import example
-from naturalworld.scenes import random_scene, seed_of
-from naturalworld.train import Part, Settings, encode_all, train_autoencoder, train_contrast, train_model
-from naturalworld.training_data import make_training_data
+from naturalworld.draw import draw
+from naturalworld.network import new_unet
+from naturalworld.part import Course, Part
+from naturalworld.scenes import Scene, Subject, random_scene, seed_of
+from naturalworld.things import BY_NOUN
+from naturalworld.train import Settings, encode_all, train_autoencoder, train_contrast, train_model
+from naturalworld.training_data import NOUNS, Drawing, truth_of
 from naturalworld.words import vocabulary
 from numpy.random import RandomState
 from torch import nn
 from toyworld.build import checkpoint as toyworld_checkpoint
 from toyworld.text_encoder import host_weights
-from toyworld.unet import UNet
 from toyworld.words import END, token_ids
 
 FEW = Settings(
-    pictures=24, autoencoder_steps=2, autoencoder_batch=2, contrast_steps=2, contrast_batch=6, steps=2, batch=4, warm_up=1,
-    save_every=1,
-)  # fmt: skip
+    pictures=24,
+    autoencoder=Course(batch=2, rate=1e-3, steps=2, save_every=1),
+    contrast=Course(batch=6, rate=1e-3, steps=2, save_every=1),
+    model=Course(batch=4, rate=1e-3, steps=2, save_every=1),
+)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_training_data(tmp_path_factory.mktemp("run"), FEW.pictures, size=64)
+def drawing(tmp_path_factory):
+    return Drawing(tmp_path_factory.mktemp("run"), FEW.pictures, size=64)
+
+
+@pytest.fixture(scope="module")
+def data(drawing):
+    return drawing.finished()
 
 
 def test_data_are_the_split(data, tmp_path):
@@ -35,6 +46,28 @@ def test_data_are_the_split(data, tmp_path):
     assert data.texts[data.caption[3]] == caption(third.scene)
     assert (data.batch(torch.tensor([3]))[0].movedim(0, -1) - torch.from_numpy(third.pixels)).abs().max() < 1 / 250
     assert (data.ids[torch.arange(len(data.texts)), data.ends] == END).all()
+    for kept, told in zip(vars(data.truth).values(), truth_of(third), strict=True):
+        assert (kept[3] == told).all()
+
+
+def test_what_is_drawn_is_kept(drawing, data):
+    again = Drawing(drawing.files[0].parent, FEW.pictures, size=64)
+    assert again.drawn == FEW.pictures and again.finished().texts == data.texts
+
+
+def test_truth_tells_what_lies_where():
+    """A blue rose to the left of a car, on cells of 4 x 4 pixels."""
+    rose, car = Subject(BY_NOUN["rose"], "blue", True), Subject(BY_NOUN["car"], "red")
+    picture = draw(RandomState(0), Scene((rose, car)))
+    cells, coloured, objects, ground = truth_of(picture)
+    assert cells.shape == coloured.shape == (32, 32) and ground == 0
+    assert objects[:2].tolist() == [
+        [NOUNS.index("rose"), list(COLOURS).index("blue"), -1, -1],
+        [NOUNS.index("car"), list(COLOURS).index("red"), -1, -1],
+    ]
+    assert (objects[2:] == -1).all()
+    assert (cells[:, :14] != 2).all() and (cells[:, 18:] != 1).all() and {0, 1, 2} == set(cells.flat)
+    assert (cells[coloured] > 0).all() and 0 < coloured.sum() < (cells > 0).sum()
 
 
 def test_the_vocabulary_has_every_token_of_every_caption():
@@ -70,8 +103,8 @@ def test_the_text_encoder_fits_in_the_host():
     assert not wide[f"{prefix}encoder.layers.4.mlp.fc1.weight"].any()
 
 
-def test_every_part_learns(data, tmp_path):
-    autoencoder = train_autoencoder(data, tmp_path, FEW)
+def test_every_part_learns(drawing, data, tmp_path):
+    autoencoder = train_autoencoder(drawing, tmp_path, FEW)
     latents = encode_all(data, autoencoder)
     assert latents.shape == (24, 4, 8, 8)
     text = train_contrast(data, tmp_path, FEW)
@@ -91,7 +124,7 @@ def test_learning_goes_on_where_it_stopped(tmp_path):
     def learn(file, stop_after=None):
         torch.manual_seed(0)
         live = nn.ModuleDict({"line": nn.Linear(3, 1)})
-        part = Part(file, live, ("line",), {"line": 0.1}, FEW)
+        part = Part(file, live, ("line",), Course(batch=8, rate=0.1, steps=5, warm_up=1, save_every=1))
         calls = 0
 
         def loss():
@@ -100,9 +133,9 @@ def test_learning_goes_on_where_it_stopped(tmp_path):
                 raise KeyboardInterrupt
             calls += 1
             squared = (live["line"](torch.randn(8, 3)) - 1).pow(2).mean()
-            return squared, squared.item()
+            return squared, squared
 
-        part.run("line", 5, loss)
+        part.run("line", 0, loss)
         return part.average["line"].weight
 
     whole = learn(tmp_path / "whole.pt")
@@ -117,7 +150,7 @@ def test_the_checkpoint_has_the_drawn_worlds_shapes():
     """The host loads the drawn world's; every key and every shape here is one of that."""
     torch.manual_seed(0)
     text = CaptionEncoder(vocabulary())
-    ours = checkpoint(Autoencoder(), UNet(text=text.width), text)
+    ours = checkpoint(Autoencoder(), new_unet(text.width), text)
     theirs = toyworld_checkpoint()
     assert {key: tensor.shape for key, tensor in ours.items()} == {key: tensor.shape for key, tensor in theirs.items()}
     assert {tensor.dtype for key, tensor in ours.items() if "vae_s" not in key} == {torch.float16}
