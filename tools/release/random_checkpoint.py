@@ -1,8 +1,9 @@
 """A full-size checkpoint of random weights, to run the pack at real sizes where no trained model is at hand:
 
-    python -m tools.release.random_checkpoint {sd15,sdxl} FILE [--seed N] [--dtype fp16|fp32]
+    python -m tools.release.random_checkpoint {sd15,sdxl,small} FILE [--seed N] [--dtype fp16|fp32]
 
-Names and shapes come from the host's own classes, so it loads as SD 1.5 or SDXL does. Its pictures are noise.
+Names and shapes come from the host's own classes, so it loads as SD 1.5 or SDXL does. Its pictures are noise. `small` is an
+SD 1.5 with the least U-Net that the host still takes for one.
 """
 
 import argparse
@@ -46,6 +47,12 @@ SDXL = SHARED | {
     "num_classes": "sequential",
     "num_head_channels": 64,
 }
+SMALL = SD15 | {
+    "num_res_blocks": [1, 1],
+    "channel_mult": [1, 1],
+    "transformer_depth": [1, 1],
+    "transformer_depth_output": [1, 1, 1, 1],
+}
 VAE = {
     "double_z": True,
     "z_channels": 4,
@@ -67,7 +74,8 @@ def shapes(kind: str) -> Iterator[tuple[str, torch.Tensor]]:
     import comfy.supported_models
     from comfy.ldm.models.autoencoder import AutoencoderKL
 
-    model, unet = {"sd15": (comfy.supported_models.SD15, SD15), "sdxl": (comfy.supported_models.SDXL, SDXL)}[kind]
+    sd15, sdxl = comfy.supported_models.SD15, comfy.supported_models.SDXL
+    model, unet = {"sd15": (sd15, SD15), "sdxl": (sdxl, SDXL), "small": (sd15, SMALL)}[kind]
     config = model(unet | {"dtype": torch.float16})
     with torch.device("meta"):
         autoencoder = AutoencoderKL(ddconfig=VAE, embed_dim=VAE["z_channels"])
@@ -79,7 +87,10 @@ def shapes(kind: str) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def random_weight(name: str, like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Values that keep the size of what passes: norms are the identity, maps have variance 1 / inputs, biases are 0."""
+    """Values that keep the size of what passes: norms are the identity, maps have variance 1 / inputs, biases are 0.
+
+    Drawn where `generator` is.
+    """
     if not like.is_floating_point():
         return torch.arange(like.numel()).reshape(like.shape)
     if name.endswith("logit_scale"):
@@ -87,7 +98,7 @@ def random_weight(name: str, like: torch.Tensor, generator: torch.Generator) -> 
     if like.dim() < 2:
         return torch.full(like.shape, 1.0 if name.endswith("weight") else 0.0)
     scale = EMBEDDING_SCALE if "embedding" in name.rpartition("transformer.")[2] else like[0].numel() ** -0.5
-    return torch.empty(like.shape).normal_(0.0, scale, generator=generator)
+    return torch.empty(like.shape, device=generator.device).normal_(0.0, scale, generator=generator)
 
 
 def write(kind: str, path: Path, seed: int, dtype: str) -> None:
@@ -107,7 +118,7 @@ def write(kind: str, path: Path, seed: int, dtype: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("sd15", "sdxl"))
+    parser.add_argument("kind", choices=("sd15", "sdxl", "small"))
     parser.add_argument("file", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dtype", choices=("fp16", "fp32"), default="fp16")
