@@ -67,6 +67,7 @@ check: env
 test: env
 	@.venv/bin/ruff check .
 	@$(RUN) tools.comfyui.chromium
+	@$(RUN) tools.comfyui.perceptual
 	@$(VENV) tools/suites.py
 
 # A study of the toy world, and the folder of its tables. QUICK=1 measures a part of it, TABLES="maps; size" some of its parts.
@@ -79,6 +80,7 @@ quality: env
 TOY_RUN := $(RUN) benchmarks
 TOY_OUTPUT := bench-output/evaluation
 evaluation: env
+	@$(RUN) tools.comfyui.perceptual
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed

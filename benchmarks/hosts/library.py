@@ -18,6 +18,7 @@ from .inputs import execute, inputs_of
 TOY = "toy"
 KEPT_EDITS = 2  # edited models held at a time; tasks of one edit follow one another
 KEPT_PROMPTS = 500  # encodings, about a quarter of a megabyte each
+KEPT_PICTURES = 100  # tasks of unedited pictures, some six megabytes each at 512 pixels
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class LibraryHost:
         self.conditioning = lru_cache(KEPT_PROMPTS)(self._conditioning)
         self._edited = lru_cache(KEPT_EDITS)(self._with_edits)
         self.forget_edits = self._edited.cache_clear
+        self._unedited = lru_cache(KEPT_PICTURES)(self._pictures)
         _keep_previews_apart()
 
     def pictures(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict] = ()) -> np.ndarray:
@@ -57,6 +59,9 @@ class LibraryHost:
 
         `edits`: inputs of TIME Edit Model, one node after another. Raises ValueError if the node refuses one.
         """
+        return self._pictures(prompt, tuple(seeds), edits) if edits else self._unedited(prompt, tuple(seeds))
+
+    def _pictures(self, prompt: str, seeds: tuple[int, ...], edits: Sequence[dict] = ()) -> np.ndarray:
         from time_core.balance import probe  # the host is on the path only now
 
         model, s = self.edited(edits), self.sampling

@@ -2,6 +2,8 @@
 
 Protocol and data: the TIME paper, section 5 and its TIMED data set; F1 as in ReFACT (NAACL 2024). Each row is edited by itself
 on a clean model; per seed, pictures of the source prompt, of related prompts and of unrelated prompts are judged two-way.
+Beside that, whatever the judge looks at: how far each picture is from the one it should be, of the same seed. That is the
+oracle's where the edit should show, and the unedited one where nothing should.
 """
 
 import hashlib
@@ -16,8 +18,9 @@ from PIL import Image
 
 from ..data.timed import KINDS, Question, TimedRow, joint_edit, read_timed
 from ..hosts.inputs import parse_changes
+from ..judges.perceptual import distances, lpips
 from ..judges.pixels import pixels_digest
-from ..report.bootstrap import Estimate, over_seeds
+from ..report.bootstrap import Estimate, estimate, over_seeds
 from ..report.report import SHEET_ROWS, Plot, Report, Sheet, Table
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, folder_name, option
 
@@ -29,6 +32,10 @@ PUBLISHED = [
     {"method": "oracle", "efficacy": 0.9704, "generality": 0.9326, "specificity": 0.9568, "F1": 0.9446},
     {"method": "TIME, lambda 0.1", "efficacy": 0.8323, "generality": 0.6408, "specificity": 0.7595, "F1": 0.6976},
 ]
+DISTANCES_NOTE = (
+    "Of pictures of one seed, to the oracle's for prompts where the edit should show and to the unedited ones for the others. "
+    "Mean, standard deviation and 95 % bootstrap interval over pairs."
+)
 PUBLISHED_NOTE = "ReFACT, Table 1: TIMED's 147 rows, SD 1.4, 25 seeds, CLIP ViT-bigG/14."
 
 
@@ -79,6 +86,16 @@ class Asked:
     def wordings(self) -> tuple[str, str]:
         return self.question.wording, self.question.rather_than
 
+    @property
+    def should_be(self) -> str | None:
+        """The prompt whose unedited pictures these should be; None where they are."""
+        unedited = self.question.prompt if self.is_unrelated else self.question.wording
+        return None if self.variant.inputs is None and unedited == self.question.prompt else unedited
+
+    @property
+    def is_unrelated(self) -> bool:
+        return self.question.kind.startswith("specificity")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timed(PaperMeasurement):
@@ -125,14 +142,33 @@ class Timed(PaperMeasurement):
             found.setdefault(one.place, {})[one.wordings] = None
         return {place: list(pairs) for place, pairs in found.items()}
 
-    def next_tasks(self, results: Results) -> list[Task]:
-        tasks: dict[str, list[Task]] = {}
+    @cached_property
+    def compared(self) -> dict[str, list[str]]:
+        """By place, the prompts of the pictures that its own are compared with."""
+        found: dict[str, dict[str, None]] = {}
         for one in self.asked:
+            if one.should_be is not None:
+                found.setdefault(one.place, {})[one.should_be] = None
+        return {place: list(prompts) for place, prompts in found.items()}
+
+    def next_tasks(self, results: Results) -> list[Task]:
+        """Row by row, so that a row's unedited pictures serve all of its edits; then what has the edits of all rows."""
+        tasks: dict[str, list[Task]] = {}
+        for one in sorted(self.asked, key=lambda one: one.row.line if one.variant.together == ALONE else np.inf):
             if one.place not in tasks:
                 edits = one.variant.edits(one.row, self.read[0])
                 seeds = chunks(range(1, 1 + self.seeds), self.pictures_per_task)
-                tasks[one.place] = picture_tasks(one.place, one.question.prompt, seeds, self.wordings[one.place], edits)
+                compared = self.compared.get(one.place, ())
+                tasks[one.place] = picture_tasks(
+                    one.place, one.question.prompt, seeds, self.wordings[one.place], edits, compared
+                )
         return [task for several in tasks.values() for task in several]
+
+    def prepare(self, worker: Workplace) -> None:
+        try:
+            lpips()
+        except FileNotFoundError as error:
+            raise ValueError(str(error)) from None
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
         return judged_pictures(worker, task, kept=task.payload["seeds"][0] == 1)
@@ -168,6 +204,7 @@ class Timed(PaperMeasurement):
             ],
             tables=[
                 Table("Scores", scores, spread, True),
+                Table("Distances", self._distances(records), DISTANCES_NOTE),
                 Table("Published", PUBLISHED, PUBLISHED_NOTE, True),
                 Table("Rows", by_row, percent=True),
             ],
@@ -196,7 +233,9 @@ class Timed(PaperMeasurement):
         found = []
         for seeds in chunks(range(1, 1 + self.seeds), self.pictures_per_task):
             result = results[f"{one.place}/{seeds[0]}"]
-            for seed, pixels, (wording, rather_than) in zip(seeds, result["pixels"], result["scores"][index], strict=True):
+            distances = result.get("distances", {}).get(one.should_be, {})
+            for i, (seed, pixels) in enumerate(zip(seeds, result["pixels"], strict=True)):
+                wording, rather_than = result["scores"][index][i]
                 found.append(
                     {
                         "method": one.variant.name,
@@ -213,8 +252,24 @@ class Timed(PaperMeasurement):
                         "passed": int(wording > rather_than),
                         "pixels": pixels,
                     }
+                    | {name: values[i] for name, values in distances.items()}
                 )
         return found
+
+    def _distances(self, records: list[dict]) -> list[dict]:
+        """A row a method: means over its pairs, of each its pictures' mean."""
+        found: dict[str, dict[str, dict[int, list[float]]]] = {}
+        for record in records:
+            column = "unrelated" if record["kind"].startswith("specificity") else "related"
+            for name in ("LPIPS", "RMSE"):
+                if name in record:
+                    by_line = found.setdefault(record["method"], {}).setdefault(f"{column}, {name}", {})
+                    by_line.setdefault(record["line"], []).append(record[name])
+        return [
+            {"method": method}
+            | {column: estimate([float(np.mean(values)) for values in by_line.values()]) for column, by_line in columns.items()}
+            for method, columns in found.items()
+        ]
 
     def _by_seed(self, passed: list[int]) -> np.ndarray:
         """(seeds,): the share of a seed's pictures that passed."""
@@ -249,23 +304,30 @@ def estimates(by_kind: dict[str, np.ndarray]) -> dict[str, Estimate]:
 
 
 def picture_tasks(
-    place: str, prompt: str, seeds: Iterable[Sequence[int]], questions: Sequence[tuple[str, str]], edits: list[dict]
+    place: str,
+    prompt: str,
+    seeds: Iterable[Sequence[int]],
+    questions: Sequence[tuple[str, str]],
+    edits: list[dict],
+    compared: Sequence[str] = (),
 ) -> list[Task]:
-    """A task for each of `seeds`: pictures of `prompt` by the model with `edits`, judged between two wordings a question."""
-    asked = [list(pair) for pair in questions]
-    return [
-        Task(f"{place}/{some[0]}", {"prompt": prompt, "seeds": list(some), "questions": asked, "edits": edits}, len(some))
-        for some in seeds
-    ]
+    """A task for each of `seeds`: pictures of `prompt` by the model with `edits`, judged between two wordings a question.
+
+    `compared`: prompts of unedited pictures whose distance to them, seed for seed, is measured.
+    """
+    payload = {"prompt": prompt, "questions": [list(pair) for pair in questions], "edits": edits, "compared": list(compared)}
+    return [Task(f"{place}/{some[0]}", payload | {"seeds": list(some)}, len(some)) for some in seeds]
 
 
 def judged_pictures(worker: Workplace, task: Task, kept: bool) -> Outcome:
-    """Of one of `picture_tasks`: scores (questions, pictures, 2), and the first picture if it is `kept`."""
-    made = worker.host.pictures(task.payload["prompt"], task.payload["seeds"], task.payload["edits"])
+    """Of one of `picture_tasks`: scores (questions, pictures, 2), distances, and the first picture if it is `kept`."""
+    seeds = task.payload["seeds"]
+    made = worker.host.pictures(task.payload["prompt"], seeds, task.payload["edits"])
     questions = task.payload["questions"]
     by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
     scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
     result = {"pixels": [pixels_digest(picture) for picture in made], "scores": scores}
+    result["distances"] = {prompt: distances(made, worker.host.pictures(prompt, seeds)) for prompt in task.payload["compared"]}
     return Outcome(result, {"first": thumbnail(made[0])} if kept else {})
 
 
