@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from tools.comfyui.client import WorkflowError
-from tools.comfyui.environment import ROOT, TOY_CHECKPOINT, TOY_WEIGHTS
+from tools.comfyui.environment import NATURAL_WEIGHTS, ROOT, TOY_WEIGHTS
 from tools.comfyui.library import comfyui_path
 
-from .hosts.library import TOY, LibraryHost, Sampling, model_file
+from .hosts.library import NATURAL, TOY, WORLDS, LibraryHost, Sampling, model_file
 from .hosts.server import ServerHost
 from .judges.clip import load_clip_judge, load_toy_clip_judge
+from .judges.natural import load_natural_judge
 from .judges.toy import ToyJudge
 from .measurements.bias import Bias
 from .measurements.captions import Captions
@@ -42,10 +43,11 @@ PAPERS = (Timed, Bias, DiffEdit, Captions)
 STUDIES = (Quality, TimeSettings, DiffEditSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
-JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge}
+JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge, NATURAL: load_natural_judge}
+JUDGES_WEIGHTS = {TOY_CLIP_JUDGE: TOY_WEIGHTS / "clip.safetensors", NATURAL: NATURAL_WEIGHTS / "judge.safetensors"}
 CLIP_HALVES = {"judge_clip": "text_encoders", "judge_vision": "clip_vision"}
 """By option, ComfyUI's folder of models."""
-TOY_SAMPLING = {"size": 128, "steps": 10, "cfg": 3.0}
+WORLDS_SAMPLING = {TOY: {"size": 128, "steps": 10, "cfg": 3.0}, NATURAL: {"size": 128, "steps": 20, "cfg": 5.0}}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,16 +67,20 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_models(command: argparse.ArgumentParser, from_noise: bool) -> None:
     what = command.add_argument_group("what makes the pictures, and who judges them").add_argument
-    what("--checkpoint", default=TOY, help="a file or a name in ComfyUI's models/checkpoints; 'toy' (default)")
+    what("--checkpoint", default=TOY, help="a file or a name in ComfyUI's models/checkpoints; 'natural'; 'toy' (default)")
     if from_noise:
-        what("--size", type=int, help="of the pictures, in pixels (512; toy 128)")
-        what("--steps", type=int, help="of sampling (50; toy 10)")
-        what("--cfg", type=float, help="guidance (7.5; toy 3)")
+        what("--size", type=int, help="of the pictures, in pixels (512; toy and natural 128)")
+        what("--steps", type=int, help="of sampling (50; toy 10, natural 20)")
+        what("--cfg", type=float, help="guidance (7.5; toy 3, natural 5)")
         what("--sampler", help="of the host (euler)")
         what("--scheduler", help="of the host (normal)")
         what("--negative", help="the negative prompt (empty)")
         what("--batch", type=int, help="pictures sampled at once (what the memory holds)")
-    what("--judge", choices=list(JUDGES), help="CLIP zero-shot, the toy world's pixels (its default), or the toy world's CLIP")
+    what(
+        "--judge",
+        choices=list(JUDGES),
+        help="CLIP, what reads a world's pixels (its default), or the toy world's CLIP",
+    )
     what("--judge-clip", help="CLIP's text half: a file or a name in models/text_encoders")
     what("--judge-vision", help="CLIP's vision half: a file or a name in models/clip_vision")
     what("--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times")
@@ -105,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(args: argparse.Namespace, command: str) -> int:
     measured = MEASUREMENTS[args.command]
-    args.judge = args.judge or (TOY if args.checkpoint == TOY and not args.judge_clip else CLIP)
+    args.judge = args.judge or (args.checkpoint if args.checkpoint in WORLDS and not args.judge_clip else CLIP)
     sampling = measured.sampling or _sampling(args)
     files = _model_files(args)
     measurement = measured.from_arguments(args)
@@ -116,7 +122,7 @@ def _measure(args: argparse.Namespace, command: str) -> int:
         "measurement": measurement.name,
         "settings": measurement.settings(),
         "sampling": asdict(sampling) if measured.from_noise else None,
-        "checkpoint": "toy world, narrow" if args.checkpoint == TOY else args.checkpoint,
+        "checkpoint": f"{args.checkpoint} world, narrow" if args.checkpoint in WORLDS else args.checkpoint,
         "judge": args.judge,
         "threads": args.threads,
         "files": {name: fingerprint(path) for name, path in files.items()},
@@ -132,17 +138,17 @@ def _measure(args: argparse.Namespace, command: str) -> int:
 
 
 def _sampling(args: argparse.Namespace) -> Sampling:
-    """What the command line says, else the toy world's, else the published one."""
+    """What the command line says, else the world's, else the published one."""
     names = [one.name for one in fields(Sampling)]
     given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
-    return Sampling(**(TOY_SAMPLING if args.checkpoint == TOY else {}) | given)
+    return Sampling(**WORLDS_SAMPLING.get(args.checkpoint, {}) | given)
 
 
 def _model_files(args: argparse.Namespace) -> dict[str, Path]:
     """The files that decide the results. Raises ValueError for one that is missing, before any work begins."""
-    files = {"checkpoint": model_file("checkpoints", TOY_CHECKPOINT if args.checkpoint == TOY else args.checkpoint)}
-    if args.judge == TOY_CLIP_JUDGE:
-        files["judge"] = TOY_WEIGHTS / "clip.safetensors"
+    files = {"checkpoint": model_file("checkpoints", WORLDS.get(args.checkpoint, args.checkpoint))}
+    if args.judge in JUDGES_WEIGHTS:
+        files["judge"] = JUDGES_WEIGHTS[args.judge]
     for name, kind in CLIP_HALVES.items() if args.judge == CLIP else ():
         option = name.replace("_", "-")
         if not getattr(args, name):
@@ -155,7 +161,7 @@ def _pool(args: argparse.Namespace, measurement: Measurement, sampling: Sampling
     open_judge = partial(load_clip_judge, args.judge_clip, args.judge_vision) if args.judge == CLIP else JUDGES[args.judge]
     worker = partial(Worker, measurement, args.output, open_judge, args.threads)
     if args.server:
-        if args.checkpoint == TOY:
+        if args.checkpoint in WORLDS:
             raise ValueError("--server needs --checkpoint with a name that the servers have, such as toyworld.safetensors.")
         return threads([partial(worker, partial(ServerHost, url, args.checkpoint, sampling)) for url in args.server])
     make = partial(worker, partial(LibraryHost, args.checkpoint, sampling))

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from tools.comfyui.library import comfyui_path, load_nodes
 
 from .inputs import execute, inputs_of
 
-TOY = "toy"
+TOY, NATURAL = "toy", "natural"
+WORLDS = {TOY: TOY_CHECKPOINT, NATURAL: NATURAL_CHECKPOINT}
+"""By name, the checkpoint that has the same function as the world's narrow network."""
 KEPT_EDITS = 2  # edited models held at a time; tasks of one edit follow one another
 KEPT_PROMPTS = 500  # encodings, about a quarter of a megabyte each
 KEPT_PICTURES = 100  # tasks of unedited pictures, some six megabytes each at 512 pixels
@@ -42,7 +44,7 @@ class Sampling:
 
 
 class LibraryHost:
-    """`checkpoint` is a file, or TOY: the toy world's model with its narrow network, the same function ten times as fast."""
+    """`checkpoint` is a file, or one of WORLDS: that world's narrow network, the same function ten times as fast."""
 
     def __init__(self, checkpoint: str, sampling: Sampling):
         self.nodes = load_nodes(cpu=not torch.accelerator.is_available())
@@ -147,10 +149,20 @@ def _keep_previews_apart() -> tempfile.TemporaryDirectory:
 def _load(checkpoint: str):
     import comfy.sd
 
-    if checkpoint == TOY:
+    if checkpoint in WORLDS:
         from toyworld.host_model import load_narrow
 
-        toy = load_narrow(model_file("checkpoints", TOY_CHECKPOINT))
-        return toy.model, toy.clip, toy.vae
+        world = load_narrow(model_file("checkpoints", WORLDS[checkpoint]), _narrow_unet(checkpoint))
+        return world.model, world.clip, world.vae
     path = model_file("checkpoints", checkpoint)
     return comfy.sd.load_checkpoint_guess_config(str(path), output_vae=True, output_clip=True)[:3]
+
+
+def _narrow_unet(world: str):
+    if world == NATURAL:
+        from naturalworld.build import load_parts
+
+        return load_parts()[0]
+    from toyworld.stored import load_unet
+
+    return load_unet()

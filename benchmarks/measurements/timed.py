@@ -32,6 +32,11 @@ PUBLISHED = [
     {"method": "oracle", "efficacy": 0.9704, "generality": 0.9326, "specificity": 0.9568, "F1": 0.9446},
     {"method": "TIME, lambda 0.1", "efficacy": 0.8323, "generality": 0.6408, "specificity": 0.7595, "F1": 0.6976},
 ]
+KEPT = ("its kind", "the second thing", "a named colour", "the ground")
+KEPT_NOTE = (
+    "What a prompt names beside the edit and a judge that reads pictures finds in them. Colours: of unrelated prompts, as the "
+    "edit is to change those of related ones. Mean, standard deviation and 95 % bootstrap interval over pairs."
+)
 DISTANCES_NOTE = (
     "Of pictures of one seed, to the oracle's for prompts where the edit should show and to the unedited ones for the others. "
     "Mean, standard deviation and 95 % bootstrap interval over pairs."
@@ -204,7 +209,8 @@ class Timed(PaperMeasurement):
             ],
             tables=[
                 Table("Scores", scores, spread, True),
-                Table("Distances", self._distances(records), DISTANCES_NOTE),
+                Table("Kept", self._over_pairs(records, KEPT), KEPT_NOTE, True),
+                Table("Distances", self._over_pairs(records, ("LPIPS", "RMSE")), DISTANCES_NOTE),
                 Table("Published", PUBLISHED, PUBLISHED_NOTE, True),
                 Table("Rows", by_row, percent=True),
             ],
@@ -252,19 +258,18 @@ class Timed(PaperMeasurement):
                         "passed": int(wording > rather_than),
                         "pixels": pixels,
                     }
-                    | {name: values[i] for name, values in distances.items()}
+                    | {name: values[i] for name, values in (distances | result.get("kept", {})).items()}
                 )
         return found
 
-    def _distances(self, records: list[dict]) -> list[dict]:
-        """A row a method: means over its pairs, of each its pictures' mean."""
+    def _over_pairs(self, records: list[dict], names: Sequence[str]) -> list[dict]:
+        """A row a method: of each of `names` the mean over the pairs that have it, of each its pictures' mean."""
         found: dict[str, dict[str, dict[int, list[float]]]] = {}
         for record in records:
-            column = "unrelated" if record["kind"].startswith("specificity") else "related"
-            for name in ("LPIPS", "RMSE"):
-                if name in record:
-                    by_line = found.setdefault(record["method"], {}).setdefault(f"{column}, {name}", {})
-                    by_line.setdefault(record["line"], []).append(record[name])
+            side = "unrelated" if record["kind"].startswith("specificity") else "related"
+            for name in filter(record.__contains__, names):
+                by_line = found.setdefault(record["method"], {}).setdefault(f"{side}, {name}", {})
+                by_line.setdefault(record["line"], []).append(record[name])
         return [
             {"method": method}
             | {column: estimate([float(np.mean(values)) for values in by_line.values()]) for column, by_line in columns.items()}
@@ -327,6 +332,8 @@ def judged_pictures(worker: Workplace, task: Task, kept: bool) -> Outcome:
     by_wording = worker.judge.scores(made, [wording for pair in questions for wording in pair])
     scores = [by_wording[:, 2 * i : 2 * i + 2].tolist() for i in range(len(questions))]
     result = {"pixels": [pixels_digest(picture) for picture in made], "scores": scores}
+    if hasattr(worker.judge, "kept"):
+        result["kept"] = worker.judge.kept(made, task.payload["prompt"])
     result["distances"] = {prompt: distances(made, worker.host.pictures(prompt, seeds)) for prompt in task.payload["compared"]}
     return Outcome(result, {"first": thumbnail(made[0])} if kept else {})
 

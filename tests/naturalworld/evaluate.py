@@ -19,7 +19,7 @@ load_host(cpu=not torch.cuda.is_available())
 from toyworld.build import write  # noqa: E402
 from toyworld.host_model import Sampler, load_narrow  # noqa: E402
 
-from .build import checkpoint, load_parts  # noqa: E402
+from .build import load_parts, stored_checkpoint  # noqa: E402
 from .captions import caption  # noqa: E402
 from .dataset import draw_split  # noqa: E402
 from .judge import Verdict, load_judge  # noqa: E402
@@ -125,10 +125,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     options.folder.mkdir(parents=True, exist_ok=True)
-    parts = load_parts(options.weights)
     file = options.folder / "naturalworld.safetensors"
-    write(file, checkpoint(*parts))
-    sampler = Sampler(load_narrow(file, parts[1]))
+    write(file, stored_checkpoint(options.weights))
+    sampler = Sampler(load_narrow(file, load_parts(options.weights)[0]))
     judge = load_judge(options.weights)
     report: dict = {"PSNR of unseen pictures, dB": round(decibels_of_unseen(sampler), 2)}
     print(report, flush=True)

@@ -23,7 +23,7 @@ from toyworld.train import TIMESTEPS, alphas_cumprod, half  # noqa: E402
 from toyworld.unet import UNet  # noqa: E402
 
 from .autoencoder import Autoencoder  # noqa: E402
-from .build import load_parts  # noqa: E402
+from .build import load_autoencoder, load_parts  # noqa: E402
 from .contrast import OWN_POSITIONS, CaptionEncoder, Contrast  # noqa: E402
 from .draw import SIZE  # noqa: E402
 from .network import new_unet  # noqa: E402
@@ -188,8 +188,8 @@ def train(run: Path, weights: Path, s: Settings, workers: int = 1, further: bool
     """
     drawing = Drawing(run, s.pictures, workers=workers)
     if further:
-        autoencoder, unet, text = load_parts(weights)
-        autoencoder = autoencoder.to(s.device)
+        autoencoder = load_autoencoder(weights).to(s.device)
+        unet, text = load_parts(weights)
     else:
         drawing.wait_for(min(FIRST_PICTURES, s.pictures))
         autoencoder, unet, text = train_autoencoder(drawing, run, s), None, None

@@ -265,13 +265,13 @@ def train_judge(
     return average.network
 
 
-def through_autoencoder(file: Path, device: str) -> Degrade | None:
+def through_autoencoder(weights: Path, device: str) -> Degrade | None:
     """Pictures as the trained autoencoder gives them back; None where there is none yet."""
-    if not file.exists():
+    if not (weights / "autoencoder.safetensors").exists():
         return None
     from .build import load_autoencoder
 
-    autoencoder = load_autoencoder(file).to(device, memory_format=torch.channels_last)
+    autoencoder = load_autoencoder(weights).to(device, memory_format=torch.channels_last)
 
     def recoded(pictures: torch.Tensor) -> torch.Tensor:
         latents = autoencoder.encoder(pictures)
@@ -298,7 +298,7 @@ def main() -> None:
     options = parser.parse_args()
     data = make_training_data(options.run, options.pictures, workers=options.workers)
     seconds = options.seconds or (None if options.steps else 60.0)
-    degrade = through_autoencoder(options.weights / "autoencoder.safetensors", options.device)
+    degrade = through_autoencoder(options.weights, options.device)
     network = train_judge(data.pictures, data.truth, seconds, options.steps, options.device, degrade, options.batch)
     print(f"The judge is in {store_judge(network, options.weights)}.")
 

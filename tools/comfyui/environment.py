@@ -23,8 +23,10 @@ CLIENT = ROOT / ".cache" / "client"
 HOST = ROOT / ".host"
 LOCK = ROOT / "tools" / "lock"
 TOY_WEIGHTS = ROOT / "tests" / "toyworld" / "weights"
+NATURAL_WEIGHTS = ROOT / "tests" / "naturalworld" / "weights"
 USERS_TOY_MODELS = ROOT / ".cache" / "toy-models"  # for an installation of the user's, whose own folders stay as they are
 TOY_CHECKPOINT = "toyworld.safetensors"
+NATURAL_CHECKPOINT = "naturalworld.safetensors"
 TOY_CLIP = "toyworld_clip.safetensors"
 TOY_CLIP_VISION = "toyworld_clip_vision.safetensors"
 PACK_FOLDER = "ComfyUI-TIME-DiffEdit"
@@ -232,14 +234,26 @@ def link_pack(comfyui: Path) -> None:
 
 def make_toy_models(models: Path, python: Path) -> None:
     """Build the toy models in a `models` folder of the host, with a Python that has torch."""
-    target = models / "checkpoints" / TOY_CHECKPOINT
-    built = [target, models / "text_encoders" / TOY_CLIP, models / "clip_vision" / TOY_CLIP_VISION]
-    sources = sorted([*TOY_WEIGHTS.glob("*.safetensors"), *TOY_WEIGHTS.parent.glob("*.py")])
-    stamp, content = target.with_suffix(".complete"), digest(*sources)
+    built = [
+        models / "checkpoints" / TOY_CHECKPOINT,
+        models / "text_encoders" / TOY_CLIP,
+        models / "clip_vision" / TOY_CLIP_VISION,
+    ]
+    make_models("toyworld", TOY_WEIGHTS, built, models, python)
+
+
+def make_natural_model(models: Path, python: Path) -> None:
+    make_models("naturalworld", NATURAL_WEIGHTS, [models / "checkpoints" / NATURAL_CHECKPOINT], models, python)
+
+
+def make_models(world: str, weights: Path, built: list[Path], models: Path, python: Path) -> None:
+    """What a world's `build` makes of its weights, unless it is there."""
+    sources = sorted([*weights.glob("*.safetensors"), *weights.parent.glob("*.py")])
+    stamp, content = built[0].with_suffix(".complete"), digest(*sources)
     if not (all(file.is_file() for file in built) and is_complete(stamp, content)):
-        print("Building the toy models from their weights …", flush=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        run_module(python, "toyworld.build", str(models))
+        print(f"Building the models of the {world} from their weights …", flush=True)
+        built[0].parent.mkdir(parents=True, exist_ok=True)
+        run_module(python, f"{world}.build", str(models))
         stamp.write_text(content)
 
 
@@ -296,6 +310,7 @@ def prepare() -> Path:
     own = make_host()
     link_pack(own)
     make_toy_models(own / "models", venv_python())
+    make_natural_model(own / "models", venv_python())
     if users:
         link_pack(users)
     return users or own

@@ -1,7 +1,12 @@
 """The files that the benchmarks read: TIMED's columns, the gender file's, and what is wrong with a row."""
 
-import pytest
+import csv
 
+import pytest
+from naturalworld.reading import read
+from naturalworld.things import BY_NOUN
+
+from benchmarks.data import natural_prompts
 from benchmarks.data.timed import other_gender, read_bias, read_timed
 from benchmarks.data.toy_prompts import other_colour, toy_row
 from tools.comfyui.environment import ROOT
@@ -96,3 +101,32 @@ def test_the_toy_files_hold_what_is_said_of_them():
             on_grass, on_sand = (sum(ground in prompt for prompt in prompts) for ground in ("grass", "sand"))
             assert on_grass == on_sand == len(prompts) / 3
     assert (balanced[0].new, balanced[0].opposite) == ("a yellow rose", "a red rose")
+
+
+def test_the_natural_worlds_files_are_what_their_program_writes():
+    for name, rows in natural_prompts.files().items():
+        with (FOLDER / name).open(newline="", encoding="utf-8") as file:
+            assert list(csv.DictReader(file)) == rows, name
+
+
+def test_the_natural_worlds_pairs():
+    """60 that are judged and 30 on which settings are chosen; none is in both, and each asks what it should."""
+    chosen, judged = (read_timed(FOLDER / name)[0] for name in natural_prompts.FILES)
+    assert (len(chosen), len(judged)) == (30, 60)
+    assert not {(row.old, row.new) for row in chosen} & {(row.old, row.new) for row in judged}
+    assert len({row.old for row in judged}) > 30
+    for row in [*chosen, *judged]:
+        colour = read(row.new).colours[0]
+        assert len(row.positives) == len(row.negatives) == 5
+        assert all(read(prompt).nouns[0] == read(row.old).nouns[0] for prompt, _ in row.positives)
+        assert all(read(wording).colours == (colour,) and not read(prompt).colours for prompt, wording in row.positives)
+        assert len(read(row.positives[3][0]).nouns) == len(read(row.negatives[3][0]).nouns) == 2
+        named, _ = row.negatives[2]
+        assert read(named).nouns == read(row.old).nouns and read(named).colours[0] not in (
+            colour,
+            BY_NOUN[read(named).nouns[0]].colour,
+        )
+        for i in (0, 1, 3, 4):
+            nouns = read(row.negatives[i][0]).nouns
+            assert read(row.old).nouns[0] not in nouns
+            assert all(BY_NOUN[noun].colour not in (None, colour) for noun in nouns)

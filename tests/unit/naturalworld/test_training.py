@@ -150,7 +150,7 @@ def test_the_checkpoint_has_the_drawn_worlds_shapes():
     """The host loads the drawn world's; every key and every shape here is one of that."""
     torch.manual_seed(0)
     text = CaptionEncoder(vocabulary())
-    ours = checkpoint(Autoencoder(), new_unet(text.width), text)
+    ours = checkpoint(Autoencoder().state_dict(), new_unet(text.width), text)
     theirs = toyworld_checkpoint()
     assert {key: tensor.shape for key, tensor in ours.items()} == {key: tensor.shape for key, tensor in theirs.items()}
     assert {tensor.dtype for key, tensor in ours.items() if "vae_s" not in key} == {torch.float16}

@@ -1,0 +1,97 @@
+"""Edits of the natural world as rows of TIMED: `python -m benchmarks.data.natural_prompts` writes the files here.
+
+natural_timed.csv has 60 pairs, natural_timed_validation.csv 30 others, on which settings are chosen: a thing and another
+colour than its own, drawn by a seed, no pair in both. Related prompts: the thing in other words, on a ground, several of it,
+beside another thing, and in a sentence that begins with the ground. Unrelated ones: a thing of the same kind and one of the
+same natural colour; the thing itself in a colour that the prompt names; two other things; and any thing on a ground.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from naturalworld.captions import with_article
+from naturalworld.colours import COLOURS
+from naturalworld.grounds import GROUNDS, PLAIN
+from naturalworld.things import THINGS, Thing, plural
+
+SEED = 2026
+FILES = {"natural_timed_validation.csv": 30, "natural_timed.csv": 60}
+COLOURED = [thing for thing in THINGS if thing.colour]
+PREFIXES = ("a photo of", "a picture of", "a drawing of", "there is", "look,")
+BESIDE = ("next to", "beside", "and", "with")
+
+
+def rows(count: int, rng: np.random.RandomState, taken: set[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """`taken`: pairs of noun and colour that are not drawn; those that are drawn are added."""
+    while count:
+        thing = _one_of(rng, COLOURED)
+        colour = _one_of(rng, [name for name in COLOURS if name != thing.colour])
+        if (thing.noun, colour) not in taken:
+            taken.add((thing.noun, colour))
+            count -= 1
+            yield row(rng, thing, colour)
+
+
+def row(rng: np.random.RandomState, thing: Thing, colour: str) -> dict[str, str]:
+    where = [_one_of(rng, [words for ground in GROUNDS if ground.kind != PLAIN for words in ground.words]) for _ in range(3)]
+    # Things that have the destination's colour by nature cannot show that an edit reached them.
+    others = [other for other in COLOURED if other.noun != thing.noun and other.colour != colour]
+    same_kind = _one_of(rng, [other for other in others if other.kind == thing.kind] or others)
+    same_colour = _one_of(rng, [other for other in others if other.colour == thing.colour and other != same_kind] or others)
+    third, fourth, fifth, sixth = (others[i] for i in rng.permutation(len(others))[:4])
+    named = _one_of(rng, [name for name in COLOURS if name not in (thing.colour, colour)])
+    said = thing.synonyms[0] if thing.synonyms else thing.noun
+    prefix, number, beside = _one_of(rng, PREFIXES), _one_of(rng, ("two", "three")), _one_of(rng, BESIDE)
+
+    def a(one: str | Thing, in_colour: str = "") -> str:
+        noun = one if isinstance(one, str) else one.noun
+        return with_article(f"{in_colour} {noun}".strip())
+
+    def both(template: str) -> tuple[str, str]:
+        """The prompt, and the one with the destination's colour; `{}` is the thing with its article, `{s}` several of it."""
+        several = {c: f"{number} {c} {plural(thing.noun)}".replace("  ", " ") for c in ("", colour)}
+        return template.format(a(thing), s=several[""]), template.format(a(thing, colour), s=several[colour])
+
+    related = [
+        (f"{prefix} {a(said)}", f"{prefix} {a(said, colour)}"),
+        both(f"{{}} {where[0]}"),
+        both("{s}"),
+        both(f"{{}} {beside} {a(third)}"),
+        both(f"{where[1]} there is {{}}"),
+    ]
+    unrelated = [
+        (a(same_kind), a(same_kind, colour)),
+        (a(same_colour), a(same_colour, colour)),
+        (a(thing, named), a(thing, colour)),
+        (f"{a(fourth)} {beside} {a(fifth)}", f"{a(fourth, colour)} {beside} {a(fifth, colour)}"),
+        (f"{a(sixth)} {where[2]}", f"{a(sixth, colour)} {where[2]}"),
+    ]
+    cells = {"old": a(thing), "new": a(thing, colour)}
+    for names, pairs in ((("positive", "gt"), related), (("negative", "gn"), unrelated)):
+        for i, pair in enumerate(pairs, 1):
+            cells |= {f"{name}{i}": words for name, words in zip(names, pair, strict=True)}
+    return cells
+
+
+def files() -> dict[str, list[dict[str, str]]]:
+    """By file, its rows; the same at every call."""
+    rng, taken = np.random.RandomState(SEED), set()
+    return {name: list(rows(count, rng, taken)) for name, count in FILES.items()}
+
+
+def _one_of(rng: np.random.RandomState, several: list | tuple):
+    return several[rng.randint(len(several))]
+
+
+def main() -> None:
+    for name, found in files().items():
+        with (Path(__file__).parent / name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(found)
+
+
+if __name__ == "__main__":
+    main()
