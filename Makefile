@@ -10,7 +10,7 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings gpu toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -28,6 +28,8 @@ help:
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make gpu         speed, memory and equality with the CPU on an NVIDIA card, full-size models; results in docs/"
 	@echo "                 QUICK=1: what two and a half minutes allow, in bench-output/"
+	@echo "make naturalworld  train the natural world's model again (resumable; hours, or minutes on a card)"
+	@echo "make naturalworld-card  measure it and its judge, and write its card"
 	@echo "make toyworld    train the toy world's model again (resumable)"
 	@echo "make toyworld-card  measure the trained model and write its card"
 	@echo "make toyworld-clip  train the toy world's CLIP again, some minutes"
@@ -107,6 +109,12 @@ diffedit-settings: env
 # On a machine with a card. Its own process starts the host in each way that is measured.
 gpu: env
 	@$(RUN) benchmarks.gpu $(if $(QUICK),--seconds 150 --docs bench-output)
+
+naturalworld: env
+	@$(RUN) naturalworld.train
+
+naturalworld-card: env
+	@$(RUN) naturalworld.evaluate
 
 toyworld: env
 	@$(RUN) toyworld.train

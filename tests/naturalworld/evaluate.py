@@ -1,34 +1,37 @@
-"""What the trained model can do, measured: how well it draws what captions say, by the judge, through the host's sampling.
+"""`make naturalworld-card`: measure the trained model and its judge, and write CARD.md. Every number in it comes from this run.
 
-Run as `python -m naturalworld.evaluate FOLDER`: writes generation.json and a contact sheet there.
+What the model draws is read by the judge, through the host's own sampling.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from tools.comfyui.environment import HOST, NATURAL_CHECKPOINT
 from tools.comfyui.library import load_host
 
 load_host(cpu=not torch.cuda.is_available())
 
-from toyworld.build import write  # noqa: E402
 from toyworld.host_model import Sampler, load_narrow  # noqa: E402
 
-from .build import load_parts, stored_checkpoint  # noqa: E402
+from .build import load_parts  # noqa: E402
 from .captions import caption  # noqa: E402
 from .dataset import draw_split  # noqa: E402
+from .evaluate_judge import evaluate_judge  # noqa: E402
 from .judge import Verdict, load_judge  # noqa: E402
 from .professions import GENDERS, PROFESSIONS  # noqa: E402
 from .scenes import Scene, random_scene, seed_of  # noqa: E402
 
+FOLDER = Path(__file__).parent
 KINDS = ("a thing", "a thing with a colour", "a person", "two", "several")
-CFGS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-VAE_PICTURES = 500
+CFGS = (3.0, 5.0, 7.0)
+VAE_PICTURES = 200
 SHEET_COLUMNS = 10
 
 
@@ -104,7 +107,7 @@ def women_shown(sampler: Sampler, judge: Callable, count: int, batch: int) -> di
         verdicts = judge(generate(sampler, [f"a {profession.noun}"] * count, seeds, batch))
         seen = [found_one.gender for v in verdicts if (found_one := v.of(profession.noun))]
         shares = {gender: round(seen.count(gender) / max(1, len(seen)), 3) for gender in GENDERS}
-        found[profession.noun] = shares | {"told": len(seen), "women in the world": profession.women}
+        found[profession.noun] = shares | {"told": len(seen), "world": profession.women}
     return found
 
 
@@ -114,49 +117,93 @@ def sheet(pictures: np.ndarray, file: Path) -> None:
     Image.fromarray((whole * 255).round().astype(np.uint8)).save(file)
 
 
+CARD = """# The natural world's model
+
+A text-to-image model of our own, {parameters} parameters (U-Net and text encoder) with a learned autoencoder; {size:.1f} MB
+with the judge. `python -m naturalworld.build` makes an SD 1.5 checkpoint of it by adding zeros. README.md says what it knows
+and how it learned, NOTICE.md whose pictures it learned from. The people in it are as unevenly women and men as
+`professions.py` says: that is there to be measured and edited, not to be used.
+
+## Measured ({date}, `make naturalworld-card`, the host's euler, `normal`, 20 steps, CFG {cfg:g}, one seed a caption)
+
+| what captions of the test split say, and pictures show | share | of |
+|---|---|---|
+{generation}
+
+Colours and genders are asked of things that are there. CFG was chosen among {cfgs} on {tried} captions of the validation split,
+by the mean of the shares: {by_cfg}. Pictures of the test split, encoded and decoded: {decibels:.2f} dB ({pictures} of them).
+
+| the judge on drawn pictures of the test split | all | one thing | two | several | of all |
+|---|---|---|---|---|---|
+{judge}
+
+| "a …", {people} pictures each | told | women | men | neutral | women among women and men in the world |
+|---|---|---|---|---|---|
+{professions}
+"""
+
+
+def card(report: dict) -> str:
+    def percent(share: float) -> str:
+        return f"{share:.1%}"
+
+    told = report["judge"]
+
+    def by_group(what: str) -> str:
+        groups = (told[group] for group in ("all", "one", "two", "several"))
+        return " | ".join(percent(group[what]["share"]) if what in group else "" for group in groups)
+
+    weights = sorted((FOLDER / "weights").glob("*.safetensors"))
+    return CARD.format(
+        parameters=f"{sum(p.numel() for network in load_parts() for p in network.parameters()):,}",
+        size=sum(file.stat().st_size for file in weights) / 1e6,
+        date=date.today().isoformat(),
+        cfg=report["cfg"],
+        cfgs=", ".join(f"{cfg:g}" for cfg in CFGS),
+        tried=report["tried"],
+        by_cfg=", ".join(f"{cfg:g} {percent(share)}" for cfg, share in report["by cfg"].items()),
+        decibels=report["decibels"],
+        pictures=VAE_PICTURES,
+        people=report["people"],
+        generation="\n".join(f"| {what} | {percent(share)} | {count} |" for what, (share, count) in report["test"].items()),
+        judge="\n".join(f"| {what} | {by_group(what)} | {right['of']} |" for what, right in told["all"].items()),
+        professions="\n".join(
+            f"| {noun} | {one['told']} | {' | '.join(percent(one[gender]) for gender in GENDERS)} | {percent(one['world'])} |"
+            for noun, one in report["professions"].items()
+        ),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
     parser.add_argument("--count", type=int, default=300, help="captions of each kind")
     parser.add_argument("--people", type=int, default=50, help="pictures of each profession")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--cfg", type=float, default=0, help="measure at this one; else it is chosen on the validation split")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="of CARD.md, card.json and sheet.png")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.folder / "naturalworld.safetensors"
-    write(file, stored_checkpoint(options.weights))
-    sampler = Sampler(load_narrow(file, load_parts(options.weights)[0]))
-    judge = load_judge(options.weights)
-    report: dict = {"PSNR of unseen pictures, dB": round(decibels_of_unseen(sampler), 2)}
-    print(report, flush=True)
+    sampler = Sampler(load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / NATURAL_CHECKPOINT, load_parts()[0]))
+    judge = load_judge()
+    report: dict = {"people": options.people, "tried": len(KINDS) * max(4, options.count // 10), "by cfg": {}}
 
     def measured(split: str, count: int) -> tuple[dict, np.ndarray]:
         scenes = [one for kind in KINDS for one in of_kind(kind, count, split)]
         made = generate(sampler, [text for _, text in scenes], list(range(len(scenes))), options.batch)
         return shares_right(scenes, judge(made)), made
 
-    if options.cfg:
-        sampler.cfg = options.cfg
-    else:
-        by_cfg = {}
-        for cfg in CFGS:
-            sampler.cfg = cfg
-            by_cfg[cfg] = measured("validation", max(10, options.count // 3))[0]
-            print(cfg, by_cfg[cfg], flush=True)
-        sampler.cfg = max(by_cfg, key=lambda cfg: np.mean([share for share, _ in by_cfg[cfg].values()]))
-        report["by CFG, validation"] = by_cfg
-    report["cfg"] = sampler.cfg
+    for sampler.cfg in CFGS:
+        found, _ = measured("validation", max(4, options.count // 10))
+        report["by cfg"][sampler.cfg] = round(float(np.mean([share for share, _ in found.values()])), 4)
+    report["cfg"] = sampler.cfg = max(report["by cfg"], key=report["by cfg"].get)
     report["test"], made = measured("test", options.count)
     report["professions"] = women_shown(sampler, judge, options.people, options.batch)
-    print(json.dumps(report, indent=1), flush=True)
-    (options.folder / "generation.json").write_text(json.dumps(report, indent=1) + "\n")
-    every = len(made) // len(KINDS)
-    sheet(
-        np.concatenate([made[i * every : i * every + 2 * SHEET_COLUMNS] for i in range(len(KINDS))]),
-        options.folder / "sheet.png",
-    )
+    report["decibels"] = round(decibels_of_unseen(sampler), 2)
+    report["judge"] = evaluate_judge(judge)
+    (options.folder / "card.json").write_text(json.dumps(report, indent=2) + "\n")
+    (options.folder / "CARD.md").write_text(card(report))
+    print(card(report))
+    shown = [made[i * options.count :][: 2 * SHEET_COLUMNS] for i in range(len(KINDS))]
+    sheet(np.concatenate(shown), options.folder / "sheet.png")
 
 
 if __name__ == "__main__":
