@@ -17,10 +17,10 @@ from .environment import LOCK, ROOT, digest, is_complete, pip, remove
 FOLDER = ROOT / ".cache" / "lpips"
 WEIGHTS = FOLDER / "alexnet.safetensors"
 INSIDE = "weights/alexnet.ckpt"
-ARRAYS = {
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+ARRAYS = {  # what an array needs, and where this numpy has it
+    ("numpy.core.multiarray", "_reconstruct"): "numpy._core.multiarray",
+    ("numpy", "ndarray"): "numpy",
+    ("numpy", "dtype"): "numpy",
 }
 
 
@@ -28,7 +28,7 @@ class ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         if (module, name) not in ARRAYS:
             raise pickle.UnpicklingError(f"{INSIDE} asks for {module}.{name}, which is no array.")
-        return ARRAYS[module, name]
+        return super().find_class(ARRAYS[module, name], name)
 
 
 def read_weights(stream: IO[bytes]) -> dict[str, np.ndarray]:
