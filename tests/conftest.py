@@ -3,6 +3,8 @@
 What takes long to start is started once for all tests that want it: the server, and in tests/browser the browser.
 """
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -25,11 +27,26 @@ from tools.workflows.examples.shared import HOSTS_PICTURE  # noqa: E402
 
 load_pack()
 
+from comfy import model_management  # noqa: E402
 
-def toy_server() -> ComfyServer:
+REMEMBERED = 20_000  # results of nodes, more than the tests have
+
+
+def toy_server(*arguments: str) -> ComfyServer:
     """A server with the pack and the toy models, not yet started."""
     link_pack(comfyui_path())
-    return ComfyServer(comfyui_path(), Path(sys.executable), checkpoint_folders=[HOST / "ComfyUI" / "models" / "checkpoints"])
+    models = [HOST / "ComfyUI" / "models" / "checkpoints"]
+    return ComfyServer(comfyui_path(), Path(sys.executable), arguments=("--cpu", *arguments), checkpoint_folders=models)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Models of a file's tests go with them: the host keeps those that it has loaded, and the allocator their memory."""
+    yield
+    model_management.unload_all_models()
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +69,8 @@ def files_of_a_user(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def server(example_picture) -> Iterator[ComfyServer]:
-    """The one that tests share; it remembers what it has sampled, so that a workflow is sampled once."""
-    server = toy_server()
+    """The one that tests share; it remembers all that it has sampled: a workflow is sampled once, for both renderers."""
+    server = toy_server("--cache-lru", str(REMEMBERED))
     files_of_a_user(server.folder / "user" / "default")
     templates = toy_template_folder(server.node_folder)
     with server:

@@ -1,4 +1,4 @@
-"""The tests of `make test`: two runs side by side, since a browser or a server leaves cores idle, each in one thread.
+"""The tests of `make test`: two suites at a time, since a browser or a server leaves cores idle, each in one thread.
 
 `make test ONLY=browser` runs one folder of tests/, `ONLY=host/time/test_lora.py` one file, `ONLY=host/time/test_lora.py::TEST`
 one test, and several of these with spaces between.
@@ -8,16 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS = {
-    "on a server, in a browser": ["tests/e2e", "tests/browser"],  # the tests with most processes before the browser opens
-    "in this process, installed": ["tests/unit", "tests/host", "tests/package"],
-}
+# The long ones first, so that no core waits in the end; the two with most processes together at once, before both have grown.
+# Each has a process of its own: what one suite keeps in memory is gone when the next begins.
+SUITES = ("tests/browser", "tests/e2e", "tests/host", "tests/package", "tests/unit")
+AT_ONCE = 2
 
 
-def pytest(arguments: list[str], log=None) -> subprocess.Popen:
+def pytest(arguments: list[str], log: IO[str] | None = None) -> subprocess.Popen:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of Pythons import the host, which costs each seconds uncompiled
     return subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -36,20 +38,45 @@ def chosen(only: str) -> list[str]:
     return [word if word.startswith("tests") else f"tests/{word}" for word in only.split()]
 
 
-def all_runs() -> int:
-    """Shows the last one while it runs and the other when both are done; 0 if all passed."""
-    (hidden, behind), (_, shown) = RUNS.items()
-    with tempfile.TemporaryFile("w+") as log:
-        runs = [pytest(behind, log), pytest(shown)]
-        statuses = [exit_status(run) for run in reversed(runs)]
-        log.seek(0)
-        print(f"{hidden}:\n{log.read()}", flush=True)
+class Run:
+    """A suite that runs, begun when this is made; what it says is kept in `folder`."""
+
+    def __init__(self, suite: str, folder: Path):
+        print(f"{suite}: begun", flush=True)
+        self.suite, self.log, self.since = suite, folder / suite.replace("/", "_"), time.monotonic()
+        with open(self.log, "w") as log:
+            self.process = pytest([suite], log)
+
+    def tell(self, status: int) -> None:
+        how = f"FAILED ({status})" if status else "ok"
+        print(f"{self.log.read_text()}{self.suite}: {how}, {time.monotonic() - self.since:.0f} s\n", flush=True)
+
+
+def all_suites(logs: Path) -> int:
+    """Shows what a suite said when it is done; 0 if all passed."""
+    waiting, running, statuses = list(SUITES), [], [0]
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                running.append(Run(waiting.pop(0), logs))
+            time.sleep(0.2)
+            for run in [run for run in running if run.process.poll() is not None]:
+                running.remove(run)
+                statuses.append(abs(run.process.returncode))
+                run.tell(statuses[-1])
+    except KeyboardInterrupt:
+        for run in running:
+            run.tell(exit_status(run.process))
+        return 130
     return max(statuses)
 
 
 def main() -> int:
     only = os.environ.get("ONLY")
-    return exit_status(pytest(chosen(only))) if only else all_runs()
+    if only:
+        return exit_status(pytest(chosen(only)))
+    with tempfile.TemporaryDirectory() as logs:
+        return all_suites(Path(logs))
 
 
 if __name__ == "__main__":

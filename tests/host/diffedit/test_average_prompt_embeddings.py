@@ -68,6 +68,13 @@ def encoder(name: str) -> comfy.sd.CLIP:
     return clip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def encoders_are_let_go():
+    """Their vocabularies alone take gigabytes."""
+    yield
+    encoder.cache_clear()
+
+
 def run(clip, prompts: str) -> list:
     (conditioning,) = AveragePromptEmbeddings.execute(clip, prompts).result
     return conditioning
