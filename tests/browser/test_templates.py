@@ -2,6 +2,7 @@
 
 import pytest
 from comfy_page import CLASSIC, ComfyPage
+from short_runs import SHORT, shortened
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import PACK_FOLDER
@@ -56,10 +57,10 @@ def test_template_opens_as_shipped(comfy: ComfyPage, server, name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
     if needed := EXAMPLES[name].needs:
-        ComfyClient(server.url).run(EXAMPLES[needed].build(batch=1).api(), needed, quiet=True)
+        ComfyClient(server.url).run(shortened(EXAMPLES[needed].for_toy_world().api()), needed, quiet=True)
     comfy.load(comfy.template(name))
     assert_same(comfy.api(), EXAMPLES[name].for_toy_world().api())
-    comfy.limit(steps=6, batch_size=1)  # tests/e2e looks at what comes out of all of them
+    comfy.limit(**SHORT)  # tests/e2e looks at what comes out of all of them
     comfy.run()
     comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     comfy.settle(1000)
