@@ -170,10 +170,17 @@ def test_a_judge_of_its_own_is_not_needed(toy):
     assert run(toy, **own).args[3] in (0.0, 1.0)
 
 
+FEW = {"probes": 1, "pictures": 1, "steps": 2}
+
+
+@pytest.fixture(scope="module")
+def few_pictures(toy) -> torch.Tensor:
+    return run(toy, **FEW, prompt="a rose").args[5]
+
+
 @pytest.mark.parametrize("setting", [{"seed": 3}, {"prompt": "a rose on sand"}, {"negative": "a rose"}, {"cfg": 1.0}])
-def test_every_setting_of_sampling_counts(toy, setting):
-    few = {"probes": 1, "pictures": 1, "steps": 2}
-    assert not torch.equal(run(toy, **few).args[5], run(toy, **few, **setting).args[5])
+def test_every_setting_of_sampling_counts(toy, few_pictures, setting):
+    assert not torch.equal(few_pictures, run(toy, **{**FEW, "prompt": "a rose", **setting}).args[5])
 
 
 def test_pictures_are_those_of_the_hosts_ksampler(toy):
@@ -205,10 +212,8 @@ def test_several_prompts_take_turns(toy):
     assert torch.equal(both[1], run(toy, prompt="a star on sand", **{**few, "pictures": 1}, seed=1).args[5][0])
 
 
-def test_prompts_beyond_the_pictures_are_left_out(toy):
-    few = {"probes": 1, "pictures": 1, "steps": 2}
-    of_three = run(toy, prompt="a rose\na star on sand\na car", **few).args[5]
-    assert torch.equal(of_three, run(toy, prompt="a rose", **few).args[5])
+def test_prompts_beyond_the_pictures_are_left_out(toy, few_pictures):
+    assert torch.equal(run(toy, **FEW, prompt="a rose\na star on sand\na car").args[5], few_pictures)
 
 
 def test_memory_decides_how_many_share_a_model_call(toy, monkeypatch):
