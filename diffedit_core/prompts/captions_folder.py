@@ -1,8 +1,10 @@
 """Captioning models as folders: each a sub-folder in the format of Hugging Face's transformers."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -34,6 +36,9 @@ T5 = Kind(
     example="google/flan-t5-large",
     needs=(("tokenizer.json",), ("tokenizer_config.json",)),
 )
+
+
+LONGEST_CONFIG = 2**20  # bytes; those of published models have some thousand
 
 
 def listed(roots: Sequence[str], kind: Kind) -> list[str]:
@@ -79,18 +84,40 @@ def _found(roots: Sequence[str], kind: Kind) -> dict[str, Path]:
     """{name: folder}; of folders of the same name the first root's."""
     found: dict[str, Path] = {}
     for root in map(Path, roots):
-        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        for folder in _inside(root):
             if folder.name not in found and _is_of(kind, folder):
                 found[folder.name] = folder
     return found
 
 
-def _is_of(kind: Kind, folder: Path) -> bool:
+def _inside(root: Path) -> list[Path]:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no model, or one that cannot be read
-        return False
-    if not isinstance(config, dict) or config.get("model_type") != kind.model_type:
+        return sorted(root.iterdir()) if root.is_dir() else []
+    except OSError as error:
+        _warn(f"TIME-DiffEdit: the folder {root} cannot be listed ({error}); its captioning models are left out.")
+        return []
+
+
+def _is_of(kind: Kind, folder: Path) -> bool:
+    """A listing must not fail, whatever lies there: what cannot be read as a model's description is none, and is logged."""
+    file = folder / "config.json"
+    try:
+        if not file.is_file():  # nothing, or a pipe that would never end
+            return False
+        if file.stat().st_size > LONGEST_CONFIG:
+            raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+        config = json.loads(file.read_text(encoding="utf-8"))
+        architectures = config.get("architectures") or [kind.architecture]
+        if not isinstance(architectures, list):
+            raise TypeError("its architectures are no list")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        _warn(f"TIME-DiffEdit: {file} describes no captioning model ({error}); its folder is left out.")
         return False
     # The same type also names models that answer questions or only encode.
-    return kind.architecture in (config.get("architectures") or [kind.architecture])
+    return config.get("model_type") == kind.model_type and kind.architecture in architectures
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once: the host lists the models again whenever a page is loaded."""
+    logging.warning(message)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import execution
 import folder_paths
+import numpy as np
 import pytest
 import torch
 from comfy_api.latest import io
@@ -20,7 +21,7 @@ from time_diffedit.nodes.shared import places
 from time_diffedit.nodes.time.time_load_edit import TIMELoadEdit
 from time_diffedit.nodes.time.time_save_edit import TIMESaveEdit
 from time_diffedit.time_core.application.atomic import write_atomically
-from time_diffedit.time_core.application.edit_file import FORMAT, load_edit, save_edit
+from time_diffedit.time_core.application.edit_file import FORMAT, checksum, load_edit, save_edit
 from time_diffedit.time_core.equations.equations import build_edit
 from time_diffedit.time_core.equations.pairs import Kept, Pair, Request, Settings
 from time_diffedit.time_core.equations.text import TextReader
@@ -106,24 +107,112 @@ def test_another_text_encoder_is_refused_with_both_fingerprints(edit, folders):
     assert str(edit.fingerprint) in str(error.value) and str(other) in str(error.value)
 
 
+def sealed(report: str, factors: dict) -> dict[str, str]:
+    """The metadata of a file as its writer makes it, whatever the report says."""
+    return {"format": FORMAT, "version": "1", "edit": report, "sha256": checksum(report, factors)}
+
+
+def changed(metadata: dict[str, str], factors: dict, old: str, new: str) -> dict[str, str]:
+    assert old in metadata["edit"]
+    return sealed(metadata["edit"].replace(old, new, 1), factors)
+
+
+def test_every_flipped_bit_is_refused(edit, folders):
+    """Anywhere in the file: 400 places, drawn by a seed, most of them in the factors."""
+    path = folders / "edit.safetensors"
+    save_edit(path, edit)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    places = [*rng.integers(len(whole), size=200), *rng.integers(header, size=200)]
+    accepted = []
+    for place in map(int, places):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        try:
+            loaded = load_edit(path, edit.fingerprint)
+        except ValueError as error:
+            assert "file 'edit.safetensors'" in str(error)
+        else:
+            accepted.append((place, same(loaded, edit)))
+    assert all(harmless for _, harmless in accepted)  # a blank that pads the header, for instance
+    assert len(accepted) < 20
+
+
+def test_what_a_file_only_claims_to_hold_is_never_read(edit, folders):
+    """A sparse file of 3.7 GB that says it is an edit of rank 600,000 is refused by its shapes."""
+    resource = pytest.importorskip("resource")
+    path = folders / "x.safetensors"
+    report = json.dumps(edit.report()).replace(f'"rank": {edit.rank}', '"rank": 600000', 1)
+    size = 4 * 768 * 600_000
+    header = {
+        "__metadata__": {"format": FORMAT, "version": "1", "edit": report, "sha256": ""},
+        "left": {"dtype": "F32", "shape": [768, 600_000], "data_offsets": [0, size]},
+        "right": {"dtype": "F32", "shape": [768, 600_000], "data_offsets": [size, 2 * size]},
+    }
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + 2 * size)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    with pytest.raises(ValueError, match="is damaged .factors of shapes"):
+        load_edit(path, edit.fingerprint)
+    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert pages * resource.getpagesize() < 100 * 2**20
+
+
+def test_a_million_prompts_are_refused(edit, folders):
+    path = folders / "x.safetensors"
+    report = edit.report() | {"preserve": [{"prompt": "", "weight": 1}] * 1_000_000}
+    factors = {"left": edit.left, "right": edit.right}
+    save_file(factors, path, sealed(json.dumps(report), factors))
+    with pytest.raises(ValueError, match="is damaged .settings of [0-9]+ characters"):
+        load_edit(path, edit.fingerprint)
+
+
+def test_what_a_killed_save_left_goes_with_the_next_one(edit, folders):
+    old, fresh, other = (folders / name for name in (f".{'0' * 16}.part", f".{'1' * 16}.part", ".mine.part"))
+    for file in (old, fresh, other):
+        file.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    save_edit(folders / "edit.safetensors", edit)
+    assert not old.exists()
+    assert fresh.exists() and other.exists()  # somebody may be writing the one; the other is none of ours
+
+
 def test_what_is_no_edit_is_refused(edit, folders):
     mine = TextReader(tiny.clip()).fingerprint
     path = folders / "x.safetensors"
-    good = {"format": FORMAT, "version": "1", "edit": json.dumps(edit.report())}
     factors = {"left": edit.left, "right": edit.right}
-    broken = edit.left.clone()
-    broken[3, 4] = float("nan")
+    good = sealed(json.dumps(edit.report()), factors)
+    broken = {**factors, "left": edit.left.clone()}
+    broken["left"][3, 4] = float("nan")
+    rank = edit.rank
     for tensors, metadata, message in [
         (factors, {}, "holds no TIME edit"),
         (factors, {**good, "version": "2"}, "has version 2 of the format.*update the pack"),
         (factors, {**good, "version": "9" * 5000}, "has version 9{10} of the format"),
         (factors, {"format": FORMAT, "edit": good["edit"]}, "has version none of the format"),
-        (factors, {**good, "edit": good["edit"].replace('"lamb": 0.1', f'"lamb": 1{"0" * 400}', 1)}, "is damaged .*too large"),
+        (factors, changed(good, factors, '"lamb": 0.1', f'"lamb": 1{"0" * 400}'), "is damaged .*too large"),
+        (factors, changed(good, factors, '"lamb": 0.1', '"lamb": -0.1'), "is damaged .lambda is -0.1"),
+        (
+            factors,
+            changed(good, factors, '"fit_residual": ', '"fit_residual": NaN, "x": '),
+            "is damaged .NaN among",
+        ),
+        (factors, changed(good, factors, '"fit_residual": ', '"fit_residual": 1e999, "x": '), "is damaged"),
+        (factors, changed(good, factors, '"weight": 2.0', '"weight": -2.0'), "is damaged .*not above 0"),
+        (factors, changed(good, factors, '"inserted words"', '"no such words"'), "is damaged .*'no such words'"),
+        (factors, changed(good, factors, f'"rank": {rank}', '"rank": 0'), "is damaged .factors of shapes.* rank 0"),
+        (factors, changed(good, factors, '"width": 768', '"width": 767'), "is damaged .factors of shapes.* width 767"),
+        (factors, {**good, "edit": good["edit"].replace("roses", "noses", 1)}, "is damaged .its checksum"),
+        ({**factors, "left": edit.left + 1}, good, "is damaged .its checksum"),
         (factors, {**good, "edit": "{}"}, "is damaged"),
         (factors, {**good, "edit": "no json"}, "is damaged"),
         ({"left": edit.left}, good, "is damaged"),
         ({**factors, "right": edit.right[:, :-1].contiguous()}, good, "is damaged .factors of shapes"),
-        ({**factors, "left": broken}, good, "is damaged .*not finite"),
+        (broken, sealed(good["edit"], broken), "is damaged .*not finite"),
         ({name: factor.half() for name, factor in factors.items()}, good, "is damaged .*float32"),
     ]:
         save_file(tensors, path, metadata)
@@ -269,8 +358,8 @@ def test_a_report_of_the_wrong_kind_is_damaged(edit, folders, value):
     path = folders / "x.safetensors"
     refused = 0
     for report in broken(edit.report(), value):
-        metadata = {"format": FORMAT, "version": "1", "edit": json.dumps(report)}
-        save_file({"left": edit.left, "right": edit.right}, path, metadata)
+        factors = {"left": edit.left, "right": edit.right}
+        save_file(factors, path, sealed(json.dumps(report), factors))
         try:
             loaded = load_edit(path, edit.fingerprint)
         except ValueError as error:
