@@ -90,7 +90,7 @@ evaluation: env
 		--together joint sequential --output $(TOY_OUTPUT)/together
 	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 48 --test-seeds 240 --baseline-seeds 24 \
 		--first-seed 9000001 --probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
-	@$(RUN) benchmarks.data.toy_pictures $(TOY_OUTPUT)/to_edit --count 48
+	@$(RUN) toyworld.edits $(TOY_OUTPUT)/to_edit --count 48
 	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
 		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit
 

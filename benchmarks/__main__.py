@@ -11,6 +11,9 @@ from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
+from naturalworld.wordings import NaturalJudge
+from toyworld.wordings import ToyJudge
+
 from tools.comfyui.client import WorkflowError
 from tools.comfyui.environment import NATURAL_WEIGHTS, ROOT, TOY_WEIGHTS
 from tools.comfyui.library import comfyui_path
@@ -18,8 +21,6 @@ from tools.comfyui.library import comfyui_path
 from .hosts.library import NATURAL, TOY, WORLDS, LibraryHost, Sampling, model_file
 from .hosts.server import ServerHost
 from .judges.clip import load_clip_judge, load_toy_clip_judge
-from .judges.natural import load_natural_judge
-from .judges.toy import ToyJudge
 from .measurements.bias import Bias
 from .measurements.captions import Captions
 from .measurements.diffedit import DiffEdit
@@ -43,7 +44,7 @@ PAPERS = (Timed, Bias, DiffEdit, Captions)
 STUDIES = (Quality, TimeSettings, DiffEditSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
-JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge, NATURAL: load_natural_judge}
+JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge, NATURAL: NaturalJudge}
 JUDGES_WEIGHTS = {TOY_CLIP_JUDGE: TOY_WEIGHTS / "clip.safetensors", NATURAL: NATURAL_WEIGHTS / "judge.safetensors"}
 CLIP_HALVES = {"judge_clip": "text_encoders", "judge_vision": "clip_vision"}
 """By option, ComfyUI's folder of models."""

@@ -1,4 +1,5 @@
-"""In: TIMED's files, pictures with prompts, or the toy world. Out: rows and edits to measure.
+"""In: TIMED's files, pictures with prompts. Out: rows and edits to measure.
 
-Read timed and pictures (files), then toy_prompts and toy_pictures (of the toy world, and the files here).
+Read timed and pictures (files). What is drawn, and the programs behind the files here, are with their worlds
+(`toyworld.edits`, `toyworld.timed_rows`, `naturalworld.timed_rows`).
 """

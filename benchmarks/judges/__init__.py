@@ -1,5 +1,5 @@
 """In: pictures, and what they should show. Out: how well wordings fit, and how far a picture moved.
 
-Read toy, natural and clip (wordings), pixels and perceptual (distances), then edits and toy_edits (all that is measured of an
-edited picture).
+Read clip (wordings; a world's own judge is with its world), pixels and perceptual (distances), then edits (all that is
+measured of an edited picture).
 """

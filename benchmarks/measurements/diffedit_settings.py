@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 import torch
+from toyworld.edited import mask_quality, outside_truth
+from toyworld.edits import KINDS, ToyEdit, toy_edit
 
-from ..data.toy_pictures import KINDS, ToyEdit, toy_edit
 from ..hosts.editing import DiffEditNodes
 from ..hosts.inputs import inputs_of
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
-from ..judges.toy_edits import mask_quality, outside_truth
 from ..report.report import Plot, grouped
 from ..run.measurement import Workplace
 from .quality import RECOMMENDED

@@ -15,14 +15,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from toyworld.edited import mask_quality, outside_truth
+from toyworld.edits import KINDS, ToyEdit, toy_edit
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
-from ..data.toy_pictures import KINDS, ToyEdit, toy_edit
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.inputs import inputs_of
 from ..hosts.library import LibraryHost
-from ..judges.toy_edits import mask_quality, outside_truth
 from ..report.report import Target
 from ..run.measurement import Workplace
 from .study import SEED, Numbers, Part, Study, Tables, seconds

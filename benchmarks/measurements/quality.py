@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from toyworld.edited import outside_mask
+from toyworld.edits import KINDS, ToyEdit, assumption_edit, toy_edit
+from toyworld.timed_rows import noun_phrase
 from toyworld.world import OBJECTS
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
 from ..data.timed import TimedRow
-from ..data.toy_pictures import KINDS, ToyEdit, assumption_edit, toy_edit
-from ..data.toy_prompts import noun_phrase
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
-from ..judges.toy_edits import outside_mask
 from ..report.report import Target
 from ..run.measurement import Results, Workplace
 from .study import SEED, Numbers, Part, Study, Tables

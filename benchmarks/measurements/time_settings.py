@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from toyworld.timed_rows import noun_phrase, other_colour, toy_row
 from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS
 
 from ..data.timed import KINDS, TimedRow, joint_edit
-from ..data.toy_prompts import noun_phrase, other_colour, toy_row
 from ..report.report import Plot
 from ..run.measurement import Workplace
 from .study import Numbers, Part, Row, Study, Tables, curves

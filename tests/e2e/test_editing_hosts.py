@@ -4,8 +4,8 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
+from toyworld.edits import named_edits
 
-from benchmarks.data.toy_pictures import named_edits
 from benchmarks.hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Asked, Settings, edit_picture
 from benchmarks.hosts.library import TOY, LibraryHost, Sampling
 from benchmarks.hosts.server import ServerHost

@@ -20,8 +20,8 @@ class NaturalJudge:
     object is judged: whether things are there at all is what `kept` tells.
     """
 
-    name = "natural world, read from the pixels"
     cosines = False
+    structure = None
 
     def __init__(self):
         self.judge = load_judge()

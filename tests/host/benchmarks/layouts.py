@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from toyworld.edits import ToyEdit, mask_of, picture_of
 
 from benchmarks.data.pictures import MAPPING, PIE_SIZE
-from benchmarks.data.toy_pictures import ToyEdit, mask_of, picture_of
 
 KINDS = {"colour": "6", "object": "1"}
 """PIE-Bench's numbers for the kinds of edit."""

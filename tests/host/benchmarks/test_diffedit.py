@@ -11,11 +11,11 @@ import pytest
 import torch
 from host.benchmarks.layouts import write_folder, write_pie_bench
 from PIL import Image
+from toyworld.edits import named_edits, write_edits
+from toyworld.wordings import ToyJudge
 
 from benchmarks.__main__ import main, parser
-from benchmarks.data.toy_pictures import named_edits, write_edits
 from benchmarks.hosts.editing import GIVEN
-from benchmarks.judges.toy import ToyJudge
 from benchmarks.measurements.diffedit import BASELINE, DiffEdit, parse_settings
 
 EDITS = named_edits(2, seed=3)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from host.models import tiny
 from time_diffedit.time_core.balance.zero_shot import scores
+from toyworld.wordings import ToyJudge
 from toyworld.world import Place, Scene, draw
 
 from benchmarks.data.pictures import Edit
 from benchmarks.hosts.editing import Edited
 from benchmarks.judges.clip import ClipJudge
 from benchmarks.judges.edits import CLIP_SCORE, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
-from benchmarks.judges.toy import ToyJudge
 
 EDIT = Edit("a", "line 2", "", "a red rose", "a blue rose")
 JUDGE = Instruments(ToyJudge(), None)

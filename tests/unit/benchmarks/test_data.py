@@ -3,12 +3,12 @@
 import csv
 
 import pytest
+from naturalworld import timed_rows
 from naturalworld.reading import read
 from naturalworld.things import BY_NOUN
+from toyworld.timed_rows import other_colour, toy_row
 
-from benchmarks.data import natural_prompts
 from benchmarks.data.timed import other_gender, read_bias, read_timed
-from benchmarks.data.toy_prompts import other_colour, toy_row
 from tools.comfyui.environment import ROOT
 
 FOLDER = ROOT / "benchmarks" / "data"
@@ -104,14 +104,14 @@ def test_the_toy_files_hold_what_is_said_of_them():
 
 
 def test_the_natural_worlds_files_are_what_their_program_writes():
-    for name, rows in natural_prompts.files().items():
+    for name, rows in timed_rows.files().items():
         with (FOLDER / name).open(newline="", encoding="utf-8") as file:
             assert list(csv.DictReader(file)) == rows, name
 
 
 def test_the_natural_worlds_pairs():
     """60 that are judged and 30 on which settings are chosen; none is in both, and each asks what it should."""
-    chosen, judged = (read_timed(FOLDER / name)[0] for name in natural_prompts.FILES)
+    chosen, judged = (read_timed(FOLDER / name)[0] for name in timed_rows.FILES)
     assert (len(chosen), len(judged)) == (30, 60)
     assert not {(row.old, row.new) for row in chosen} & {(row.old, row.new) for row in judged}
     assert len({row.old for row in judged}) > 30

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from host.benchmarks.layouts import KINDS, runs_of, write_folder, write_pie_bench
 from PIL import Image
+from toyworld.edits import named_edits, write_edits
 
 from benchmarks.data.pictures import PIE_SIZE, load, mask_of_runs, read_edits
-from benchmarks.data.toy_pictures import named_edits, write_edits
 
 
 def png(size: tuple[int, int] = (16, 8), colour: tuple[int, int, int] = (255, 0, 0)) -> bytes:

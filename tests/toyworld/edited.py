@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 from scipy import ndimage
-from toyworld.judge import judge
 
-from ..data.toy_pictures import CELL, ToyEdit
-from ..hosts.library import LibraryHost
-from .pixels import iou, psnr
+from benchmarks.hosts.library import LibraryHost
+from benchmarks.judges.pixels import iou, psnr
+
+from .edits import CELL, ToyEdit
+from .judge import judge
 
 FAR = 16  # pixels from the mask beyond which the decoder hardly sees it
 

@@ -1,4 +1,4 @@
-"""Edits of the natural world as rows of TIMED: `python -m benchmarks.data.natural_prompts` writes the files here.
+"""Edits of the natural world as rows of TIMED: `python -m naturalworld.timed_rows` writes the files in benchmarks/data.
 
 natural_timed.csv has 60 pairs, natural_timed_validation.csv 30 others, on which settings are chosen: a thing and another
 colour than its own, drawn by a seed, no pair in both. Related prompts: the thing in other words, on a ground, several of it,
@@ -8,14 +8,17 @@ same natural colour; the thing itself in a colour that the prompt names; two oth
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from naturalworld.captions import with_article
-from naturalworld.colours import COLOURS
-from naturalworld.grounds import GROUNDS, PLAIN
-from naturalworld.things import THINGS, Thing, plural
 
+from tools.comfyui.environment import ROOT
+
+from .captions import with_article
+from .colours import COLOURS
+from .grounds import GROUNDS, PLAIN
+from .things import THINGS, Thing, plural
+
+FOLDER = ROOT / "benchmarks" / "data"
 SEED = 2026
 FILES = {"natural_timed_validation.csv": 30, "natural_timed.csv": 60}
 COLOURED = [thing for thing in THINGS if thing.colour]
@@ -87,7 +90,7 @@ def _one_of(rng: np.random.RandomState, several: list | tuple):
 
 def main() -> None:
     for name, found in files().items():
-        with (Path(__file__).parent / name).open("w", newline="", encoding="utf-8") as file:
+        with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(found)

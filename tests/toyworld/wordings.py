@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .judge import judge
+from .world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
+
 
 class ToyJudge:
     """A wording fits a picture (1, else 0) if the object has the colour that it names, or else the one the object is known for.
@@ -18,8 +21,6 @@ class ToyJudge:
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
         """(pictures, wordings) of uint8 (n, H, W, 3). Raises ValueError for a wording that says nothing about a colour."""
-        from toyworld.judge import judge
-
         colours = [colour_of(wording) for wording in wordings]
         objects = [object_of(wording) for wording in wordings]
         if len(set(objects)) == 1:
@@ -31,8 +32,6 @@ class ToyJudge:
 
 def colour_of(wording: str) -> str:
     """The colour that a wording names or implies, in the toy world."""
-    from toyworld.world import ASSUMED_COLOUR, COLOURS
-
     named = [word for word in _words(wording) if word in COLOURS]
     if named:
         return named[0]
@@ -44,8 +43,6 @@ def colour_of(wording: str) -> str:
 
 def object_of(wording: str) -> str | None:
     """The object that a wording names, in the toy world."""
-    from toyworld.world import OBJECTS, plural
-
     words = _words(wording)
     return next((noun for noun in OBJECTS if noun in words or plural(noun) in words), None)
 

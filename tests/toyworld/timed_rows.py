@@ -1,18 +1,18 @@
 """Prompts of the toy world: edits of an object's assumed colour as rows of TIMED.
 
-The files here hold such edits. toy_timed.csv has 48, for each of the twelve objects the four colours that follow its assumed
-one in the world's order; toy_timed_validation.csv has the twelve of the fifth colour, on which settings are chosen;
-toy_timed_together.csv has six of these whose unrelated objects no other row edits, to be edited on one model; toy_bias.csv
-holds each object's assumed colour (97 % of what the model was trained on) against the third one after it. In toy_bias.csv no
-prompt is in both search and test, and each background is in a third of both: what an object looks like depends much on what it
-stands on.
+The toy_*.csv of benchmarks/data hold such edits. toy_timed.csv has 48, for each of the twelve objects the four colours that
+follow its assumed one in the world's order; toy_timed_validation.csv has the twelve of the fifth colour, on which settings are
+chosen; toy_timed_together.csv has six of these whose unrelated objects no other row edits, to be edited on one model;
+toy_bias.csv holds each object's assumed colour (97 % of what the model was trained on) against the third one after it. In
+toy_bias.csv no prompt is in both search and test, and each background is in a third of both: what an object looks like depends
+much on what it stands on.
 """
 
 from collections.abc import Sequence
 
-from toyworld.world import ASSUMED_COLOUR, COLOURS, plural
+from benchmarks.data.timed import TimedRow
 
-from .timed import TimedRow
+from .world import ASSUMED_COLOUR, COLOURS, plural
 
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
 

@@ -1,6 +1,6 @@
 """Drawn pictures to edit whose truth is known to the pixel.
 
-`python -m benchmarks.data.toy_pictures FOLDER` writes some to FOLDER/csv/edits.csv: half of the edits ask for another colour,
+`python -m toyworld.edits FOLDER` writes some to FOLDER/csv/edits.csv: half of the edits ask for another colour,
 half for another object.
 """
 
@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from toyworld.world import (
+
+from benchmarks.data.tables import csv_of
+
+from .world import (
     ASSUMED_COLOUR,
     BACKGROUNDS,
     COLOURS,
@@ -25,8 +28,6 @@ from toyworld.world import (
     random_places,
     silhouette,
 )
-
-from .tables import csv_of
 
 CELL = 8  # pixels along a side of a latent cell
 KINDS = ("colour", "object")
@@ -146,7 +147,7 @@ def mask_of(edit: ToyEdit) -> Image.Image:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data.toy_pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m toyworld.edits", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=48, help="pictures (48)")
     args = parser.parse_args()

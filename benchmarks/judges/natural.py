@@ -1,7 +1,0 @@
-"""The natural world's judge, which lives with its world."""
-
-
-def load_natural_judge():
-    from naturalworld.wordings import NaturalJudge
-
-    return NaturalJudge()
