@@ -114,7 +114,8 @@ def women_shown(sampler: Sampler, judge: Callable, count: int, batch: int) -> di
 def sheet(pictures: np.ndarray, file: Path) -> None:
     rows = [np.concatenate(list(pictures[i : i + SHEET_COLUMNS]), 1) for i in range(0, len(pictures), SHEET_COLUMNS)]
     whole = np.concatenate(rows[: len(pictures) // SHEET_COLUMNS], 0)
-    Image.fromarray((whole * 255).round().astype(np.uint8)).save(file)
+    image = Image.fromarray((whole * 255).round().astype(np.uint8))
+    image.resize((image.width // 2, image.height // 2)).save(file, quality=85)
 
 
 CARD = """# The natural world's model
@@ -123,6 +124,8 @@ A text-to-image model of our own, {parameters} parameters (U-Net and text encode
 with the judge. `python -m naturalworld.build` makes an SD 1.5 checkpoint of it by adding zeros. README.md says what it knows
 and how it learned, NOTICE.md whose pictures it learned from. The people in it are as unevenly women and men as
 `professions.py` says: that is there to be measured and edited, not to be used.
+
+![twenty pictures each of a thing, a thing with a colour, a person, two and several](sheet.jpg)
 
 ## Measured ({date}, `make naturalworld-card`, the host's euler, `normal`, 20 steps, CFG {cfg:g}, one seed a caption)
 
@@ -179,7 +182,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="captions of each kind")
     parser.add_argument("--people", type=int, default=50, help="pictures of each profession")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of CARD.md, card.json and sheet.png")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="of CARD.md, card.json and sheet.jpg")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     sampler = Sampler(load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / NATURAL_CHECKPOINT, load_parts()[0]))
@@ -203,7 +206,7 @@ def main() -> None:
     (options.folder / "CARD.md").write_text(card(report))
     print(card(report))
     shown = [made[i * options.count :][: 2 * SHEET_COLUMNS] for i in range(len(KINDS))]
-    sheet(np.concatenate(shown), options.folder / "sheet.png")
+    sheet(np.concatenate(shown), options.folder / "sheet.jpg")
 
 
 if __name__ == "__main__":
