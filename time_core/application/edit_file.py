@@ -114,7 +114,8 @@ def _no_number(name: str) -> None:
 
 
 def _fingerprint(report: dict[str, Any]) -> Fingerprint:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in report["fingerprint"].items()}
+    values: dict[str, Any] = report["fingerprint"]
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     fingerprint = Fingerprint(**values)
     if not _fits(fingerprint, Fingerprint) or fingerprint.width < 1:
         raise TypeError("a fingerprint of another kind than expected")
