@@ -110,7 +110,7 @@ def wide(worker: Workplace) -> LibraryHost:
 
 
 def wide_side(worker: Workplace) -> Any:
-    from ..hosts.diffusers import DiffusersSide, unet_of
+    from host.models.diffusers_side import DiffusersSide, unet_of
 
     return worker.cache("wide side", lambda: DiffusersSide(wide(worker), unet_of(wide(worker).model)))
 
@@ -121,7 +121,7 @@ def one_edit(subject: int, of_a_kind: int = 2) -> ToyEdit:
 
 
 def same_network(worker: Workplace, subject: int) -> Numbers:
-    from ..hosts.diffusers import NarrowUNet, largest_difference, unet_of
+    from host.models.diffusers_side import NarrowUNet, largest_difference, unet_of
 
     host = wide(worker)
     unet = unet_of(host.model) if subject == 0 else NarrowUNet(worker.host.model)
@@ -162,7 +162,7 @@ def calls(worker: Workplace, subject: int) -> Numbers:
 
 def quality(of_a_kind: int, worker: Workplace, subject: int) -> Numbers:
     """Of every way on one picture, with the narrow network."""
-    from ..hosts.diffusers import DiffusersSide, NarrowUNet
+    from host.models.diffusers_side import DiffusersSide, NarrowUNet
 
     host, edit, rows = worker.host, one_edit(subject, of_a_kind), {}
     sides = Sides(host, worker.cache("narrow side", lambda: DiffusersSide(host, NarrowUNet(host.model))))

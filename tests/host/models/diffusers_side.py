@@ -8,7 +8,7 @@ from diffusers.utils import logging
 from host.models import diffusers_diffedit
 from host.models.diffusers_diffedit import embeddings, map_noise, pipeline_around
 
-from .library import LibraryHost
+from benchmarks.hosts.library import LibraryHost
 
 WIDTH = 768  # of SD 1.x text rows
 MAPS, SEED = 10, 1
