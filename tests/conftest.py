@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -27,6 +28,8 @@ from tools.workflows.examples.shared import HOSTS_PICTURE  # noqa: E402
 
 load_pack()
 
+import comfy.utils  # noqa: E402
+import folder_paths  # noqa: E402
 from comfy import model_management  # noqa: E402
 
 REMEMBERED = 20_000  # results of nodes, more than the tests have
@@ -47,6 +50,18 @@ def nothing_left_behind() -> Iterator[None]:
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
         trim(0)
+
+
+@pytest.fixture(scope="module")
+def process_as_before() -> Iterator[None]:
+    """For tests with a worker of benchmarks/ in this process, which sets what holds for all of it."""
+    bars, gradients, threads = comfy.utils.PROGRESS_BAR_ENABLED, torch.is_grad_enabled(), torch.get_num_threads()
+    temporary = folder_paths.get_temp_directory()
+    yield
+    comfy.utils.set_progress_bar_enabled(bars)
+    torch.set_grad_enabled(gradients)
+    torch.set_num_threads(threads)
+    folder_paths.set_temp_directory(temporary)
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import comfy.utils
-import folder_paths
 import psutil
 import pytest
-import torch
 
 from benchmarks.__main__ import main
 from tools.comfyui.environment import ROOT, TOY_CHECKPOINT
 from tools.comfyui.patience import processor_time, wait_while_it_moves
+
+pytestmark = pytest.mark.usefixtures("process_as_before")
 
 ROWS = """old,new,positive1,gt1,negative1,gn1
 a rose,a blue rose,a painting of a rose,a painting of a blue rose,a leaf,a blue leaf
@@ -37,18 +36,6 @@ def rows(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("timed") / "rows.csv"
     path.write_text(ROWS)
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def process_as_before():
-    """A worker in this process sets what holds for all of it."""
-    bars, gradients, threads = comfy.utils.PROGRESS_BAR_ENABLED, torch.is_grad_enabled(), torch.get_num_threads()
-    temporary = folder_paths.get_temp_directory()
-    yield
-    comfy.utils.set_progress_bar_enabled(bars)
-    torch.set_grad_enabled(gradients)
-    torch.set_num_threads(threads)
-    folder_paths.set_temp_directory(temporary)
 
 
 def here(*arguments: object) -> int:

@@ -8,8 +8,6 @@ from .judge import Found, Verdict, load_judge
 from .reading import Named, read
 from .things import BY_NOUN
 
-KEPT = ("its kind", "the second thing", "a named colour", "the ground")
-
 
 class NaturalJudge:
     """A wording fits a picture (1, else 0) if what it names is there in the colour, or as the woman or man, that it names;
@@ -37,7 +35,7 @@ class NaturalJudge:
         return np.array([[float(fits(verdict, one, lenient)) for one in named] for verdict in verdicts])
 
     def kept(self, pictures: np.ndarray, prompt: str) -> dict[str, list[float]]:
-        """By what the prompt names (of KEPT), for each picture whether it is there (1, else 0)."""
+        """By what the prompt names (see `what_is_kept`), for each picture whether it is there (1, else 0)."""
         named = read(prompt.lower())
         found: dict[str, list[float]] = {}
         for verdict in self.judge(np.float32(pictures) / 255):

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from ..equations.fingerprint import Fingerprint
 from ..equations.pairs import ALIGNMENTS, TOKENS
 from ..equations.solve import check_lambda
-from ..equations.time_edit import TimeEdit
+from ..equations.time_edit import TimeEdit, tuples
 from .atomic import write_atomically
 
 FORMAT = "time-diffedit TIME edit"
@@ -56,7 +56,10 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
             report = _report(metadata)
             fingerprint = _fingerprint(report)
             if not fingerprint.same_encoder(encoder):
-                raise OtherEncoder
+                raise Refused(
+                    f"file {path.name!r} is an edit for the text encoder {fingerprint}, but clip is {encoder}; connect the "
+                    "clip that the edit was made with (LoRAs on it count), or compute the edit anew."
+                )
             _check_shapes(file, fingerprint.width, report)
             # Copies: the file itself stays mapped into memory otherwise, and Windows would let nobody replace it.
             factors = {name: file.get_tensor(name).clone() for name in FACTORS}
@@ -64,11 +67,6 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
             raise ValueError("its checksum does not belong to what it holds")
         edit = TimeEdit.from_report(factors["left"], factors["right"], report)
         _check(edit)
-    except OtherEncoder:
-        raise ValueError(
-            f"file {path.name!r} is an edit for the text encoder {fingerprint}, but clip is {encoder}; connect the "
-            "clip that the edit was made with (LoRAs on it count), or compute the edit anew."
-        ) from None
     except Refused:
         raise
     except SafetensorError as error:
@@ -78,12 +76,8 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
     return edit
 
 
-class OtherEncoder(Exception):
-    """The edit belongs to another text encoder."""
-
-
 class Refused(ValueError):
-    """The file is whole, but nothing that is read here."""
+    """The file is whole, but nothing that can be used here; the text says why."""
 
 
 def _require_this_format(path: Path, metadata: dict[str, str]) -> None:
@@ -114,9 +108,7 @@ def _no_number(name: str) -> None:
 
 
 def _fingerprint(report: dict[str, Any]) -> Fingerprint:
-    values: dict[str, Any] = report["fingerprint"]
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    fingerprint = Fingerprint(**values)
+    fingerprint = Fingerprint(**tuples(report["fingerprint"]))
     if not _fits(fingerprint, Fingerprint) or fingerprint.width < 1:
         raise TypeError("a fingerprint of another kind than expected")
     return fingerprint

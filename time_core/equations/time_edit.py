@@ -102,10 +102,10 @@ class TimeEdit:
             right=right,
             pairs=tuple(Pair(**pair) for pair in report["pairs"]),
             preserve=tuple(Kept(**kept) for kept in report["preserve"]),
-            settings=Settings(**_tuples(report["settings"])),
-            fingerprint=Fingerprint(**_tuples(report["fingerprint"])),
-            alignments=tuple(tuple(Alignment(**_tuples(alignment)) for alignment in tracks) for tracks in report["alignments"]),
-            diagnostics=Diagnostics(**_tuples(report["diagnostics"])),
+            settings=Settings(**tuples(report["settings"])),
+            fingerprint=Fingerprint(**tuples(report["fingerprint"])),
+            alignments=tuple(tuple(Alignment(**tuples(alignment)) for alignment in tracks) for tracks in report["alignments"]),
+            diagnostics=Diagnostics(**tuples(report["diagnostics"])),
         )
 
 
@@ -126,7 +126,8 @@ def _plain(value: Any) -> Any:
     return _plain(tuple(value)) if isinstance(value, list) else asdict(value)
 
 
-def _tuples(report: dict[str, Any]) -> dict[str, Any]:
+def tuples(report: dict[str, Any]) -> dict[str, Any]:
+    """What JSON made lists of, as tuples again."""
     return {name: _tuple(value) for name, value in report.items()}
 
 

@@ -4,11 +4,8 @@ import csv
 import json
 from pathlib import Path
 
-import comfy.utils
-import folder_paths
 import numpy as np
 import pytest
-import torch
 from host.benchmarks.layouts import write_folder, write_pie_bench
 from PIL import Image
 from toyworld.edits import named_edits, write_edits
@@ -18,21 +15,11 @@ from benchmarks.__main__ import main, parser
 from benchmarks.hosts.editing import GIVEN
 from benchmarks.measurements.diffedit import BASELINE, DiffEdit, parse_settings
 
+pytestmark = pytest.mark.usefixtures("process_as_before")
+
 EDITS = named_edits(2, seed=3)
 QUICK = ["--steps", "6", "--workers", "1"]
 SETTINGS = ["--setting", "known mask: mask.maps=2, masked_by=given", "--setting", "pasted: mask.maps=2, composite=true"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def process_as_before():
-    """A worker in this process sets what holds for all of it."""
-    bars, gradients, threads = comfy.utils.PROGRESS_BAR_ENABLED, torch.is_grad_enabled(), torch.get_num_threads()
-    temporary = folder_paths.get_temp_directory()
-    yield
-    comfy.utils.set_progress_bar_enabled(bars)
-    torch.set_grad_enabled(gradients)
-    torch.set_num_threads(threads)
-    folder_paths.set_temp_directory(temporary)
 
 
 def run(place: Path, output: Path, *options: str) -> None:
