@@ -1,14 +1,13 @@
 """What is learned from: drawn pictures, their captions' tokens and what is true of them, kept in a folder.
 
-A resumed run draws nothing. Drawing goes on in processes of its own while the first networks learn from what is there.
+A resumed run draws nothing.
 """
 
 import json
-import time
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import torch
@@ -52,76 +51,55 @@ class TrainingData:
     ids: torch.Tensor  # (texts, 77)
     ends: torch.Tensor  # (texts,): where the end token is
     caption: torch.Tensor
-    truth: Truth | None
+    truth: Truth
 
     def batch(self, which: torch.Tensor) -> torch.Tensor:
-        return as_floats(self.pictures[which])
+        """(B, 3, h, w) float32 in 0..1."""
+        return self.pictures[which].movedim(-1, 1).float().div(255)
+
+    def with_two(self) -> torch.Tensor:
+        """Indices (m,) of the pictures that show two different things."""
+        first, second = self.truth.objects[:, 0, 0], self.truth.objects[:, 1, 0]
+        return torch.from_numpy(np.flatnonzero((second >= 0) & (second != first))).to(self.caption.device)
 
 
-def as_floats(pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 (B, h, w, 3) as (B, 3, h, w) float32 in 0..1."""
-    return pictures.movedim(-1, 1).float().div(255)
+def make_training_data(
+    folder: Path, count: int, size: int = SIZE, workers: int = 1, split: str = "train", device: str = "cpu"
+) -> TrainingData:
+    """The first `count` pictures of a split, drawn into `folder` unless they are there; what networks read is on `device`."""
+    pictures, truth, captions = files = files_of(folder, count, size, split)
+    if not captions.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_into(files, count, size, workers, split)
+    said = json.loads(captions.read_text())
+    with np.load(truth) as kept:
+        known = Truth(**kept)
+    texts = ["", *sorted(set(said))]
+    row = {text: i for i, text in enumerate(texts)}
+    ids = torch.tensor([token_ids(text) for text in texts])
+    caption_of = torch.tensor([row[text] for text in said])
+    ends = (ids != END).sum(1)
+    drawn = torch.from_numpy(np.load(pictures, mmap_mode="r+"))
+    return TrainingData(drawn.to(device), texts, ids.to(device), ends.to(device), caption_of.to(device), known)
 
 
-class Drawing:
-    """Draws the first `count` pictures of a split into a folder, unless they are there; `drawn` says how many are."""
-
-    def __init__(self, folder: Path, count: int, size: int = SIZE, workers: int = 1, split: str = "train"):
-        stem = folder / f"{split}-{count}-{size}"
-        self.files = [stem.with_suffix(suffix) for suffix in (".npy", ".npz", ".json")]
-        self.count, self.drawn, self.error = count, 0, None
-        self.thread = Thread(target=self._draw, args=(split, count, size, workers), daemon=True)
-        if self.files[-1].exists():
-            self.drawn = count
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            np.lib.format.open_memmap(self.files[0], "w+", np.uint8, (count, size, size, 3)).flush()
-            self.thread.start()
-        self.pictures = torch.from_numpy(np.load(self.files[0], mmap_mode="r+"))
-
-    def _draw(self, split: str, count: int, size: int, workers: int) -> None:
-        pictures, truth, captions = self.files
-        said, parts = [], []
-        chunks = [(pictures, split, min(CHUNK, count - first), first, size) for first in range(0, count, CHUNK)]
-        try:
-            with get_context("spawn").Pool(workers) as pool:
-                for texts, part in pool.imap(_draw_chunk, chunks):
-                    said += texts
-                    parts.append(part)
-                    self.drawn = min(count, self.drawn + CHUNK)
-            fields = Truth.__dataclass_fields__
-            np.savez(truth, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
-            unfinished = captions.with_suffix(".tmp")
-            unfinished.write_text(json.dumps(said))
-            unfinished.replace(captions)  # last, so that its presence says that all is there
-        except BaseException as error:  # told to whoever waits for the pictures
-            self.error = error
-
-    def wait_for(self, count: int) -> None:
-        """Until so many are drawn."""
-        while self.drawn < count and not self.error:
-            time.sleep(0.05)
-        if self.error:
-            raise self.error
-
-    def finished(self, device: str = "cpu") -> TrainingData:
-        """All of it, when it is drawn; what the networks read is moved to `device`."""
-        if self.thread.ident:
-            self.thread.join()
-        self.wait_for(self.count)
-        said = json.loads(self.files[-1].read_text())
-        with np.load(self.files[1]) as kept:
-            truth = Truth(**kept)
-        texts = ["", *sorted(set(said))]
-        row = {text: i for i, text in enumerate(texts)}
-        ids = torch.tensor([token_ids(text) for text in texts])
-        caption_of = torch.tensor([row[text] for text in said])
-        ends = (ids != END).sum(1)
-        return TrainingData(self.pictures.to(device), texts, ids.to(device), ends.to(device), caption_of.to(device), truth)
+def files_of(folder: Path, count: int, size: int, split: str) -> tuple[Path, Path, Path]:
+    """Where pictures, truth and captions are kept."""
+    stem = folder / f"{split}-{count}-{size}"
+    return stem.with_suffix(".npy"), stem.with_suffix(".npz"), stem.with_suffix(".json")
 
 
-def make_training_data(folder: Path, count: int, size: int = SIZE, workers: int = 1, split: str = "train") -> TrainingData:
-    return Drawing(folder, count, size, workers, split).finished()
+def draw_into(files: tuple[Path, Path, Path], count: int, size: int, workers: int, split: str) -> None:
+    pictures, truth, captions = files
+    np.lib.format.open_memmap(pictures, "w+", np.uint8, (count, size, size, 3)).flush()
+    chunks = [(pictures, split, min(CHUNK, count - first), first, size) for first in range(0, count, CHUNK)]
+    with get_context("spawn").Pool(workers) as pool:
+        said, parts = zip(*pool.imap(_draw_chunk, chunks), strict=True)
+    fields = Truth.__dataclass_fields__
+    np.savez(truth, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
+    unfinished = captions.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(list(chain.from_iterable(said))))
+    unfinished.replace(captions)  # last, so that its presence says that all is there
 
 
 def _draw_chunk(arguments: tuple[Path, str, int, int, int]) -> tuple[list[str], Truth]:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from naturalworld import training_data
 from naturalworld.autoencoder import Autoencoder, psnr
 from naturalworld.build import checkpoint
 from naturalworld.captions import caption
@@ -14,7 +15,7 @@ from naturalworld.part import Course, Part
 from naturalworld.scenes import Scene, Subject, random_scene, seed_of
 from naturalworld.things import BY_NOUN
 from naturalworld.train import Settings, encode_all, train_autoencoder, train_contrast, train_model
-from naturalworld.training_data import NOUNS, Drawing, truth_of
+from naturalworld.training_data import NOUNS, make_training_data, truth_of
 from naturalworld.words import vocabulary
 from numpy.random import RandomState
 from torch import nn
@@ -31,13 +32,13 @@ FEW = Settings(
 
 
 @pytest.fixture(scope="module")
-def drawing(tmp_path_factory):
-    return Drawing(tmp_path_factory.mktemp("run"), FEW.pictures, size=64)
+def drawn(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
 
 
 @pytest.fixture(scope="module")
-def data(drawing):
-    return drawing.finished()
+def data(drawn):
+    return make_training_data(drawn, FEW.pictures, size=64)
 
 
 def test_data_are_the_split(data, tmp_path):
@@ -50,9 +51,14 @@ def test_data_are_the_split(data, tmp_path):
         assert (kept[3] == told).all()
 
 
-def test_what_is_drawn_is_kept(drawing, data):
-    again = Drawing(drawing.files[0].parent, FEW.pictures, size=64)
-    assert again.drawn == FEW.pictures and again.finished().texts == data.texts
+def test_what_is_drawn_is_kept(drawn, data, monkeypatch):
+    monkeypatch.setattr(training_data, "draw_into", None)
+    assert make_training_data(drawn, FEW.pictures, size=64).texts == data.texts
+
+
+def test_pictures_of_two_things_are_known(data):
+    scenes = [random_scene(RandomState(seed_of("train", i))) for i in range(FEW.pictures)]
+    assert data.with_two().tolist() == [i for i, scene in enumerate(scenes) if len(scene.subjects) == 2]
 
 
 def test_truth_tells_what_lies_where():
@@ -103,8 +109,8 @@ def test_the_text_encoder_fits_in_the_host():
     assert not wide[f"{prefix}encoder.layers.4.mlp.fc1.weight"].any()
 
 
-def test_every_part_learns(drawing, data, tmp_path):
-    autoencoder = train_autoencoder(drawing, tmp_path, FEW)
+def test_every_part_learns(data, tmp_path):
+    autoencoder = train_autoencoder(data, tmp_path, FEW)
     latents = encode_all(data, autoencoder)
     assert latents.shape == (24, 4, 8, 8)
     text = train_contrast(data, tmp_path, FEW)
