@@ -1,6 +1,7 @@
 """The narrow text encoder: a causal CLIP block stack over the few tokens the toy world uses."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .layers import Axis, LayerNorm, Linear, attend, leading, scatter, widen
@@ -82,7 +83,7 @@ class TextEncoder(nn.Module):
     def forward(self, ids):
         n = ids.shape[1]
         rows = self.row_of_token[ids]
-        x = self.token[rows.clamp(min=0)] * (rows >= 0)[..., None] + self.position[self.row_of_position[:n]]
+        x = F.embedding(rows.clamp(min=0), self.token) * (rows >= 0)[..., None] + self.position[self.row_of_position[:n]]
         for layer in self.layers:
             x = layer(x, self.mask[:n, :n])
         return self.final(x)
