@@ -5,7 +5,8 @@ is {"kind": type of a text encoder loader, "files": how many files it takes} or 
 
 The answer is {"encoder": known or not, "error": in the node's words, or null, "pairs": [...]}, one of them a line:
 {"source", "destination", "weight", "error", "tracks"}, the tracks as `TimeEdit.report` has them after a run. Prompts that
-cannot be aligned are no failure of the request. What is no such question gets a status of 400 and more, and {"error"}.
+cannot be aligned are no failure of the request. What is no such question, or takes too long, gets a status of 400 and more,
+and {"error"}.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from ..time_core.equations.placing import align_tokens
 from ..time_core.equations.prompts import parse_pairs
 from ..time_core.equations.text import TextReader, refuse_embeddings
 from .token_bucket import TokenBuckets
-from .tokenizers import Kind, kind_of_checkpoint, kind_of_loader, tokenizing
+from .tokenizers import kind_of_checkpoint, kind_of_loader, tokenizing
 
 PATH = "/time_diffedit/alignment"
 LARGEST_QUESTION = 64 * 1024  # bytes
@@ -31,6 +32,7 @@ LONGEST_TEXT, LONGEST_LINE, MOST_LINES = 8000, 1000, 64
 LONGEST_NAME = 1000
 BURST, RATE = 20, 5.0
 MOST_WAITING = 16
+ANSWERED_WITHIN = 0.1  # seconds of one core after which nothing more is begun, once the tokenizer is loaded
 
 
 @dataclass(frozen=True)
@@ -98,24 +100,39 @@ def parse_question(body: bytes) -> Question:
 
 
 def answer(question: Question) -> dict[str, Any]:
-    """The answer as JSON can hold it."""
+    """The answer as JSON can hold it. Raises Refused where it would take too long."""
     kind = kind_of_checkpoint(question.checkpoint) if question.checkpoint else kind_of_loader(question.files, question.kind)
     if kind is None:
         return {"encoder": "unknown", "error": None, "pairs": []}
+    reader, step = TextReader(tokenizing(kind)), deadline(ANSWERED_WITHIN)
     try:
         _check_length("source", question.source)
         _check_length("destination", question.destination)
         pairs = parse_pairs(question.source, question.destination)
     except ValueError as error:
         return {"encoder": "known", "error": str(error), "pairs": []}
-    return {"encoder": "known", "error": None, "pairs": [_pair(pair, kind, question.settings) for pair in pairs]}
+    found = [_pair(reader, pair, question.settings, kind.carrying, step) for pair in pairs]
+    return {"encoder": "known", "error": None, "pairs": found}
 
 
-def _pair(pair: Pair, kind: Kind, settings: Settings) -> dict[str, Any]:
+def deadline(seconds: float, clock: Callable[[], float] = time.thread_time) -> Callable[[], None]:
+    """A function that raises Refused when it is called later than this, by default in this thread's own time on a core."""
+    end = clock() + seconds
+
+    def step() -> None:
+        if clock() > end:
+            raise Refused(413, "source and destination are too long to be aligned before a run.")
+
+    return step
+
+
+def _pair(
+    reader: TextReader, pair: Pair, settings: Settings, carrying: tuple[str, ...] | None, step: Callable[[], None]
+) -> dict[str, Any]:
     try:
         for prompt in (pair.source, pair.destination):
             refuse_embeddings(prompt)
-        tracks = align_tokens(TextReader(tokenizing(kind)), pair, settings, kind.carrying)
+        tracks = align_tokens(reader, pair, settings, carrying, step)
     except ValueError as error:
         return {**asdict(pair), "error": str(error), "tracks": []}
     return {**asdict(pair), "error": None, "tracks": [asdict(track) for track in tracks]}

@@ -14,6 +14,7 @@ from ...time_core.equations.text import TextReader
 from ...time_core.equations.time_edit import TimeEdit
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
+from .interrupts import interruptible
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
 AUGMENTATIONS = "A photo of \nAn image of \nA picture of "
@@ -194,7 +195,7 @@ class EditInputs:
 def compute(clip, model, where: str, inputs: EditInputs, lamb: float) -> TimeEdit:
     """The edit of the inputs at `lamb`; `model` may be None. Raises ValueError as `equations_of` and Equations.edit."""
     check_lambda(lamb)
-    return equations_of(clip, model, where, inputs).edit(lamb, with_curve=True)
+    return interruptible(equations_of(clip, model, where, inputs).edit, lamb, with_curve=True)
 
 
 def equations_of(clip, model, where: str, inputs: EditInputs) -> Equations:
@@ -213,7 +214,7 @@ def equations_of(clip, model, where: str, inputs: EditInputs) -> Equations:
     if model is not None:
         width = reader.empty.rows.shape[1]
         choose(model, read_text(model, where), request.settings, width)  # before the long part
-    return equations(reader, request, step)
+    return equations(reader, request, step, throw_exception_if_processing_interrupted)
 
 
 def report(edit: TimeEdit, summary: str) -> dict:

@@ -12,6 +12,7 @@ from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search, balance
 from ...time_core.equations.prompts import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
+from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 LARGEST_SIDE = 16384  # of the host's own nodes
@@ -238,7 +239,7 @@ class TIMEBalance(io.ComfyNode):
         made: dict[float, torch.Tensor] = {}
 
         def measure(lamb: float) -> float:
-            edited = apply_edit(model, equations.edit(lamb), where=where)
+            edited = apply_edit(model, interruptible(equations.edit, lamb), where=where)
             made[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
             return judge.shows_label(made[lamb]).double().mean().item()
 
@@ -249,7 +250,7 @@ class TIMEBalance(io.ComfyNode):
             progress.on_probe(done)
 
         found = BalanceReport(search, balance(measure, search, on_probe), pictures, label)
-        edit = equations.edit(found.best.lamb, with_curve=True)
+        edit = interruptible(equations.edit, found.best.lamb, with_curve=True)
         return io.NodeOutput(
             apply_edit(model, edit, where=where),
             edit,

@@ -14,13 +14,11 @@ destination's padding is shorter. In prompts of several chunks each chunk's begi
 the last chunk's on the last chunk's.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
+from .matching import Comparisons, fewest_displaced, first_places, replaced
 from .text import Chunk, Track
-
-IMPOSSIBLE = 10**6
 
 
 @dataclass(frozen=True)
@@ -74,15 +72,21 @@ class Spelled:
 
 
 def place(
-    source: Spelled, destination: Spelled, mode: str = "inserted words", inserted: Sequence[bool] | None = None
+    source: Spelled,
+    destination: Spelled,
+    mode: str = "inserted words",
+    inserted: Sequence[bool] | None = None,
+    step: Callable[[], None] = lambda: None,
 ) -> Placement:
     """Place the rows of `source` on rows of `destination`; `mode` is one of the module's three.
 
     Args:
         inserted: for every word token of the destination whether the user marked it as inserted; the placement is then
             given and not searched for.
+        step: called every few milliseconds, for interrupts.
 
-    Raises ValueError naming the first source word that has no place in the destination.
+    Raises ValueError naming the first source word that has no place in the destination, and for prompts that repeat so
+    many words that the search would take long.
     """
     here, there = source.track.word_rows, destination.track.word_rows
     alternatives = 0
@@ -91,16 +95,16 @@ def place(
     elif inserted is not None:
         words = _marked(source.keys, destination.keys, inserted)
     elif mode == "replaced words":
-        words = _replaced(source.keys, destination.keys)
+        words = replaced(source.keys, destination.keys, Comparisons(step))
     else:
-        unmatched = _first_unmatched(source.keys, destination.keys)
-        if unmatched is not None:
+        unmatched = len(first_places(source.keys, destination.keys))
+        if unmatched < len(source.keys):
             raise ValueError(
                 f"destination has no place for the word {source.words[here[unmatched]]!r} of source; destination must "
                 "hold the source's words in their order, with others inserted. To replace words, set alignment to "
                 '"replaced words"; for another text altogether, to "whole prompt".'
             )
-        places, alternatives = _fewest_displaced(source.keys, destination.keys)
+        places, alternatives = fewest_displaced(source.keys, destination.keys, Comparisons(step))
         words = list(enumerate(places))
     rows = [(here[i], there[j]) for i, j in words]
     chunks, others = source.track.chunks, destination.track.chunks
@@ -155,60 +159,6 @@ def _frame(chunk: Chunk, onto: Chunk) -> list[tuple[int, int]]:
     begin = [(row, max(onto.words - (chunk.words - row), onto.start)) for row in range(chunk.start, chunk.words)]
     end = [(row, min(onto.tail + row - chunk.tail, onto.stop - 1)) for row in range(chunk.tail, chunk.stop)]
     return begin + end
-
-
-def _first_unmatched(source: Sequence[Hashable], destination: Sequence[Hashable]) -> int | None:
-    start = 0
-    for i, token in enumerate(source):
-        if token not in destination[start:]:
-            return i
-        start += destination[start:].index(token) + 1
-    return None
-
-
-def _fewest_displaced(source: Sequence[Hashable], destination: Sequence[Hashable]) -> tuple[list[int], int]:
-    """Positions of `source` as a subsequence of `destination` with the fewest breaks, leftmost, and the number of others.
-
-    A break is a place where the next token does not follow directly; the prompts' begins and ends count as tokens.
-    """
-    columns = len(destination)
-    # best[i][j] = (fewest breaks, in how many ways) of placing source[i:] if source[i] stands on j; the end, at
-    # `columns`, closes the prompt. Filled from the end.
-    best = [[(IMPOSSIBLE, 0)] * (columns + 1) for _ in source]
-    best.append([(IMPOSSIBLE, 0)] * columns + [(0, 1)])
-    for i in reversed(range(len(source))):
-        later = (IMPOSSIBLE, 0)  # over every place of source[i + 1] to the right of j + 1
-        for j in reversed(range(columns)):
-            direct = best[i + 1][j + 1]
-            if source[i] == destination[j]:
-                best[i][j] = _cheaper(direct, (later[0] + 1, later[1]))
-            later = _cheaper(later, direct)
-    positions: list[int] = []
-    ways = 1
-    for i, row in enumerate(best[:-1]):
-        start = positions[-1] + 1 if positions else 0
-        costs = {j: row[j][0] + (j != start) for j in range(start, columns)}
-        positions.append(min(costs, key=costs.__getitem__))
-        if i == 0:
-            ways = sum(row[j][1] for j, cost in costs.items() if cost == costs[positions[0]])
-    return positions, ways - 1
-
-
-def _cheaper(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
-    if first[0] == second[0]:
-        return first[0], first[1] + second[1]
-    return min(first, second)
-
-
-def _replaced(source: Sequence[Hashable], destination: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Equal runs on one another; of a replaced run the last tokens pair up, and earlier ones fall on the run's first."""
-    words: list[tuple[int, int]] = []
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, source, destination, autojunk=False).get_opcodes():
-        if kind == "equal":
-            words += zip(range(i1, i2), range(j1, j2), strict=True)
-        elif kind == "replace":
-            words += [(i, max(j2 - (i2 - i), j1)) for i in range(i1, i2)]
-    return words
 
 
 def _marked(source: Sequence[Hashable], destination: Sequence[Hashable], inserted: Sequence[bool]) -> list[tuple[int, int]]:

@@ -84,17 +84,20 @@ class Equations:
         )
 
 
-def equations(reader: TextReader, request: Request, step: Callable[[], None] = lambda: None) -> Equations:
+def equations(
+    reader: TextReader, request: Request, step: Callable[[], None] = lambda: None, listen: Callable[[], None] = lambda: None
+) -> Equations:
     """Encode the prompts and set up the system. Beyond the encoding, time and memory depend on the rows' width alone.
 
     Args:
         reader: the text encoder, and the model's own projector where there is one.
         step: called before every prompt that is encoded, `steps` times in all, for progress and interrupts.
+        listen: called every few milliseconds while prompts are placed on one another, for interrupts.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
     the edit changes, or the reader or the alignment object.
     """
-    _check_before_encoding(reader, request)
+    _check_before_encoding(reader, request, listen)
     settings = request.settings
 
     system = solve.System(_read(reader, "", step).rows.shape[1])
@@ -102,7 +105,8 @@ def equations(reader: TextReader, request: Request, step: Callable[[], None] = l
     alignments = []
     for pair, source_prompt, destination_prompt in _texts(request):
         source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
-        placements = placing.place_units(reader, source.units, destination.units, (source_prompt, destination_prompt), settings)
+        prompts = source_prompt, destination_prompt
+        placements = placing.place_units(reader, source.units, destination.units, prompts, settings, listen)
         here, there = _gather(source, destination, placements)
         if not solve.changed_rows(here, there).any():
             raise ValueError(
@@ -160,16 +164,17 @@ def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
     return reader.read(prompt) if prompt else reader.empty
 
 
-def _check_before_encoding(reader: TextReader, request: Request) -> None:
+def _check_before_encoding(reader: TextReader, request: Request, listen: Callable[[], None]) -> None:
     """What can be found wrong by the tokens alone."""
     edited = set()
     for _, source_prompt, destination_prompt in _texts(request):
         source, destination = (
             tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
         )
-        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), request.settings)
+        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), request.settings, listen)
         edited.add(tuple(track.ids for _, (track,) in source))
     for kept in request.preserve:
+        listen()
         if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
             raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
 

@@ -1,5 +1,7 @@
 """The rows of two prompts placed on one another, for all of their text encoders."""
 
+from collections.abc import Callable
+
 from .alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
 from .pairs import Pair, Settings
 from .prompts import plain, segments
@@ -9,21 +11,32 @@ Units = tuple[tuple[int, tuple[Track, ...]], ...]
 Placed = list[tuple[int, int, tuple[Placement, ...]]]  # first row of source and of destination, one placement a track
 
 
+LONGEST_SHOWN = 300  # characters of a prompt in a message
+
+
 def place_units(
-    reader: TextReader, sources: Units, destinations: Units, prompts: tuple[str, str], settings: Settings
+    reader: TextReader,
+    sources: Units,
+    destinations: Units,
+    prompts: tuple[str, str],
+    settings: Settings,
+    step: Callable[[], None] = lambda: None,
 ) -> Placed:
-    """Placements of every unit's tracks. Side by side they share rows, so they must agree."""
+    """Placements of every unit's tracks. Side by side they share rows, so they must agree.
+
+    `step` is called every few milliseconds, for interrupts.
+    """
     placed = []
     for (first, source_tracks), (onto, destination_tracks) in zip(sources, destinations, strict=True):
         placements = tuple(
-            _place_track(reader, source, destination, prompts, settings)
+            _place_track(reader, source, destination, prompts, settings, step)
             for source, destination in zip(source_tracks, destination_tracks, strict=True)
         )
         if len({placement.rows for placement in placements}) > 1:
             names = " and ".join(track.encoder for track in source_tracks)
             raise ValueError(
-                f"The text encoders {names} place the words of {prompts[0]!r} in {prompts[1]!r} differently; mark the "
-                "inserted words by [brackets]."
+                f"The text encoders {names} place the words of {_shown(prompts[0])} in {_shown(prompts[1])} differently; mark "
+                "the inserted words by [brackets]."
             )
         placed.append((first, onto, placements))
     return placed
@@ -39,17 +52,21 @@ def describe_units(reader: TextReader, sources: Units, destinations: Units, plac
 
 
 def align_tokens(
-    reader: TextReader, pair: Pair, settings: Settings, carrying: tuple[str, ...] | None = None
+    reader: TextReader,
+    pair: Pair,
+    settings: Settings,
+    carrying: tuple[str, ...] | None = None,
+    step: Callable[[], None] = lambda: None,
 ) -> tuple[Alignment, ...]:
     """The alignment of a pair as an edit of it will report it, by its tokens alone, without any embedding.
 
-    `carrying` names the encoders whose tokens the embedding's rows stand for; None for all.
+    `carrying` names the encoders whose tokens the embedding's rows stand for; None for all. `step` as in `place_units`.
 
     Raises ValueError as `place_units` and the reader do.
     """
     prompts = (pair.source, plain(pair.destination))
     source, destination = (_units_of_tokens(reader.tracks(prompt), carrying) for prompt in prompts)
-    placed = place_units(reader, source, destination, (pair.source, pair.destination), settings)
+    placed = place_units(reader, source, destination, (pair.source, pair.destination), settings, step)
     return describe_units(reader, source, destination, placed)
 
 
@@ -61,29 +78,40 @@ def _units_of_tokens(tracks: tuple[Track, ...], carrying: tuple[str, ...] | None
 
 
 def _place_track(
-    reader: TextReader, source: Track, destination: Track, prompts: tuple[str, str], settings: Settings
+    reader: TextReader,
+    source: Track,
+    destination: Track,
+    prompts: tuple[str, str],
+    settings: Settings,
+    step: Callable[[], None],
 ) -> Placement:
+    step()
     try:
         if not (source.word_rows and destination.word_rows):
             raise ValueError("source or destination has no words; write prompts.")
         if settings.tokens == "last word":
             return last_word(source, destination)
         before, after = (Spelled(track, reader.keys(track), reader.words(track)) for track in (source, destination))
-        placement = place(before, after, settings.alignment, _inserted(reader, destination, prompts[1]))
+        placement = place(before, after, settings.alignment, _inserted(reader, destination, prompts[1], step), step)
     except ValueError as error:
-        raise ValueError(f"{prompts[0]!r} -> {prompts[1]!r}: {error}") from None
+        raise ValueError(f"{_shown(prompts[0])} -> {_shown(prompts[1])}: {error}") from None
     return restrict(placement, source, settings.tokens)
 
 
-def _inserted(reader: TextReader, destination: Track, prompt: str) -> list[bool] | None:
+def _inserted(reader: TextReader, destination: Track, prompt: str, step: Callable[[], None]) -> list[bool] | None:
     """Which word tokens of the destination stand in [brackets]; None if there are no brackets."""
     marked = segments(prompt)
     if marked is None:
         return None
     flags = []
     for text, inserted in marked:
+        step()
         track = next(track for track in reader.tracks(text) if track.encoder == destination.encoder)
         flags += [inserted] * len(track.word_rows)
     if len(flags) != len(destination.word_rows):
         raise ValueError("the [brackets] in destination must stand around whole words, with blanks outside.")
     return flags
+
+
+def _shown(prompt: str) -> str:
+    return repr(prompt if len(prompt) <= LONGEST_SHOWN else f"{prompt[:LONGEST_SHOWN]} ...")

@@ -186,7 +186,7 @@ function questions(face, tell) {
         asked = "";
         return null;
       }
-      if (!response.ok) return { message: "unavailable" };
+      if (!response.ok) return { message: response.status === 413 ? "tooLong" : "unavailable" };
       const found = await response.json();
       if (found.encoder === "unknown" && !assumed) return await answerTo({ ...now, encoder: told ?? ASSUMED }, !told, signal);
       return { ...found, assumed };
