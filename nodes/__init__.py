@@ -18,6 +18,7 @@ from .time.time_edit_conditioning import TIMEEditConditioning
 from .time.time_edit_hook import TIMEEditHook
 from .time.time_edit_model import TIMEEditModel
 from .time.time_load_edit import TIMELoadEdit
+from .time.time_prior import TIMEPrior
 from .time.time_save_edit import TIMESaveEdit
 from .time.time_save_lora import TIMESaveLoRA
 
@@ -42,4 +43,5 @@ NODES = (
     CaptionImage,
     CaptionConcept,
     TIMEBalance,
+    TIMEPrior,
 )

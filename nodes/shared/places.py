@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import folder_paths
 
-EDITS, LORAS = "time_edits", "loras"
+EDITS, PRIORS, LORAS = "time_edits", "time_priors", "loras"
 FOLDERS = ("models", "output")
 SUFFIX = ".safetensors"
 # Refused on Windows, and a separator or a stream there; refused everywhere, so that workflows stay portable.
@@ -14,7 +14,8 @@ RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f\ud800-\udfff]')
 DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
 LONGEST = 255 - len(SUFFIX)  # bytes; what file systems allow a name
 
-folder_paths.add_model_folder_path(EDITS, os.path.join(folder_paths.models_dir, EDITS))
+for own in (EDITS, PRIORS):
+    folder_paths.add_model_folder_path(own, os.path.join(folder_paths.models_dir, own))
 
 
 def save_path(folder: str, kind: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 TimeEditSocket = io.Custom("TIME_EDIT")  # time_core.equations.time_edit.TimeEdit
+TimePriorSocket = io.Custom("TIME_PRIOR")  # time_core.equations.prior.Prior
 TrajectorySocket = io.Custom("TRAJECTORY")  # diffedit_core.inversion.trajectory.Trajectory
 HeatmapSocket = io.Custom("HEATMAP")  # diffedit_core.mask.heatmap.Heatmap
 

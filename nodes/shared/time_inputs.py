@@ -7,7 +7,8 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
 from ...time_core.equations.equations import Equations, equations, steps
-from ...time_core.equations.pairs import ALIGNMENTS, TOKENS, Request, Settings
+from ...time_core.equations.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS, Request, Settings
+from ...time_core.equations.prior import Prior
 from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_preserve
 from ...time_core.equations.solve import check_lambda
 from ...time_core.equations.text import TextReader
@@ -15,6 +16,7 @@ from ...time_core.equations.time_edit import TimeEdit
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
 from .interrupts import interruptible
+from .sockets import TimePriorSocket
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
 AUGMENTATIONS = "A photo of \nAn image of \nA picture of "
@@ -161,6 +163,39 @@ def where() -> io.Combo.Input:
     )
 
 
+def sparing() -> list[io.Input]:
+    """How the solve spares what the edit is not about."""
+    return [
+        io.Combo.Input(
+            "preserve_mode",
+            options=list(PRESERVE_MODES),
+            default=PRESERVE_MODES[0],
+            optional=True,
+            advanced=True,
+            tooltip="How preserve and preserve_empty are kept. Softly: as published, by their weights. "
+            "Exactly: these prompts do not move at all; what that costs of the edit is shown after a run. "
+            "Exactly if moved: only those that the edit would move more than the mean of them.",
+        ),
+        TimePriorSocket.Input(
+            "prior",
+            optional=True,
+            tooltip="From TIME Prior: directions that everyday prompts use cost the edit more. Left out: as published.",
+        ),
+        io.Float.Input(
+            "rho",
+            default=1.0,
+            min=0.0,
+            max=1e6,
+            step=0.1,
+            round=False,
+            optional=True,
+            advanced=True,
+            tooltip="How much dearer prior makes them. More: other prompts move less, and the source is changed less "
+            "completely. 0: as published. Nothing without prior.",
+        ),
+    ]
+
+
 @dataclass(frozen=True)
 class EditInputs:
     """What the inputs of a node say of an edit, as they are typed. The defaults are for inputs that may be left out."""
@@ -176,6 +211,9 @@ class EditInputs:
     tokens: str = TOKENS[0]
     layers: str = "all"
     lambda_unit: str = ABSOLUTE
+    preserve_mode: str = PRESERVE_MODES[0]
+    prior: Prior | None = None
+    rho: float = 1.0
 
     def request(self) -> Request:
         """The inputs read. Raises ValueError as parse_pairs and parse_preserve."""
@@ -188,8 +226,11 @@ class EditInputs:
             edit_keys=self.edit_keys,
             edit_values=self.edit_values,
             layers=self.layers,
+            preserve_mode=self.preserve_mode,
+            rho=0.0 if self.prior is None else self.rho,
+            prior="" if self.prior is None else str(self.prior),
         )
-        return Request(parse_pairs(self.source, self.destination), parse_preserve(self.preserve), settings)
+        return Request(parse_pairs(self.source, self.destination), parse_preserve(self.preserve), settings, self.prior)
 
 
 def compute(clip, model, where: str, inputs: EditInputs, lamb: float) -> TimeEdit:
@@ -210,11 +251,16 @@ def equations_of(clip, model, where: str, inputs: EditInputs) -> Equations:
         throw_exception_if_processing_interrupted()
         bar.update(1)
 
-    reader = TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
+    reader = reader_of(clip, model, where)
     if model is not None:
         width = reader.empty.rows.shape[1]
         choose(model, read_text(model, where), request.settings, width)  # before the long part
     return equations(reader, request, step, throw_exception_if_processing_interrupted)
+
+
+def reader_of(clip, model, where: str) -> TextReader:
+    """Reads prompts as the keys and values of `model` do; `model` may be None."""
+    return TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
 
 
 def report(edit: TimeEdit, summary: str) -> dict:

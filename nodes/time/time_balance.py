@@ -182,6 +182,7 @@ class TIMEBalance(io.ComfyNode):
                 time_inputs.preserve(optional=True, advanced=True),
                 *time_inputs.choices(),
                 time_inputs.where(),
+                *time_inputs.sparing(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The model, edited with the lambda that was found."),

@@ -34,6 +34,7 @@ class TIMEComputeEdit(io.ComfyNode):
                     "(Wan, PixArt, LTXV and others). Leave it out for SD and SDXL, and for editing conditionings.",
                 ),
                 time_inputs.where(),
+                *time_inputs.sparing(),
             ],
             outputs=[
                 TimeEditSocket.Output(

@@ -38,6 +38,7 @@ class TIMEEditModel(io.ComfyNode):
                 time_inputs.preserve(),
                 *time_inputs.choices(),
                 time_inputs.where(),
+                *time_inputs.sparing(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The edited model."),

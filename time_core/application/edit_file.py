@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..equations.fingerprint import Fingerprint
-from ..equations.pairs import ALIGNMENTS, TOKENS
+from ..equations.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS
+from ..equations.prior import check_rho
 from ..equations.solve import check_lambda
 from ..equations.time_edit import TimeEdit, tuples
 from .atomic import write_atomically
@@ -35,11 +36,11 @@ def save_edit(path: Path, edit: TimeEdit) -> None:
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
-def checksum(report: str, factors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 of the report and of the factors' numbers, in hexadecimal."""
+def checksum(report: str, tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of the report and of the tensors' numbers in their order, in hexadecimal."""
     digest = hashlib.sha256(report.encode())
-    for name in FACTORS:
-        digest.update(factors[name].numpy().tobytes())
+    for tensor in tensors.values():
+        digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -132,8 +133,13 @@ def _check(edit: TimeEdit) -> None:
     if not edit.pairs or min(weights) <= 0:
         raise ValueError("no pairs, or a weight that is not above 0")
     check_lambda(settings.lamb)
+    check_rho(settings.rho)
     if settings.alignment not in ALIGNMENTS or settings.tokens not in TOKENS:
         raise ValueError(f"alignment {settings.alignment!r} or tokens {settings.tokens!r}, which this pack does not know")
+    if settings.preserve_mode not in PRESERVE_MODES:
+        raise ValueError(f"preserve_mode {settings.preserve_mode!r}, which this pack does not know")
+    if len(edit.diagnostics.preserve_price) not in (0, len(edit.diagnostics.kept_exactly)):
+        raise ValueError("prices that do not belong to the prompts that it keeps exactly")
     pairs, by_pair = len(edit.pairs), len(edit.diagnostics.fit_by_pair)
     if len(edit.alignments) != pairs or not all(edit.alignments) or by_pair not in (0, pairs):
         raise ValueError(f"alignments and residuals that do not belong to its {pairs} pairs")

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
 from . import placing, solve
 from .alignment import Alignment, Placement, last_word, restrict
+from .costs import costs
+from .exactly import KeptExactly, check_something_moves, prices, those_moved
 from .fingerprint import Fingerprint
 from .lambda_curve import curve
-from .pairs import Pair, Request, Settings
+from .pairs import PRESERVE_MODES, Pair, Request, Settings
+from .prior import check_rho
 from .prompts import augment, plain
 from .text import Text, TextReader
 from .time_edit import Diagnostics, TimeEdit
@@ -32,7 +36,8 @@ class Equations:
     """Everything that an edit is solved from but its lambda, so that many can be tried on prompts that were encoded once.
 
     Attributes:
-        system: of all rows; `kept` of the preserved ones alone, None if there are none.
+        system: of all rows but those that are kept exactly; `kept` of the preserved ones alone, None if there are none.
+        exactly: the prompts that are kept exactly.
         bare: for each pair the rows (m, d) of its source and destination without augmentations; empty where they were
             too many to be kept.
         empty: (n, d) rows of the empty prompt.
@@ -42,43 +47,53 @@ class Equations:
 
     system: solve.System
     kept: solve.System | None
+    exactly: KeptExactly
     bare: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     empty: torch.Tensor
     request: Request
     fingerprint: Fingerprint
     alignments: tuple[tuple[Alignment, ...], ...]
 
+    @cached_property
+    def _priced(self) -> solve.System:
+        """The system with what its prior and the prompts that are kept exactly make it cost."""
+        return self.system.priced(costs(self.system.width, self.request.prior, self.request.settings.rho, self.exactly.rows))
+
     def edit(self, lamb: float, with_curve: bool = False) -> TimeEdit:
         """The edit at this lambda, which is in the units that `settings` says.
 
-        `with_curve`: also find what other values would give, where that adds little to the time. Raises ValueError as
-        solve.System.solve.
+        `with_curve`: also find what other values would give, and what each prompt that is kept exactly costs, where that
+        adds little to the time. Raises ValueError as solve.System.solve.
         """
         solve.check_lambda(lamb)
-        unit = self.system.mean_square if self.request.settings.relative else 1.0
+        system, settings = self._priced, self.request.settings
+        unit = system.mean_square if settings.relative else 1.0
         ridge = lamb * unit
-        left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*self.system.solve(ridge)))
-        spectrum = self.system.spectrum(self.empty) if with_curve else None
+        left, right = (factor.to(torch.float32).contiguous() for factor in solve.low_rank(*system.solve(ridge)))
+        spectrum = system.spectrum(self.empty) if with_curve else None
         p = left.double(), right.double()  # as rounded, so that the diagnostics describe what the model gets
         return TimeEdit(
             left=left,
             right=right,
             pairs=self.request.pairs,
             preserve=self.request.preserve,
-            settings=replace(self.request.settings, lamb=lamb),
+            settings=replace(settings, lamb=lamb),
             fingerprint=self.fingerprint,
             alignments=self.alignments,
             diagnostics=Diagnostics(
-                rows=self.system.rows,
-                changed_rows=self.system.changed,
+                rows=system.rows,
+                changed_rows=system.changed,
                 lamb=ridge,
                 rank=left.shape[1],
-                condition=self.system.condition(ridge) if spectrum is None else spectrum.condition(ridge),
-                fit_residual=self.system.fit_residual(*p),
+                condition=system.condition(ridge) if spectrum is None else spectrum.condition(ridge),
+                fit_residual=system.fit_residual(*p),
                 edit_size=solve.edit_size(*p),
                 empty_leak=solve.leak(self.empty, *p),
                 preserve_leak=None if self.kept is None else self.kept.leak(*p),
                 fit_by_pair=tuple(solve.fit_residual(*rows, *p) for rows in self.bare),
+                kept_exactly=self.exactly.prompts,
+                preserve_price=prices(self.system, self.exactly, self.request.prior, settings.rho, ridge) if with_curve else (),
+                left_free=self.exactly.free,
             ),
             lambda_curve=() if spectrum is None else curve(spectrum, lamb, unit),
         )
@@ -95,10 +110,14 @@ def equations(
         listen: called every few milliseconds while prompts are placed on one another, for interrupts.
 
     Raises ValueError where a destination lacks a source word, a pair changes nothing, a preserved prompt is one that
-    the edit changes, or the reader or the alignment object.
+    the edit changes, what is kept exactly leaves no edit, the prior is for other rows or its weight no number of at least 0,
+    or the reader or the alignment object.
     """
-    _check_before_encoding(reader, request, listen)
     settings = request.settings
+    check_rho(settings.rho)
+    if request.prior is not None:
+        request.prior.check_encoder(reader.fingerprint)
+    _check_before_encoding(reader, request, listen)
 
     system = solve.System(_read(reader, "", step).rows.shape[1])
     bare: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -120,20 +139,38 @@ def equations(
         if system.folded:
             bare = []
     kept = solve.System(system.width) if request.preserve or settings.preserve_empty else None
-    for prompt, weight in _kept(request):
-        rows = _kept_rows(_read(reader, prompt, step), settings)
-        system.add(rows, rows, weight)
-        if kept is not None:
+    exactly = KeptExactly()
+    if settings.preserve_mode == PRESERVE_MODES[0]:
+        for prompt, weight in _kept(request):
+            rows = _kept_rows(_read(reader, prompt, step), settings)
+            system.add(rows, rows, weight)
+            if kept is not None:
+                kept.add(rows, rows)
+    elif kept is not None:
+        prompts = tuple(prompt for prompt, _ in _kept(request))
+        exactly = _exactly(request, system, prompts, tuple(_read(reader, prompt, step).rows for prompt in prompts))
+        for rows in exactly.rows:
             kept.add(rows, rows)
     return Equations(
         system=system,
         kept=kept,
+        exactly=exactly,
         bare=tuple(bare),
         empty=reader.empty.rows,
         request=request,
         fingerprint=reader.fingerprint,
         alignments=tuple(alignments),
     )
+
+
+def _exactly(request: Request, system: solve.System, prompts: tuple[str, ...], rows: tuple[torch.Tensor, ...]) -> KeptExactly:
+    """The prompts that are kept exactly. Raises ValueError if they leave nothing to edit."""
+    prior, rho = request.prior, request.settings.rho
+    kept = KeptExactly(prompts, rows)
+    if request.settings.preserve_mode == PRESERVE_MODES[2]:
+        kept = those_moved(system.priced(costs(system.width, prior, rho)), prompts, rows)
+    check_something_moves(system.priced(costs(system.width, None, 0, kept.rows)), kept)
+    return kept
 
 
 def steps(request: Request) -> int:

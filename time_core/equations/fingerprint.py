@@ -29,10 +29,14 @@ class Fingerprint:
     projector: str = ""
     projector_probe: tuple[float, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits for what was measured; another precision has others."""
+        return hashlib.sha256(repr((self.probe, self.projector_probe)).encode()).hexdigest()[:12]
+
     def __str__(self) -> str:
-        digest = hashlib.sha256(repr((self.probe, self.projector_probe)).encode()).hexdigest()[:12]
         after = f" behind the text projector of {self.projector}" if self.projector else ""
-        return f"{self.encoder}{after}, width {self.width}, {digest}"
+        return f"{self.encoder}{after}, width {self.width}, {self.digest}"
 
     def same_encoder(self, other: "Fingerprint") -> bool:
         """Whether both come from the same text encoder, up to its precision."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .costs import Costs
+
 WIDEST = 768
 """The largest system whose eigenvectors are found beside the solve; their time grows with the cube."""
 
@@ -34,7 +36,7 @@ class Spectrum:
 
     Attributes:
         values: (k,) the eigenvalues, ascending.
-        size: (k,); |P|^2 is the sum of size d^2.
+        size: (k, k); |P|^2 is d^T size d.
         leak: (k, k); the sum of |P c|^2 over the rows of the empty prompt is d^T leak d.
         missing: (k, k) and `reached` (k,) or None; what is missing on the rows that change, squared and summed, is
             lambda^2 d^T missing d, or with `reached` d^T missing d - 2 reached d + wanted.
@@ -64,23 +66,25 @@ class Spectrum:
             lamb,
             _root(missing / self.wanted),
             _root(d @ self.leak @ d / self.length),
-            _root(self.size @ d.square() / self.width),
+            _root(d @ self.size @ d / self.width),
         )
 
     def condition(self, ridge: float) -> float:
         return ((self.values[-1] + ridge) / (self.values[0].clamp(min=0) + ridge)).item()
 
 
-def spectrum_of_rows(source: torch.Tensor, change: torch.Tensor, empty: torch.Tensor) -> Spectrum:
-    """From the rows themselves, (n, d): P = change^T Q diag(d) Q^T source."""
-    values, vectors = torch.linalg.eigh(source @ source.T)
+def spectrum_of_rows(source: torch.Tensor, change: torch.Tensor, empty: torch.Tensor, costs: Costs | None = None) -> Spectrum:
+    """From the rows themselves, (n, d): P = change^T Q diag(d) Q^T source, with `costs` change^T Q diag(d) Q^T source T T^T."""
+    seen = source if costs is None else costs.seen(source)
+    values, vectors = torch.linalg.eigh(seen @ seen.T)
     moving = change.any(dim=1)
     half = vectors.T[:, moving] @ change[moving]
     gram = half @ half.T
-    over_empty = vectors.T @ (source @ empty.T)
+    reach = vectors.T @ (source if costs is None else costs.back(seen.T).T)
+    over_empty = reach @ empty.T
     return Spectrum(
         values=values,
-        size=gram.diagonal() * values.clamp(min=0),
+        size=gram * (torch.diag(values.clamp(min=0)) if costs is None else reach @ reach.T),
         leak=gram * (over_empty @ over_empty.T),
         missing=gram * (vectors.T[:, moving] @ vectors[moving]),
         reached=None,
@@ -91,16 +95,24 @@ def spectrum_of_rows(source: torch.Tensor, change: torch.Tensor, empty: torch.Te
 
 
 def spectrum_of_sums(
-    everything: torch.Tensor, moving: torch.Tensor, cross: torch.Tensor, wanted: float, empty: torch.Tensor
+    everything: torch.Tensor,
+    moving: torch.Tensor,
+    cross: torch.Tensor,
+    wanted: float,
+    empty: torch.Tensor,
+    costs: Costs | None = None,
 ) -> Spectrum:
-    """From the sums that `solve.System` keeps, (d, d) each: P = cross Q diag(d) Q^T."""
+    """From the sums that `solve.System` keeps, (d, d) each: P = cross Q diag(d) Q^T, with `costs` cross T Q diag(d) Q^T T^T."""
+    if costs is not None:
+        everything, moving, cross = costs.seen_sum(everything), costs.seen_sum(moving), costs.seen(cross)
     values, vectors = torch.linalg.eigh(everything)
     half = cross @ vectors
     gram = half.T @ half
-    over_empty = vectors.T @ empty.T
+    reach = vectors if costs is None else costs.back(vectors)
+    over_empty = reach.T @ empty.T
     return Spectrum(
         values=values,
-        size=gram.diagonal(),
+        size=gram * (torch.eye(len(values), dtype=gram.dtype) if costs is None else reach.T @ reach),
         leak=gram * (over_empty @ over_empty.T),
         missing=gram * (vectors.T @ moving @ vectors),
         reached=gram.diagonal(),

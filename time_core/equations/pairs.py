@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from .prior import Prior
+
 # How a row of the source prompt finds its row of the destination; `alignment` describes them.
 ALIGNMENTS = ("inserted words", "replaced words", "whole prompt")
 # Which rows of a prompt are in the equations.
 TOKENS = ("all", "without padding", "last word")
+# How preserved prompts are kept: as rows of the equations, by their weight (published); exactly, by a projection; or exactly,
+# but only those that the edit would move more than it moves them on average.
+PRESERVE_MODES = ("softly", "exactly", "exactly if moved")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Settings:
 
     `lamb` is the ridge: in units of a squared row length, or, if `relative`, as a share of the rows' mean squared
     length. `alignment` is one of ALIGNMENTS, `tokens` one of TOKENS. `edit_keys`, `edit_values` and `layers` say which
-    projections the edit is for; `layers` is as `reading.families.text_reading.parse_layers` reads it.
+    projections the edit is for; `layers` is as `reading.families.text_reading.parse_layers` reads it. `preserve_mode` is one
+    of PRESERVE_MODES. `rho` >= 0 is the weight of the prior, 0 without one; `prior` says which it was.
     """
 
     lamb: float = 0.1
@@ -43,12 +49,17 @@ class Settings:
     edit_keys: bool = True
     edit_values: bool = True
     layers: str = "all"
+    preserve_mode: str = PRESERVE_MODES[0]
+    rho: float = 0.0
+    prior: str = ""
 
 
 @dataclass(frozen=True)
 class Request:
-    """All that an edit is asked for: `pairs`, at least one, shall change, `preserve` shall stay."""
+    """All that an edit is asked for: `pairs`, at least one, shall change, `preserve` shall stay; `prior` is the prior that
+    `settings.rho` weighs."""
 
     pairs: tuple[Pair, ...]
     preserve: tuple[Kept, ...] = ()
     settings: Settings = Settings()
+    prior: Prior | None = None

@@ -13,11 +13,13 @@ The paper's vectors are columns, C is (d, n). Here an embedding is a row, as a t
 factors, P = left @ right.T.
 """
 
+import copy
 import math
 from typing import NamedTuple
 
 import torch
 
+from .costs import Costs
 from .lambda_curve import WIDEST, Spectrum, spectrum_of_rows, spectrum_of_sums
 
 # The share of P, in the Frobenius norm, that low_rank may leave out: what float32 factors round away anyhow.
@@ -60,6 +62,13 @@ class Sums(NamedTuple):
     cross: torch.Tensor
 
 
+class Seen(NamedTuple):
+    """`rows` and `cross` of Sums with every c as T^T c (`costs`), (d, d) float64 each."""
+
+    rows: torch.Tensor
+    cross: torch.Tensor
+
+
 class System:
     """The equations of an edit, added prompt by prompt.
 
@@ -74,6 +83,8 @@ class System:
         self._sources: list[torch.Tensor] = []
         self._changes: list[torch.Tensor] = []
         self._sums: Sums | None = None
+        self._costs: Costs | None = None
+        self._seen: Seen | None = None  # of the sums, through the costs
 
     def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
         """Add rows c_i and c*_i, (n, d) float64, that count `weight` times. Raises ValueError as `edit_factors` does."""
@@ -92,6 +103,15 @@ class System:
         if self.folded or sum(map(len, self._sources)) >= self.width:
             self._fold()
 
+    def priced(self, costs: Costs | None) -> "System":
+        """These equations where changes cost what `costs` says, None being the same everywhere. Add nothing to them."""
+        system = copy.copy(self)
+        system._costs = costs
+        system._seen = None
+        if costs is not None and self._sums is not None:
+            system._seen = Seen(costs.seen_sum(self._sums.rows), costs.seen(self._sums.cross))
+        return system
+
     @property
     def folded(self) -> bool:
         """Whether the rows have given way to their sums."""
@@ -102,6 +122,16 @@ class System:
         """The mean of |c|^2, every row counted by its weight."""
         return self._length / self._weight
 
+    @property
+    def reach(self) -> float:
+        """Of the rows that change, the share of their length that is not kept exactly, 0 to 1; with a prior less."""
+        if self._sums is not None:
+            moving = self._sums.moving
+            seen = moving if self._costs is None else self._costs.seen_sum(moving)
+            return (seen.trace().clamp(min=0) / moving.trace()).sqrt().item()
+        source, moving = torch.cat(self._sources), torch.cat(self._changes).any(dim=1)
+        return (self._source_seen()[moving].norm() / source[moving].norm()).item()
+
     def solve(self, lamb: float) -> tuple[torch.Tensor, torch.Tensor]:
         """P in the factors of `edit_factors`, with its errors."""
         check_lambda(lamb)
@@ -110,12 +140,13 @@ class System:
             raise ValueError(
                 f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda."
             )
-        if self._sums is not None:
-            cross = self._sums.cross
-            return torch.eye(self.width, dtype=cross.dtype), torch.cholesky_solve(cross.T, factor)
-        source, change = torch.cat(self._sources), torch.cat(self._changes)
-        moving = change.any(dim=1)
-        return change[moving].T, torch.cholesky_solve(source, factor)[moving].T
+        if sums := self._seen or self._sums:
+            left, right = torch.eye(self.width, dtype=sums.cross.dtype), torch.cholesky_solve(sums.cross.T, factor)
+        else:
+            source, change = self._source_seen(), torch.cat(self._changes)
+            moving = change.any(dim=1)
+            left, right = change[moving].T, torch.cholesky_solve(source, factor)[moving].T
+        return left, right if self._costs is None else self._costs.back(right)
 
     def condition(self, lamb: float) -> float:
         """The condition number of the matrix that `solve` decomposes; float64 loses its logarithm in digits."""
@@ -141,19 +172,24 @@ class System:
     def spectrum(self, empty: torch.Tensor) -> Spectrum | None:
         """The edit for every lambda at once, `empty` being the rows of the empty prompt; None where that takes too long."""
         if self._sums is not None:
-            return None if self.width > WIDEST else spectrum_of_sums(*self._sums, self._wanted, empty)
+            return None if self.width > WIDEST else spectrum_of_sums(*self._sums, self._wanted, empty, self._costs)
         source = torch.cat(self._sources)
-        return None if len(source) > WIDEST else spectrum_of_rows(source, torch.cat(self._changes), empty)
+        return None if len(source) > WIDEST else spectrum_of_rows(source, torch.cat(self._changes), empty, self._costs)
 
     def _regularised(self, lamb: float) -> torch.Tensor:
         """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""
-        if self._sums is not None:
-            system = self._sums.rows.clone()
+        if sums := self._seen or self._sums:
+            system = sums.rows.clone()
         else:
-            source = torch.cat(self._sources)
+            source = self._source_seen()
             system = source @ source.T
         system.diagonal().add_(lamb)
         return system
+
+    def _source_seen(self) -> torch.Tensor:
+        """The rows c (n, d) that are left, as T^T c."""
+        source = torch.cat(self._sources)
+        return source if self._costs is None else self._costs.seen(source)
 
     def _fold(self) -> None:
         source, change = torch.cat(self._sources), torch.cat(self._changes)

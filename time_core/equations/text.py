@@ -6,7 +6,7 @@ tokenizer an encoder.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -112,6 +112,18 @@ class TextReader:
         if self.projector is not None and self.projector.track:
             tracks = tuple(track for track in tracks if track.encoder == self.projector.track)
         return Text(prompt, rows, arrange(tracks, len(rows)))
+
+    def rows_together(self, prompts: Sequence[str]) -> torch.Tensor | None:
+        """The rows (n, width) of several prompts, in any order, from one pass through the text encoder; None where it has no
+        such pass: as its tokens are no chunks of one length, or a model's own projector reads each prompt as a whole."""
+        tokens = [self.clip.tokenize(prompt) for prompt in prompts]
+        if self.projector is not None or not all(_is_chunks(chunks) for each in tokens for chunks in each.values()):
+            return None
+        # As the host does with a prompt that is too long for one chunk.
+        together = {name: [chunk for each in tokens for chunk in each[name]] for name in tokens[0]}
+        if any(len({len(chunk) for chunk in chunks}) > 1 for chunks in together.values()):
+            return None
+        return self.clip.encode_from_tokens(together)[0].to(device="cpu", dtype=torch.float64)
 
     @cached_property
     def empty(self) -> Text:

@@ -8,7 +8,7 @@ import torch
 from .alignment import Alignment
 from .fingerprint import Fingerprint
 from .lambda_curve import Point
-from .pairs import Kept, Pair, Settings
+from .pairs import PRESERVE_MODES, Kept, Pair, Settings
 
 NOT_REPORTED = ("left", "right", "lambda_curve")
 SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary
@@ -20,6 +20,9 @@ class Diagnostics:
 
     `lamb` is the ridge as used, in units of a squared row length. `fit_by_pair` has the fit residual of every pair, or
     nothing where the rows were too many to be kept. `preserve_leak` is None if no prompt is preserved.
+
+    Of prompts that are kept exactly, `kept_exactly` has those that were, `preserve_price` by how much each of them alone raises
+    the fit residual, or nothing where that was not found, and `left_free` those that the edit hardly moves.
     """
 
     rows: int
@@ -32,6 +35,9 @@ class Diagnostics:
     empty_leak: float
     preserve_leak: float | None = None
     fit_by_pair: tuple[float, ...] = ()
+    kept_exactly: tuple[str, ...] = ()
+    preserve_price: tuple[float, ...] = ()
+    left_free: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +77,9 @@ class TimeEdit:
             lines.append(f"hardest to fit: line {worst + 1}, residual {d.fit_by_pair[worst]:.3g}")
         if len(lines) > SHOWN_LINES:
             lines[SHOWN_LINES:] = [f"and {len(lines) - SHOWN_LINES} lines more"]
-        lines += [f"kept: {kept.prompt}" for kept in self.preserve[:SHOWN_LINES]]
-        if self.settings.preserve_empty:
-            lines.append("kept: the empty prompt")
+        lines += _kept_lines(self)
+        if self.settings.rho:
+            lines.append(f"prior of {self.settings.prior}, rho {self.settings.rho:.3g}")
         lines += [
             f"lambda {d.lamb:.3g}, {d.changed_rows} of {d.rows} token rows change",
             f"fit residual {d.fit_residual:.3g} (0: the source now means the destination; 1: as before)",
@@ -107,6 +113,20 @@ class TimeEdit:
             alignments=tuple(tuple(Alignment(**tuples(alignment)) for alignment in tracks) for tracks in report["alignments"]),
             diagnostics=Diagnostics(**tuples(report["diagnostics"])),
         )
+
+
+def _kept_lines(edit: TimeEdit) -> list[str]:
+    """What is kept, and where it is kept exactly, at which price; the dearest first."""
+    d = edit.diagnostics
+    if edit.settings.preserve_mode == PRESERVE_MODES[0]:
+        softly = [kept.prompt for kept in edit.preserve] + ["the empty prompt"] * edit.settings.preserve_empty
+        return [f"kept: {prompt}" for prompt in softly[:SHOWN_LINES]]
+    exactly = [f"kept exactly: {prompt or 'the empty prompt'}" for prompt in d.kept_exactly]
+    if d.preserve_price:
+        by_price = sorted(zip(d.preserve_price, exactly, strict=True), reverse=True)
+        exactly = [f"{line} (alone raises the fit residual by {price:.3g})" for price, line in by_price]
+    free = [f"left free, hardly moved: {prompt or 'the empty prompt'}" for prompt in d.left_free]
+    return exactly[:SHOWN_LINES] + free[:SHOWN_LINES]
 
 
 def _pair_lines(pair: Pair, tracks: tuple[Alignment, ...]) -> list[str]:
