@@ -21,6 +21,7 @@ from .time.time_load_edit import TIMELoadEdit
 from .time.time_prior import TIMEPrior
 from .time.time_save_edit import TIMESaveEdit
 from .time.time_save_lora import TIMESaveLoRA
+from .time.time_text_encode import TIMETextEncode
 
 NODES = (
     TIMEEditModel,
@@ -44,4 +45,5 @@ NODES = (
     CaptionConcept,
     TIMEBalance,
     TIMEPrior,
+    TIMETextEncode,
 )

@@ -17,6 +17,12 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     Raises ValueError if `strength` is not finite, the rows are of another width, or the edit is one that only weights
     can take: of keys or values alone, of some layers, or of rows behind a model's own text projector.
     """
+    check_edits_text(edit, strength)
+    return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
+
+
+def check_edits_text(edit: TimeEdit, strength: float) -> None:
+    """Raise the ValueErrors of `edit_conditioning` that need no conditioning."""
     if not math.isfinite(strength):
         raise ValueError(f"strength is {strength}; it must be a finite number, such as 1.")
     settings = edit.settings
@@ -35,7 +41,6 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
             f"time_edit was computed behind the text projector of {edit.fingerprint.projector}; compute it from clip alone "
             "(TIME Compute Edit without a model) to edit a conditioning."
         )
-    return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
 
 
 def _edited(rows: torch.Tensor, edit: TimeEdit, strength: float) -> torch.Tensor:

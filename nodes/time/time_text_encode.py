@@ -1,0 +1,76 @@
+from comfy_api.latest import io, ui
+
+from ...time_core.application.conditioning import check_edits_text, edit_conditioning
+from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms
+from ...time_core.equations.text import TextReader
+from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
+
+
+class TIMETextEncode(io.ComfyNode):
+    """CLIP Text Encode with an edit that only the prompts get which are about its source."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="TIMETextEncode",
+            display_name="TIME Text Encode",
+            category=CATEGORY_TIME,
+            description="Encodes a prompt, with a TIME edit if the words of the edit's source occur in it. Every other prompt "
+            "is encoded as by CLIP Text Encode, bit for bit. For all models, quantised ones and Flux too.",
+            search_aliases=["TIME", "CLIP Text Encode", "prompt", "concept edit", "word gate", "locality"],
+            inputs=[
+                io.Clip.Input("clip", tooltip="The text encoder that the edit was computed with."),
+                io.String.Input("text", multiline=True, dynamic_prompts=True, tooltip="The prompt, as in CLIP Text Encode."),
+                TimeEditSocket.Input(
+                    "time_edit",
+                    tooltip="An edit of keys and values in all layers, computed from clip alone, such as by TIME Compute Edit.",
+                ),
+                io.Combo.Input(
+                    "wake",
+                    options=list(RULES),
+                    default=RULES[0],
+                    tooltip="When the prompt is edited. All source words: all that a line of source is about occur in it, in "
+                    "any inflection (roses: rose, ROSES). Any source word: one of them is enough. Always: every prompt is "
+                    "edited, as by TIME Edit Conditioning.",
+                ),
+                io.String.Input(
+                    "synonyms",
+                    multiline=True,
+                    default="",
+                    tooltip="Other words and phrases that wake the edit, separated by commas or lines: for a dog also puppy, "
+                    "bulldog. More: fewer related prompts are missed.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.05,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Scales the edit: 0 is the original prompt, 1 the full edit, less than 0 the opposite.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(display_name="CONDITIONING", tooltip="The encoded prompt, edited where it was woken.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, clip, text, time_edit, wake, synonyms="", strength=1.0) -> io.NodeOutput:
+        if clip is None:
+            raise ValueError("clip is empty: the checkpoint has no text encoder; load one with Load CLIP.")
+        check_edits_text(time_edit, strength)
+        gate = WordGate(wake, parse_synonyms(synonyms))
+        sources = [pair.source for pair in time_edit.pairs]
+        conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(text))
+        if not gate.is_awake(text, sources):
+            return io.NodeOutput(conditioning, ui=ui.PreviewText("asleep: as CLIP Text Encode"))
+        reading = TextReader(clip).fingerprint
+        if not time_edit.fingerprint.same_encoder(reading):
+            raise ValueError(
+                f"time_edit was computed with the text encoder {time_edit.fingerprint}, but clip is {reading}; connect the "
+                "clip that the edit was computed with (LoRAs on it count), or compute the edit anew."
+            )
+        words = ", ".join(gate.woken_by(text, sources)) or "nothing, it always is"
+        return io.NodeOutput(edit_conditioning(conditioning, time_edit, strength), ui=ui.PreviewText(f"awake by: {words}"))

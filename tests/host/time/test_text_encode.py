@@ -1,0 +1,86 @@
+"""TIME Text Encode on the host's own text encoders: bit for bit CLIP Text Encode wherever the edit sleeps."""
+
+import pytest
+import torch
+from host.models import tiny
+from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
+from time_diffedit.nodes.time.time_edit_conditioning import TIMEEditConditioning
+from time_diffedit.nodes.time.time_text_encode import TIMETextEncode
+from time_diffedit.time_core.equations.time_edit import TimeEdit
+
+import nodes
+
+
+def compute(**changes) -> TimeEdit:
+    given = {i.id: i.default for i in TIMEComputeEdit.define_schema().inputs if getattr(i, "default", None) is not None}
+    return TIMEComputeEdit.execute(**{**given, "clip": tiny.clip(), **changes}).args[0]
+
+
+@pytest.fixture(scope="module")
+def roses() -> TimeEdit:
+    return compute()
+
+
+def encode(text: str, edit: TimeEdit, **changes):
+    given = {"clip": tiny.clip(), "wake": "all source words", "synonyms": "", **changes}
+    return TIMETextEncode.execute(text=text, time_edit=edit, **given)
+
+
+def plain(text: str):
+    return nodes.CLIPTextEncode().encode(tiny.clip(), text)[0]
+
+
+def same(first, second) -> bool:
+    (rows, extras), (others, other_extras) = first[0], second[0]
+    assert set(extras) == set(other_extras)
+    return torch.equal(rows, others) and all(
+        torch.equal(extras[name], other_extras[name]) if torch.is_tensor(extras[name]) else extras[name] == other_extras[name]
+        for name in extras
+    )
+
+
+@pytest.mark.parametrize("text", ["a pack of tulips", "", "a prose poem", "(a house:1.3) at night", "word " * 100])
+def test_without_the_words_it_is_clip_text_encode_to_the_last_bit(roses, text):
+    output = encode(text, roses)
+    assert same(output.args[0], plain(text))
+    assert output.ui.as_dict()["text"] == ("asleep: as CLIP Text Encode",)
+
+
+@pytest.mark.parametrize(("text", "words"), [("a bouquet of Roses", "Roses"), ("one (rose:1.2)", "rose")])
+def test_with_the_words_it_is_the_edited_conditioning(roses, text, words):
+    output = encode(text, roses)
+    assert same(output.args[0], TIMEEditConditioning.execute(plain(text), roses, 1.0).args[0])
+    assert not same(output.args[0], plain(text))
+    assert output.ui.as_dict()["text"] == (f"awake by: {words}",)
+
+
+def test_synonyms_and_always(roses):
+    assert encode("a wild bouquet", roses, synonyms="bouquet\ngarden flower").ui.as_dict()["text"] == ("awake by: bouquet",)
+    output = encode("a house", roses, wake="always")
+    assert same(output.args[0], TIMEEditConditioning.execute(plain("a house"), roses, 1.0).args[0])
+    assert output.ui.as_dict()["text"] == ("awake by: nothing, it always is",)
+
+
+def test_strength(roses):
+    half = encode("a rose", roses, strength=0.5).args[0]
+    assert same(half, TIMEEditConditioning.execute(plain("a rose"), roses, 0.5).args[0])
+
+
+def test_each_line_of_source_wakes_all_of_the_edit():
+    edit = compute(source="a dog\nan old car", destination="a red dog\na green old car", alignment="inserted words")
+    assert encode("two dogs", edit).ui.as_dict()["text"] == ("awake by: dogs",)
+    assert encode("a car", edit).ui.as_dict()["text"] == ("asleep: as CLIP Text Encode",)
+    assert encode("a car", edit, wake="any source word").ui.as_dict()["text"] == ("awake by: car",)
+
+
+def test_bad_input(roses):
+    with pytest.raises(ValueError, match="time_edit was computed with the text encoder.*but clip is"):
+        encode("a rose", roses, clip=tiny.new_clip(5))
+    with pytest.raises(ValueError, match="clip is empty"):
+        encode("a rose", roses, clip=None)
+    with pytest.raises(ValueError, match="wake is 'never'"):
+        encode("a rose", roses, wake="never")
+    with pytest.raises(ValueError, match="keys or values alone"):
+        encode("a house", compute(edit_keys=False))
+    with pytest.raises(ValueError, match="strength is nan"):
+        encode("a house", roses, strength=float("nan"))

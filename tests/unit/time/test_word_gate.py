@@ -1,0 +1,87 @@
+"""Which prompts wake an edit."""
+
+import pytest
+from time_diffedit.time_core.application.word_gate import RULES, WordGate, content_words, parse_synonyms
+
+ROSES = ("A pack of roses",)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("A pack of roses", ("roses",)),
+        ("a photo of an old dog", ("old", "dog")),
+        ("A painting", ("painting",)),
+        ("An oil painting of a painting of two cats", ("cats",)),
+        ("a cup of tea and a glass house", ("tea", "glass", "house")),
+        ("A pair of jeans", ("jeans",)),
+        ("Shaquille O'Neal", ("shaquille", "o'neal")),
+        ("Kareem Abdul-Jabbar", ("kareem", "abdul", "jabbar")),
+        ("the", ("the",)),
+        ("", ()),
+    ],
+)
+def test_what_a_source_is_about(source, words):
+    assert content_words(source) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "woken_by"),
+    [
+        ("A pack of roses", "A bouquet of Roses, oil painting", ("Roses",)),
+        ("A pack of roses", "one ROSE", ("ROSE",)),
+        ("A pack of roses", "a rose's petals", ("rose's",)),
+        ("A pack of roses", "(roses:1.3) in a vase", ("roses",)),
+        ("A pack of roses", "a pack of tulips", ()),
+        ("A pack of roses", "a prose poem about primroses", ()),
+        ("A pack of roses", "a house embedding:roses", ()),
+        ("a city", "two cities", ("cities",)),
+        ("a box", "boxes", ("boxes",)),
+        ("a wolf", "wolves", ("wolves",)),
+        ("a knife", "knives", ("knives",)),
+        ("a glove", "gloves", ("gloves",)),
+        ("a woman", "three women", ("women",)),
+        ("a dog running", "a dog runs", ("dog", "runs")),
+        ("a bus", "a bu", ()),
+        ("a glass house", "a house", ()),
+        ("Harry Potter", "Harry Potter and a cat", ("Harry", "Potter")),
+        ("Harry Potter", "Prince Harry", ()),
+        ("un café", "deux cafés", ()),
+        ("un café", "le café", ()),
+        ("ein Auto", "ein Auto", ("ein", "Auto")),
+        ("玫瑰", "一束红玫瑰", ("玫瑰",)),
+    ],
+)
+def test_words_in_their_inflections(source, text, woken_by):
+    assert WordGate().woken_by(text, (source,)) == woken_by
+
+
+def test_any_source_word_is_enough_if_asked_for():
+    assert WordGate(RULES[1]).woken_by("Prince Harry", ("Harry Potter",)) == ("Harry",)
+    assert WordGate(RULES[1]).woken_by("a cat", ("Harry Potter",)) == ()
+
+
+def test_one_of_several_sources_wakes():
+    sources = ("a dog", "a red car")
+    assert WordGate().woken_by("two dogs", sources) == ("dogs",)
+    assert WordGate().woken_by("a car that is red, and a dog", sources) == ("dog", "red", "car")
+    assert not WordGate().is_awake("a car", sources)
+
+
+def test_synonyms_wake_as_words_and_phrases():
+    gate = WordGate(synonyms=parse_synonyms("puppy, hot dog\nhound,,"))
+    assert gate.synonyms == ("puppy", "hot dog", "hound")
+    assert gate.woken_by("three puppies", ("a cat",)) == ("puppies",)
+    assert gate.woken_by("Hot dogs and a hound", ("a cat",)) == ("Hot dogs", "hound")
+    assert gate.woken_by("a dog that is hot", ("a cat",)) == ()
+
+
+def test_always():
+    gate = WordGate(RULES[2])
+    assert gate.is_awake("", ROSES) and gate.is_awake("a house", ROSES)
+    assert gate.woken_by("a house", ROSES) == ()
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ValueError, match="wake is 'sometimes'; it must be one of all source words, any source word, always"):
+        WordGate("sometimes")

@@ -1,0 +1,103 @@
+"""How well the words of a prompt tell whether it is about an edit: `python -m tools.word_gate <TIMED file> ...`
+
+For each file of TIMED (time-diffusion's data/*.csv) and each way to wake TIME Text Encode: the share of related prompts that it
+catches and of unrelated ones that it leaves alone. No model is read. "With synonyms" adds SYNONYMS, the words that a user would
+list; they were written with the prompts in sight, so that column says what a list can do and not what it does unseen.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .comfyui.library import load_pack
+
+load_pack()
+
+from time_diffedit.time_core.application.word_gate import RULES, WordGate  # noqa: E402
+
+SYNONYMS = {
+    "a bear": ("Baloo",),
+    "a bed": ("bedroom", "hotel room"),
+    "a boat": ("speedboat",),
+    "a bride": ("wedding", "marriage"),
+    "a bunny": ("rabbit",),
+    "a cat": ("kitten", "sphynx"),
+    "a cow": ("calf",),
+    "a dog": ("puppy", "bulldog", "chihuahua"),
+    "a frog": ("toad",),
+    "a groom": ("wedding", "marriage"),
+    "a hen": ("chicken",),
+    "a horse": ("foal",),
+    "a house": ("townhouse", "farmhouse", "bungalow"),
+    "a medal": ("medallion",),
+    "a pig": ("swine", "piglet"),
+    "a rock": ("boulder", "pebble"),
+    "a sheep": ("lamb",),
+    "a stone": ("boulder", "pebble"),
+    "a vehicle": ("car", "bus", "hatchback", "SUV"),
+    "a watch": ("wristwatch",),
+    "a zoo": ("safari",),
+    "ice cream": ("gelato",),
+    "the sun": ("sunny", "sunset", "sunrise"),
+}
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """One edit's source, with prompts that are about it and prompts that are not."""
+
+    source: str
+    related: tuple[str, ...]
+    unrelated: tuple[str, ...]
+
+
+def read(path: Path) -> Iterator[Prompts]:
+    """Both forms of TIMED: with positives and negatives, and the gender file's validation and examples."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            related = [name for name in row if name.startswith(("positive", "validation", "ex"))]
+            unrelated = [name for name in row if name.startswith("negative")]
+            yield Prompts(row["old"], tuple(row[name] for name in related), tuple(row[name] for name in unrelated))
+
+
+def shares(rows: list[Prompts], rule: str, synonyms: bool) -> tuple[float, float]:
+    """Of the related prompts those that are caught, of the unrelated ones those that are left alone."""
+    caught, alone = [], []
+    for row in rows:
+        gate = WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
+        caught += [gate.is_awake(prompt, (row.source,)) for prompt in row.related]
+        alone += [not gate.is_awake(prompt, (row.source,)) for prompt in row.unrelated]
+    return _share(caught), _share(alone)
+
+
+def missed(rows: list[Prompts], rule: str, synonyms: bool) -> Iterator[str]:
+    for row in rows:
+        gate = WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
+        yield from (f"missed: {row.source} | {prompt}" for prompt in row.related if not gate.is_awake(prompt, (row.source,)))
+        yield from (f"woken:  {row.source} | {prompt}" for prompt in row.unrelated if gate.is_awake(prompt, (row.source,)))
+
+
+def _share(answers: list[bool]) -> float:
+    return 100 * sum(answers) / len(answers) if answers else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path, help="files of TIMED")
+    parser.add_argument("--list", action="store_true", help="also list every prompt that is told wrongly, with synonyms")
+    options = parser.parse_args()
+    print(f"{'file':36} {'wake':18} {'synonyms':8} {'caught %':>9} {'left alone %':>13}")
+    for path in options.files:
+        rows = list(read(path))
+        for rule in RULES[:2]:
+            for synonyms in (False, True):
+                caught, alone = shares(rows, rule, synonyms)
+                print(f"{path.name:36} {rule:18} {'with' if synonyms else 'without':8} {caught:9.1f} {alone:13.1f}")
+        if options.list:
+            print(*missed(rows, RULES[0], True), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
