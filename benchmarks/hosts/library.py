@@ -150,7 +150,7 @@ def _load(checkpoint: str):
     import comfy.sd
 
     if checkpoint in WORLDS:
-        from toyworld.host_model import load_narrow
+        from smallmodel.host_model import load_narrow
 
         world = load_narrow(model_file("checkpoints", WORLDS[checkpoint]), _narrow_unet(checkpoint))
         return world.model, world.clip, world.vae

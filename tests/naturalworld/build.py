@@ -5,10 +5,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from toyworld.build import VAE_SCALE, write
-from toyworld.layers import widen
-from toyworld.text_encoder import host_weights
-from toyworld.unet import UNet
+from smallmodel.build import checkpoint, with_weights, write
+from smallmodel.unet import UNet
 
 from tools.comfyui.environment import NATURAL_CHECKPOINT
 
@@ -17,20 +15,6 @@ from .contrast import CaptionEncoder
 from .network import new_unet
 
 WEIGHTS = Path(__file__).parent / "weights"
-
-
-def checkpoint(autoencoder: dict[str, torch.Tensor], unet: UNet, text: CaptionEncoder) -> dict[str, torch.Tensor]:
-    """All weights under the keys and in the shapes of an SD 1.5 checkpoint with TAESD's VAE, float16.
-
-    `autoencoder`: the weights of an `Autoencoder`, whose layers are the host's.
-    """
-    parts = {f"model.diffusion_model.{key}": tensor for key, tensor in widen(unet).items()}
-    parts |= {f"first_stage_model.taesd_{key}": tensor for key, tensor in autoencoder.items()}
-    parts |= host_weights(text)
-    stored = {key: tensor.detach().half().contiguous() for key, tensor in parts.items()}
-    stored["first_stage_model.vae_scale"] = torch.tensor(VAE_SCALE)
-    stored["first_stage_model.vae_shift"] = torch.tensor(0.0)
-    return stored
 
 
 def load_parts(weights: Path = WEIGHTS) -> tuple[UNet, CaptionEncoder]:
@@ -44,11 +28,6 @@ def load_parts(weights: Path = WEIGHTS) -> tuple[UNet, CaptionEncoder]:
 def load_autoencoder(weights: Path = WEIGHTS) -> Autoencoder:
     """Needs the host, of whose layers it is made."""
     return with_weights(Autoencoder(), load_file(weights / "autoencoder.safetensors"))
-
-
-def with_weights(network, state: dict[str, torch.Tensor]):
-    network.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-    return network.eval().requires_grad_(False)
 
 
 def stored_checkpoint(weights: Path = WEIGHTS) -> dict[str, torch.Tensor]:

@@ -4,8 +4,8 @@ import math
 
 import torch
 import torch.nn.functional as F
+from smallmodel.text_encoder import POSITIONS, TextEncoder
 from torch import nn
-from toyworld.text_encoder import POSITIONS, TextEncoder
 
 EMBEDDING = 128
 OWN_POSITIONS = 32  # later ones share the last row; captions are shorter, so that those only ever hold padding

@@ -18,7 +18,7 @@ from benchmarks.data.tables import csv_of
 
 from .captions import caption
 from .colours import COLOURS
-from .draw import SIZE, Place, draw
+from .draw import Place, draw
 from .grounds import GROUNDS, PLAIN
 from .scenes import Scene, Subject, seed_of
 from .things import THINGS

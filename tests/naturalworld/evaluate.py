@@ -18,7 +18,7 @@ from tools.comfyui.library import load_host
 
 load_host(cpu=not torch.cuda.is_available())
 
-from toyworld.host_model import Sampler, load_narrow  # noqa: E402
+from smallmodel.host_model import Sampler, load_narrow  # noqa: E402
 
 from .build import load_parts  # noqa: E402
 from .captions import caption  # noqa: E402

@@ -1,6 +1,6 @@
 """The shape of the natural world's U-Net: wider than the drawn world's, and it reads more words."""
 
-from toyworld.unet import UNet
+from smallmodel.unet import UNet
 
 
 def new_unet(text: int) -> UNet:

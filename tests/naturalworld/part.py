@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from smallmodel.training import reseed, save
 from torch import nn
-from toyworld.train import reseed, save
 
 LossOfStep = Callable[[], tuple[torch.Tensor, torch.Tensor]]
 BEFORE_CAPTURE = 3  # steps, in which libraries choose their kernels and the optimizer makes its state

@@ -17,8 +17,9 @@ from tools.comfyui.library import load_host
 
 load_host()
 
-from toyworld.train import TIMESTEPS, alphas_cumprod, half  # noqa: E402
-from toyworld.unet import UNet  # noqa: E402
+from smallmodel.build import half  # noqa: E402
+from smallmodel.training import TIMESTEPS, alphas_cumprod  # noqa: E402
+from smallmodel.unet import UNet  # noqa: E402
 
 from .autoencoder import Autoencoder  # noqa: E402
 from .build import load_autoencoder, load_parts  # noqa: E402

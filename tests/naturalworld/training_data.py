@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from toyworld.words import END, token_ids
+from smallmodel.tokens import END, token_ids
 
 from .captions import caption
 from .colours import COLOURS

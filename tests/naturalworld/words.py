@@ -2,7 +2,7 @@
 
 import re
 
-from toyworld.words import END, token_ids
+from smallmodel.tokens import END, token_ids
 
 from . import captions
 from .captions import with_article

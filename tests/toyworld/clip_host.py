@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from smallmodel.text_encoder import HOST_WIDTH
 from torch import nn
 
 from tools.comfyui.environment import TOY_CLIP, TOY_CLIP_VISION
 
 from .clip_model import EMBEDDING, VisionEncoder, load_clip_parts
 from .stored import WEIGHTS, load_text_encoder
-from .text_encoder import HOST_WIDTH
 
 
 def load_text_half(models: Path, **options) -> Any:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from smallmodel.layers import Axis, LayerNorm, Linear, leading, scatter, widen
+from smallmodel.text_encoder import HOST_WIDTH, PREFIX, Layer, TextEncoder, host_layers, host_weights
 from torch import nn
 
-from .layers import Axis, LayerNorm, Linear, leading, scatter, widen
 from .stored import WEIGHTS, load_text_encoder
-from .text_encoder import HOST_WIDTH, PREFIX, Layer, TextEncoder, host_layers, host_weights
 
 PATCH = 14
 PICTURE = 224

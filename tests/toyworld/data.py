@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from smallmodel.tokens import END, token_ids
 
 from .autoencoder import encode
-from .words import END, token_ids
 from .world import BACKGROUNDS, COLOURS, OBJECTS, draw, plural, random_scene
 
 CHUNK = 1000

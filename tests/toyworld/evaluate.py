@@ -13,8 +13,9 @@ from tools.comfyui.library import load_host
 
 load_host()
 
+from smallmodel.host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
+
 from .evaluate_clip import stored_section  # noqa: E402
-from .host_model import Sampler, load_checkpoint, load_narrow  # noqa: E402
 from .judge import judge  # noqa: E402
 from .stored import load_text_encoder, load_unet  # noqa: E402
 from .train import Settings  # noqa: E402
@@ -121,7 +122,7 @@ the checkpoint as the host loads it, over {checked} whole pictures.
 def main() -> None:
     torch.set_grad_enabled(False)
     checkpoint = HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT
-    narrow, full = Sampler(load_narrow(checkpoint)), Sampler(load_checkpoint(checkpoint))
+    narrow, full = Sampler(load_narrow(checkpoint, load_unet())), Sampler(load_checkpoint(checkpoint))
     scenes = all_single_object_scenes()
     measured = {f"judge on drawn pictures: {name}": value for name, value in judge_accuracy().items()}
     measured["encode-decode PSNR, dB"] = encode_decode_psnr(narrow)

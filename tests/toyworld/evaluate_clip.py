@@ -18,11 +18,12 @@ from tools.comfyui.library import load_host, load_pack
 load_host()
 load_pack()
 
+from smallmodel.host_model import Sampler, load_narrow  # noqa: E402
 from time_diffedit.time_core.balance.zero_shot import picture_embeddings, text_embeddings  # noqa: E402
 
 from .clip_host import load_vision_half, narrow_text_half, narrow_vision_half  # noqa: E402
-from .host_model import Sampler, load_narrow  # noqa: E402
 from .judge import Verdict, judge  # noqa: E402
+from .stored import load_unet  # noqa: E402
 from .world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, TEMPLATES, Scene  # noqa: E402
 
 FOLDER = Path(__file__).parent
@@ -45,7 +46,7 @@ def scenes() -> list[Scene]:
 
 def generate(captions: list[str]) -> np.ndarray:
     """One picture a caption, (n, 128, 128, 3) in 0..1; the seed is the caption's number."""
-    sampler = Sampler(load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT))
+    sampler = Sampler(load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT, load_unet()))
     pictures = []
     for first in tqdm(range(0, len(captions), BATCH), desc="generating", unit="batch", mininterval=10):
         part = captions[first : first + BATCH]

@@ -3,21 +3,17 @@
 from pathlib import Path
 
 from safetensors.torch import load_file
-
-from .text_encoder import TextEncoder
-from .unet import UNet
+from smallmodel.build import with_weights
+from smallmodel.text_encoder import TextEncoder
+from smallmodel.unet import UNet
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 def load_unet(weights: Path = WEIGHTS) -> UNet:
-    unet = UNet()
-    unet.load_state_dict({key: tensor.float() for key, tensor in load_file(weights / "unet.safetensors").items()})
-    return unet.eval().requires_grad_(False)
+    return with_weights(UNet(), load_file(weights / "unet.safetensors"))
 
 
 def load_text_encoder(weights: Path = WEIGHTS) -> TextEncoder:
     stored = load_file(weights / "text_encoder.safetensors")
-    encoder = TextEncoder(stored.pop("vocabulary").tolist())
-    encoder.load_state_dict({key: tensor.float() for key, tensor in stored.items()})
-    return encoder.eval().requires_grad_(False)
+    return with_weights(TextEncoder(stored.pop("vocabulary").tolist()), stored)

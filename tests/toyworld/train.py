@@ -18,16 +18,18 @@ from tools.comfyui.library import load_host
 
 load_host()
 
+from smallmodel.build import half  # noqa: E402
+from smallmodel.text_encoder import POSITIONS, TextEncoder  # noqa: E402
+from smallmodel.training import TIMESTEPS, alphas_cumprod, reseed, save  # noqa: E402
+from smallmodel.unet import UNet  # noqa: E402
+
 from .autoencoder import encode, new_decoder  # noqa: E402
 from .data import NO_COLOUR, Captions, Dataset, make_dataset  # noqa: E402
-from .text_encoder import POSITIONS, TextEncoder  # noqa: E402
 from .text_losses import TextLosses  # noqa: E402
-from .unet import UNet  # noqa: E402
 from .words import vocabulary  # noqa: E402
 
 WEIGHTS = Path(__file__).parent / "weights"
 SAVE_EVERY = 250
-TIMESTEPS = 1000
 CAPTION_ROWS_TRAINED = 28  # of 77, when the text encoder trains alone: captions end before, padding repeats
 
 
@@ -50,12 +52,6 @@ class Settings:
     seed: int = 7
 
 
-def alphas_cumprod() -> torch.Tensor:
-    """The host's schedule of SD 1.x."""
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, TIMESTEPS, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, 0).float()
-
-
 def drop_rows(rows: torch.Tensor, captions: Captions, which: torch.Tensor) -> torch.Tensor:
     """Delete text rows after the encoder (those behind move up), so that no meaning hangs on one word's row alone.
 
@@ -76,17 +72,6 @@ def drop_rows(rows: torch.Tensor, captions: Captions, which: torch.Tensor) -> to
             keep = [row for row in range(POSITIONS) if row not in dropped]
             kept[i] = torch.tensor(keep + [POSITIONS - 1] * len(dropped))
     return torch.gather(rows, 1, kept[..., None].expand(-1, -1, rows.shape[-1]))
-
-
-def reseed(seed: int, step: int) -> None:
-    """Every step draws from its own seed, so that a resumed run draws what an uninterrupted one would."""
-    torch.manual_seed(seed * 1_000_003 + step)
-
-
-def save(path: Path, state: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
 
 
 def train_text(data: Dataset, encoder: TextEncoder, losses: TextLosses, s: Settings) -> None:
@@ -211,10 +196,6 @@ def train_decoder(data: Dataset, run: Path, s: Settings) -> nn.Module:
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == s.decoder_steps:
             save(path, {name: part.state_dict() for name, part in parts.items()} | {"done": step + 1})
     return average
-
-
-def half(module: nn.Module) -> dict[str, torch.Tensor]:
-    return {key: tensor.half().contiguous() for key, tensor in module.state_dict().items()}
 
 
 def main() -> None:

@@ -22,13 +22,13 @@ from tools.comfyui.library import load_host
 load_host()
 
 from comfy.clip_model import clip_preprocess  # noqa: E402
+from smallmodel.layers import attend  # noqa: E402
+from smallmodel.text_encoder import HOST_HEAD  # noqa: E402
+from smallmodel.tokens import END, token_ids  # noqa: E402
 
 from .clip_model import PATCHES, REGIONS, TextProjection, VisionEncoder, grid  # noqa: E402
-from .layers import attend  # noqa: E402
 from .stored import load_text_encoder  # noqa: E402
-from .text_encoder import HOST_HEAD  # noqa: E402
 from .train import WEIGHTS, half, reseed  # noqa: E402
-from .words import END, token_ids  # noqa: E402
 from .world import ASSUMED_COLOUR, BACKGROUNDS, COLOURS, OBJECTS, TEMPLATES, Scene, draw, random_scene  # noqa: E402
 
 WARMEST, COLDEST = math.log(10.0), math.log(100.0)  # of the scale that CLIP learns for its cosines, as a logarithm

@@ -248,7 +248,8 @@ def make_natural_model(models: Path, python: Path) -> None:
 
 def make_models(world: str, weights: Path, built: list[Path], models: Path, python: Path) -> None:
     """What a world's `build` makes of its weights, unless it is there."""
-    sources = sorted([*weights.glob("*.safetensors"), *weights.parent.glob("*.py")])
+    shared = ROOT / "tests" / "smallmodel"
+    sources = sorted([*weights.glob("*.safetensors"), *weights.parent.glob("*.py"), *shared.glob("*.py")])
     stamp, content = built[0].with_suffix(".complete"), digest(*sources)
     if not (all(file.is_file() for file in built) and is_complete(stamp, content)):
         print(f"Building the models of the {world} from their weights …", flush=True)

@@ -12,13 +12,14 @@ import torch
 from host.models import tiny
 from host.models.tiny_diffusion import Calls, fingerprint, interrupted
 from PIL import Image
+from smallmodel.host_model import load_narrow
 from time_diffedit.nodes.time.time_balance import TIMEBalance
 from time_diffedit.nodes.time.time_edit_model import TIMEEditModel
 from time_diffedit.time_core.balance import probe
 from time_diffedit.time_core.balance.probe import Sampling, Series, sample_pictures
 from time_diffedit.time_core.balance.report import four_digits
 from time_diffedit.time_core.balance.zero_shot import text_embeddings
-from toyworld.host_model import load_narrow
+from toyworld.stored import load_unet
 
 from tools.comfyui.environment import HOST, TOY_CHECKPOINT
 
@@ -58,7 +59,7 @@ def colour_judge(bias: float = 0.0, width: int = 768):
 
 @pytest.fixture(scope="module")
 def toy():
-    return load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT)
+    return load_narrow(HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT, load_unet())
 
 
 def inputs(toy, **changes) -> dict:

@@ -4,7 +4,6 @@ import pytest
 import torch
 from naturalworld import training_data
 from naturalworld.autoencoder import Autoencoder, psnr
-from naturalworld.build import checkpoint
 from naturalworld.captions import caption
 from naturalworld.colours import COLOURS
 from naturalworld.contrast import OWN_POSITIONS, CaptionEncoder, Contrast
@@ -18,10 +17,11 @@ from naturalworld.train import Settings, encode_all, train_autoencoder, train_co
 from naturalworld.training_data import NOUNS, make_training_data, truth_of
 from naturalworld.words import vocabulary
 from numpy.random import RandomState
+from smallmodel.build import checkpoint
+from smallmodel.text_encoder import host_weights
+from smallmodel.tokens import END, token_ids
 from torch import nn
-from toyworld.build import checkpoint as toyworld_checkpoint
-from toyworld.text_encoder import host_weights
-from toyworld.words import END, token_ids
+from toyworld.build import stored_checkpoint as toyworld_checkpoint
 
 FEW = Settings(
     pictures=24,

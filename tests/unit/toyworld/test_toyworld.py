@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from smallmodel.build import VAE_SCALE
+from smallmodel.host_model import NarrowDiffusionModel, load_checkpoint, load_narrow
+from smallmodel.text_encoder import TextEncoder
+from smallmodel.unet import UNet
 from toyworld import autoencoder, train
-from toyworld.build import VAE_SCALE, checkpoint
+from toyworld.build import stored_checkpoint
 from toyworld.data import make_dataset
-from toyworld.host_model import NarrowDiffusionModel, load_checkpoint, load_narrow
 from toyworld.judge import judge
 from toyworld.stored import WEIGHTS, load_text_encoder, load_unet
-from toyworld.text_encoder import TextEncoder
 from toyworld.text_losses import TextLosses
-from toyworld.unet import UNet
 from toyworld.words import token_ids, vocabulary
 from toyworld.world import Scene, draw, random_scene
 
@@ -62,7 +63,7 @@ def test_weights_fit_in_the_repository():
 def test_checkpoint_on_disk_is_the_one_the_weights_make():
     from safetensors.torch import load_file
 
-    stored, built = load_file(CHECKPOINT), checkpoint()
+    stored, built = load_file(CHECKPOINT), stored_checkpoint()
     assert stored.keys() == built.keys()
     assert all(torch.equal(stored[key], built[key]) for key in built)
 
@@ -101,10 +102,10 @@ def test_encode_and_decode_keep_28_db(toy):
 
 @pytest.mark.slow
 def test_narrow_model_samples_the_asked_object():
-    from toyworld.host_model import Sampler
+    from smallmodel.host_model import Sampler
 
     with torch.no_grad():
-        sampler = Sampler(load_narrow(CHECKPOINT))
+        sampler = Sampler(load_narrow(CHECKPOINT, load_unet()))
         verdicts = [judge(p) for p in sampler.pictures("a green star on sand", [1, 2, 3, 4])]
     assert [(v.noun, v.colour) for v in verdicts] == [("star", "green")] * 4
 

@@ -1,4 +1,4 @@
-"""The toy world's model in the host's hands, for measuring: as the checkpoint loads, and in its narrow form.
+"""A world's model in the host's hands, for measuring: as the checkpoint loads, and in its narrow form.
 
 The narrow form is the same function (`tests/e2e` compares both) at about a tenth of the cost: the host's model, sampling and
 patching code around the network before its zeros were added. Its text projections keep the full 768 inputs, so that the
@@ -13,12 +13,11 @@ import torch
 from torch import nn
 
 from .layers import Linear, scatter
-from .stored import load_unet
 from .unet import CrossAttention, UNet
 
 
 @dataclass(frozen=True)
-class Toy:
+class Loaded:
     """MODEL, CLIP and VAE as CheckpointLoaderSimple gives them."""
 
     model: object
@@ -26,11 +25,11 @@ class Toy:
     vae: object
 
 
-def load_checkpoint(path: Path) -> Toy:
+def load_checkpoint(path: Path) -> Loaded:
     import comfy.sd
 
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(path), output_vae=True, output_clip=True)
-    return Toy(model, clip, vae)
+    return Loaded(model, clip, vae)
 
 
 class NarrowDiffusionModel(nn.Module):
@@ -56,31 +55,31 @@ def _with_all_inputs(narrow: Linear) -> nn.Linear:
     return wide
 
 
-def load_narrow(checkpoint: Path, unet: UNet | None = None) -> Toy:
-    """The checkpoint's CLIP and VAE, and its model with the narrow network inside; by default the toy world's."""
+def load_narrow(checkpoint: Path, unet: UNet) -> Loaded:
+    """The checkpoint's CLIP and VAE, and its model with the narrow network inside."""
     import comfy.model_base
     import comfy.model_patcher
 
-    toy = load_checkpoint(checkpoint)
-    config = toy.model.model.model_config
+    world = load_checkpoint(checkpoint)
+    config = world.model.model.model_config
 
     def narrow(device=None, operations=None, **unet_config):
-        return NarrowDiffusionModel(unet or load_unet())
+        return NarrowDiffusionModel(unet)
 
-    base = comfy.model_base.BaseModel(config, model_type=toy.model.model.model_type, unet_model=narrow)
-    patcher = comfy.model_patcher.ModelPatcher(base, toy.model.load_device, toy.model.offload_device)
-    return Toy(patcher, toy.clip, toy.vae)
+    base = comfy.model_base.BaseModel(config, model_type=world.model.model.model_type, unet_model=narrow)
+    patcher = comfy.model_patcher.ModelPatcher(base, world.model.load_device, world.model.offload_device)
+    return Loaded(patcher, world.clip, world.vae)
 
 
 class Sampler:
     """Text-to-picture with the host's own functions; text encodings are made once."""
 
-    def __init__(self, toy: Toy, steps: int = 20, cfg: float = 3.0):
-        self.toy, self.steps, self.cfg, self.encoded = toy, steps, cfg, {}
+    def __init__(self, world: Loaded, steps: int = 20, cfg: float = 3.0):
+        self.world, self.steps, self.cfg, self.encoded = world, steps, cfg, {}
 
     def conditioning(self, prompt: str):
         if prompt not in self.encoded:
-            clip = self.toy.clip
+            clip = self.world.clip
             self.encoded[prompt] = clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
         return self.encoded[prompt]
 
@@ -99,7 +98,7 @@ class Sampler:
         blank = torch.zeros(1, 4, 16, 16)
         noise = torch.cat([comfy.sample.prepare_noise(blank, seed) for seed in seeds])
         latents = comfy.sample.sample(
-            model or self.toy.model,
+            model or self.world.model,
             noise,
             self.steps,
             self.cfg,
@@ -114,7 +113,7 @@ class Sampler:
         return self.decode(latents)
 
     def decode(self, latents: torch.Tensor) -> np.ndarray:
-        return self.toy.vae.decode(latents).clamp(0, 1).numpy()
+        return self.world.vae.decode(latents).clamp(0, 1).numpy()
 
     def encode(self, pictures: np.ndarray) -> torch.Tensor:
-        return self.toy.vae.encode(torch.from_numpy(np.asarray(pictures, np.float32)))
+        return self.world.vae.encode(torch.from_numpy(np.asarray(pictures, np.float32)))
