@@ -13,6 +13,7 @@ from .diffedit.masked_latent_sampler import MaskedLatentSampler
 from .diffedit.trajectory_states import TrajectoryStates
 from .time.time_apply_edit import TIMEApplyEdit
 from .time.time_balance import TIMEBalance
+from .time.time_combine_edits import TIMECombineEdits
 from .time.time_compute_edit import TIMEComputeEdit
 from .time.time_edit_conditioning import TIMEEditConditioning
 from .time.time_edit_hook import TIMEEditHook
@@ -46,4 +47,5 @@ NODES = (
     TIMEBalance,
     TIMEPrior,
     TIMETextEncode,
+    TIMECombineEdits,
 )

@@ -240,18 +240,21 @@ def compute(clip, model, where: str, inputs: EditInputs, lamb: float) -> TimeEdi
 
 
 def equations_of(clip, model, where: str, inputs: EditInputs) -> Equations:
-    """The inputs' equations, with a progress bar over the prompts; `model` may be None.
+    """The inputs' equations, as `encoded`. Raises ValueError as EditInputs.request too."""
+    return encoded(reader_of(clip, model, where), model, where, inputs.request())
 
-    Raises ValueError as EditInputs.request, `choose` and `equations`, InterruptProcessingException if the user interrupted.
+
+def encoded(reader: TextReader, model, where: str, request: Request) -> Equations:
+    """The equations of a request, with a progress bar over the prompts; `model` may be None.
+
+    Raises ValueError as `choose` and `equations`, InterruptProcessingException if the user interrupted.
     """
-    request = inputs.request()
     bar = ProgressBar(steps(request))
 
     def step() -> None:
         throw_exception_if_processing_interrupted()
         bar.update(1)
 
-    reader = reader_of(clip, model, where)
     if model is not None:
         width = reader.empty.rows.shape[1]
         choose(model, read_text(model, where), request.settings, width)  # before the long part

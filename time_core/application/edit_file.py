@@ -134,8 +134,9 @@ def _check(edit: TimeEdit) -> None:
         raise ValueError("no pairs, or a weight that is not above 0")
     check_lambda(settings.lamb)
     check_rho(settings.rho)
-    if settings.alignment not in ALIGNMENTS or settings.tokens not in TOKENS:
-        raise ValueError(f"alignment {settings.alignment!r} or tokens {settings.tokens!r}, which this pack does not know")
+    for choice in (settings, *(pair.own for pair in edit.pairs if pair.own is not None)):
+        if choice.alignment not in ALIGNMENTS or choice.tokens not in TOKENS:
+            raise ValueError(f"alignment {choice.alignment!r} or tokens {choice.tokens!r}, which this pack does not know")
     if settings.preserve_mode not in PRESERVE_MODES:
         raise ValueError(f"preserve_mode {settings.preserve_mode!r}, which this pack does not know")
     if len(edit.diagnostics.preserve_price) not in (0, len(edit.diagnostics.kept_exactly)):

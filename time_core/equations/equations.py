@@ -12,7 +12,7 @@ from .costs import costs
 from .exactly import KeptExactly, check_something_moves, prices, those_moved
 from .fingerprint import Fingerprint
 from .lambda_curve import curve
-from .pairs import PRESERVE_MODES, Pair, Request, Settings
+from .pairs import PRESERVE_MODES, Pair, Request, Settings, choices
 from .prior import check_rho
 from .prompts import augment, plain
 from .text import Text, TextReader
@@ -125,7 +125,7 @@ def equations(
     for pair, source_prompt, destination_prompt in _texts(request):
         source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
         prompts = source_prompt, destination_prompt
-        placements = placing.place_units(reader, source.units, destination.units, prompts, settings, listen)
+        placements = placing.place_units(reader, source.units, destination.units, prompts, choices(pair, settings), listen)
         here, there = _gather(source, destination, placements)
         if not solve.changed_rows(here, there).any():
             raise ValueError(
@@ -176,13 +176,14 @@ def _exactly(request: Request, system: solve.System, prompts: tuple[str, ...], r
 def steps(request: Request) -> int:
     """How many prompts `equations` encodes one by one."""
     settings = request.settings
-    return 1 + 2 * len(request.pairs) * (1 + len(settings.augmentations)) + len(request.preserve) + settings.preserve_empty
+    texts = sum(1 + len(choices(pair, settings).augmentations) for pair in request.pairs)
+    return 1 + 2 * texts + len(request.preserve) + settings.preserve_empty
 
 
 def _texts(request: Request) -> Iterator[tuple[Pair, str, str]]:
     """Every pair by itself, then behind each of the beginnings; brackets are still in the destination."""
-    beginnings = request.settings.augmentations
     for pair in request.pairs:
+        beginnings = choices(pair, request.settings).augmentations
         sources, destinations = (augment(text, beginnings) for text in (pair.source, pair.destination))
         for source, destination in zip(sources, destinations, strict=True):
             yield pair, source, destination
@@ -204,11 +205,13 @@ def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
 def _check_before_encoding(reader: TextReader, request: Request, listen: Callable[[], None]) -> None:
     """What can be found wrong by the tokens alone."""
     edited = set()
-    for _, source_prompt, destination_prompt in _texts(request):
+    for pair, source_prompt, destination_prompt in _texts(request):
         source, destination = (
             tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
         )
-        placing.place_units(reader, source, destination, (source_prompt, destination_prompt), request.settings, listen)
+        placing.place_units(
+            reader, source, destination, (source_prompt, destination_prompt), choices(pair, request.settings), listen
+        )
         edited.add(tuple(track.ids for _, (track,) in source))
     for kept in request.preserve:
         listen()

@@ -1,6 +1,6 @@
 """What the user asks for: which prompts shall mean what, which shall stay, and by which choices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .prior import Prior
 
@@ -14,12 +14,22 @@ PRESERVE_MODES = ("softly", "exactly", "exactly if moved")
 
 
 @dataclass(frozen=True)
+class Own:
+    """Choices that a pair has of its own, instead of those of the settings; as there."""
+
+    alignment: str
+    tokens: str
+    augmentations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pair:
     """`source` shall mean `destination`; a pair of weight 2 counts like the same pair given twice."""
 
     source: str
     destination: str
     weight: float = 1.0
+    own: Own | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,11 @@ class Settings:
     preserve_mode: str = PRESERVE_MODES[0]
     rho: float = 0.0
     prior: str = ""
+
+
+def choices(pair: Pair, settings: Settings) -> Settings:
+    """The settings as they are for this pair."""
+    return settings if pair.own is None else replace(settings, **vars(pair.own))
 
 
 @dataclass(frozen=True)

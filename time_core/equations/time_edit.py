@@ -8,7 +8,7 @@ import torch
 from .alignment import Alignment
 from .fingerprint import Fingerprint
 from .lambda_curve import Point
-from .pairs import PRESERVE_MODES, Kept, Pair, Settings
+from .pairs import PRESERVE_MODES, Kept, Own, Pair, Settings
 
 NOT_REPORTED = ("left", "right", "lambda_curve")
 SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary
@@ -106,7 +106,7 @@ class TimeEdit:
         return cls(
             left=left,
             right=right,
-            pairs=tuple(Pair(**pair) for pair in report["pairs"]),
+            pairs=tuple(_pair(pair) for pair in report["pairs"]),
             preserve=tuple(Kept(**kept) for kept in report["preserve"]),
             settings=Settings(**tuples(report["settings"])),
             fingerprint=Fingerprint(**tuples(report["fingerprint"])),
@@ -127,6 +127,11 @@ def _kept_lines(edit: TimeEdit) -> list[str]:
         exactly = [f"{line} (alone raises the fit residual by {price:.3g})" for price, line in by_price]
     free = [f"left free, hardly moved: {prompt or 'the empty prompt'}" for prompt in d.left_free]
     return exactly[:SHOWN_LINES] + free[:SHOWN_LINES]
+
+
+def _pair(report: dict[str, Any]) -> Pair:
+    own = report.get("own")
+    return Pair(**{**report, "own": None if own is None else Own(**tuples(own))})
 
 
 def _pair_lines(pair: Pair, tracks: tuple[Alignment, ...]) -> list[str]:
