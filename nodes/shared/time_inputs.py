@@ -190,8 +190,8 @@ def sparing() -> list[io.Input]:
             round=False,
             optional=True,
             advanced=True,
-            tooltip="How much dearer prior makes them. More: other prompts move less, and the source is changed less "
-            "completely. 0: as published. Nothing without prior.",
+            tooltip="How much dearer prior makes the directions that everyday prompts use. More: other prompts move less, and "
+            "the source is changed less completely. 0: as published. Nothing without prior.",
         ),
     ]
 
