@@ -13,15 +13,16 @@ import io
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import PurePosixPath
 
 import fsspec
 import numpy as np
 from PIL import Image, ImageOps
 
-from .tables import rows_of_csv
+from .tables import Rows, read_all, rows_of_csv
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAPPING = "mapping_file.json"
@@ -60,32 +61,24 @@ class Edit:
         return mask if not self.border else np.pad(mask[1:-1, 1:-1], 1, constant_values=True)
 
 
-Rows = Iterator[tuple[str, Callable[[], Edit]]]
-"""Where each stands, and what reads it; raises ValueError with what is wrong."""
-
-
 def read_edits(place: str) -> tuple[list[Edit], list[str]]:
-    """The edits at `place`, and what is wrong with those left out. Raises ValueError if `place` is none of the three."""
+    """The edits at `place`, and what is wrong with those left out.
+
+    Raises ValueError if `place` is none of the three, or if nothing there can be edited.
+    """
     fs, root = fsspec.core.url_to_fs(str(place))
+    url = fs.unstrip_protocol(root)
     if fs.isfile(root):
-        rows = _rows_of_csv(fs, root)
+        rows = rows_of_csv(_text(url), place, ("picture", "source", "target"), partial(_edit_of_cells, posixpath.dirname(url)))
     elif fs.isfile(posixpath.join(root, MAPPING)):
-        rows = _rows_of_pie_bench(fs, root)
+        entries = _json(posixpath.join(url, MAPPING)).items()
+        rows = ((f"key {key}", partial(_edit_of_entry, url, key, entry)) for key, entry in entries)
     elif fs.isdir(root):
-        rows = _rows_of_folder(fs, root)
+        rows = _rows_of_folder(url, sorted(fs.unstrip_protocol(path) for path in fs.ls(root, detail=False) if fs.isfile(path)))
     else:
         raise ValueError(f"{place} is no file and no folder.")
-    edits: dict[str, Edit] = {}
-    problems = []
-    for row, read in rows:
-        try:
-            edit = _checked(fs, read())
-            if edit.name in edits:
-                raise ValueError(f"there is another picture {edit.name!r}.")
-            edits[edit.name] = edit
-        except ValueError as error:
-            problems.append(f"{posixpath.basename(root)}, {row}: {error}")
-    return list(edits.values()), problems
+    names: set[str] = set()
+    return read_all(root, ((row, partial(_checked, read, names)) for row, read in rows), "no picture can be edited.")
 
 
 def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -100,8 +93,15 @@ def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | 
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
         if mask is not None:
             mask = np.asarray(ImageOps.fit(Image.fromarray(mask), (size, size), Image.Resampling.NEAREST))
-    rows, columns = _middle(picture.height), _middle(picture.width)
+    rows, columns = (slice(s % GRID // 2, s % GRID // 2 + s // GRID * GRID) for s in (picture.height, picture.width))
     return np.array(picture)[rows, columns], None if mask is None else mask[rows, columns]
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    """A file of uint8 (H, W, 3) or (H, W), in RGB: the host does not read a grey one exactly."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).convert("RGB").save(content, "PNG")
+    return content.getvalue()
 
 
 def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
@@ -120,54 +120,43 @@ def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
     return mask.reshape(shape)
 
 
-def _rows_of_csv(fs, path: str) -> Rows:
-    for line, cells in rows_of_csv(_text(fs, path), path, ("picture", "source", "target")):
-        yield f"line {line}", partial(_edit_of_cells, posixpath.dirname(path), line, cells)
-
-
-def _edit_of_cells(folder: str, line: int, read_cells: Callable[[], dict[str, str]]) -> Edit:
-    cells = read_cells()
+def _edit_of_cells(folder: str, line: int, cells: dict[str, str]) -> Edit:
     if not cells["picture"]:
         raise ValueError("picture is empty.")
     picture = posixpath.join(folder, cells["picture"])
     mask = cells.get("mask") and posixpath.join(folder, cells["mask"])
-    name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', _stem(picture))}"
+    name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', PurePosixPath(picture).stem)}"
     return Edit(name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
 
 
-def _rows_of_folder(fs, folder: str) -> Rows:
+def _rows_of_folder(folder: str, files: Sequence[str]) -> Rows[Edit]:
     """Of pictures and of prompts, whichever are there."""
-    files = sorted(path for path in fs.ls(folder, detail=False) if fs.isfile(path))
-    pictures = [path for path in files if path.lower().endswith(PICTURES) and not _stem(path).endswith(".mask")]
+    pictures = [path for path in files if path.lower().endswith(PICTURES) and not PurePosixPath(path).stem.endswith(".mask")]
     if not pictures:
         raise ValueError(f"{folder} holds no pictures ({', '.join(PICTURES)}) and no {MAPPING}.")
     described = {posixpath.splitext(path)[0] for path in pictures}
     alone = [path for path in files if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] not in described]
     for path in pictures + alone:
-        yield posixpath.basename(path), partial(_edit_of_file, fs, path, path in alone)
+        yield posixpath.basename(path), partial(_edit_of_file, path, files)
 
 
-def _edit_of_file(fs, picture: str, alone: bool) -> Edit:
-    beside, stem = posixpath.splitext(picture)[0], _stem(picture)
-    if alone:
+def _edit_of_file(picture: str, files: Sequence[str]) -> Edit:
+    """Of a picture, or of prompts without one; `files` are all in the folder."""
+    beside, stem = posixpath.splitext(picture)[0], PurePosixPath(picture).stem
+    if not picture.lower().endswith(PICTURES):
         raise ValueError(f"there is no picture {stem}.")
     kind, mask = "", f"{beside}.mask.png"
-    if fs.isfile(f"{beside}.json"):
-        said = _json(fs, f"{beside}.json")
+    if f"{beside}.json" in files:
+        said = _json(f"{beside}.json")
         source, target, kind = _prompt_in(said, "source"), _prompt_in(said, "target"), str(said.get("kind", ""))
-    elif fs.isfile(f"{beside}.txt"):
-        lines = [line.strip() for line in _text(fs, f"{beside}.txt").strip().splitlines()]
+    elif f"{beside}.txt" in files:
+        lines = [line.strip() for line in _text(f"{beside}.txt").strip().splitlines()]
         if len(lines) != 2:
             raise ValueError(f"{stem}.txt has {len(lines)} lines, not two: the source prompt and the target prompt.")
         source, target = lines
     else:
         raise ValueError(f"there is neither {stem}.txt nor {stem}.json with its prompts.")
-    return Edit(stem, posixpath.basename(picture), picture, source, target, mask if fs.isfile(mask) else None, kind)
-
-
-def _rows_of_pie_bench(fs, folder: str) -> Rows:
-    for key, entry in _json(fs, posixpath.join(folder, MAPPING)).items():
-        yield f"key {key}", partial(_edit_of_entry, folder, key, entry)
+    return Edit(stem, posixpath.basename(picture), picture, source, target, mask if mask in files else None, kind)
 
 
 def _edit_of_entry(folder: str, key: str, entry: dict) -> Edit:
@@ -181,30 +170,33 @@ def _edit_of_entry(folder: str, key: str, entry: dict) -> Edit:
     return Edit(key, f"key {key}", picture, source, target, tuple(runs), str(entry.get("editing_type_id", "")), border=True)
 
 
-def _checked(fs, edit: Edit) -> Edit:
-    """`edit` with its digest and with URLs for its paths, after looking at all that it needs.
+def _checked(read: Callable[[], Edit], names: set[str]) -> Edit:
+    """What `read` gives, with its digest, after looking at all that it needs; `names` are those of the others.
 
     Raises ValueError with what is wrong.
     """
+    edit = read()
     for which, prompt in (("source", edit.source), ("target", edit.target)):
         if not prompt:
             raise ValueError(f"the {which} prompt is empty.")
     if edit.source == edit.target:
         raise ValueError("source and target are the same prompt, so there is nothing to change.")
-    mask, contents = edit.mask, [_content(fs.unstrip_protocol(edit.picture))]
+    contents = [_content(edit.picture)]
     shown = _picture(contents[0], edit.picture)
-    if isinstance(mask, str):
-        mask = fs.unstrip_protocol(mask)
-        contents.append(_content(mask))
-        _mask(mask, shown.size)
-    elif mask is not None:
-        mask_of_runs(mask, PIE_SIZE[::-1])
+    if isinstance(edit.mask, str):
+        contents.append(_content(edit.mask))
+        _mask(edit.mask, shown.size)
+    elif edit.mask is not None:
+        mask_of_runs(edit.mask, PIE_SIZE[::-1])
         if shown.size != PIE_SIZE:
             wanted = "{} x {}".format(*PIE_SIZE)
             raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {wanted}.")
-        contents.append(repr(mask).encode())
+        contents.append(repr(edit.mask).encode())
+    if edit.name in names:
+        raise ValueError(f"there is another picture {edit.name!r}.")
+    names.add(edit.name)
     digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:16]
-    return replace(edit, picture=fs.unstrip_protocol(edit.picture), mask=mask, digest=digest)
+    return replace(edit, digest=digest)
 
 
 def _content(url: str) -> bytes:
@@ -232,33 +224,24 @@ def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture) >= 128
 
 
-def _middle(side: int) -> slice:
-    start = side % GRID // 2
-    return slice(start, start + side // GRID * GRID)
-
-
 def _prompt_in(entry: dict, key: str) -> str:
     if not isinstance(entry.get(key), str):
         raise ValueError(f"it has no {key!r}.")
     return entry[key].strip()
 
 
-def _text(fs, path: str) -> str:
+def _text(url: str) -> str:
     try:
-        return fs.cat_file(path).decode("utf-8-sig")
+        return _content(url).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no UTF-8 text.") from None
+        raise ValueError(f"{url} is no UTF-8 text.") from None
 
 
-def _json(fs, path: str) -> dict:
+def _json(url: str) -> dict:
     try:
-        found = json.loads(_text(fs, path))
+        found = json.loads(_text(url))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no JSON ({error}).") from None
+        raise ValueError(f"{url} is no JSON ({error}).") from None
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no object of names and values.")
+        raise ValueError(f"{url} holds no object of names and values.")
     return found
-
-
-def _stem(path: str) -> str:
-    return posixpath.splitext(posixpath.basename(path))[0]

@@ -4,12 +4,33 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import PurePath
+from typing import TypeVar
+
+T = TypeVar("T")
+ReadLine = Callable[[int, dict[str, str]], T]
+"""From a line's number and its cells by column; raises ValueError, too."""
+Rows = Iterator[tuple[str, Callable[[], T]]]
+"""Where each stands, in words, and what reads it; that raises ValueError with what is wrong."""
 
 
-def rows_of_csv(text: str, name: object, needed: Sequence[str]) -> Iterator[tuple[int, Callable[[], dict[str, str]]]]:
-    """Of each row its line number and what gives its cells by column; that raises ValueError for a row with too many.
+def read_all(place: object, rows: Rows[T], nothing: str) -> tuple[list[T], list[str]]:
+    """What could be read, and what is wrong with the others. Raises ValueError, in the words of `nothing`, if none could."""
+    found, problems = [], []
+    for where, read in rows:
+        try:
+            found.append(read())
+        except ValueError as error:
+            problems.append(f"{PurePath(str(place)).name}, {where}: {error}")
+    if not found:
+        raise ValueError("\n".join([f"{place}: {nothing}", *problems]))
+    return found, problems
 
-    A cell that is missing is "". Raises ValueError if one of the columns that are `needed` is.
+
+def rows_of_csv(text: str, name: object, needed: Sequence[str], read: ReadLine[T]) -> Rows[T]:
+    """What `read` makes of each line; a cell that is missing is "".
+
+    Raises ValueError if one of the columns that are `needed` is.
     """
     reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
     missing = [column for column in needed if column not in (reader.fieldnames or ())]
@@ -17,13 +38,13 @@ def rows_of_csv(text: str, name: object, needed: Sequence[str]) -> Iterator[tupl
         found = ", ".join(reader.fieldnames or ())
         raise ValueError(f"{name}: the column {missing[0]!r} is missing; its columns are {found}.")
     for row in reader:
-        yield reader.line_num, partial(_cells, row)
+        yield f"line {reader.line_num}", partial(_read, read, reader.line_num, row)
 
 
-def _cells(row: dict) -> dict[str, str]:
+def _read(read: ReadLine[T], line: int, row: dict) -> T:
     if None in row:
         raise ValueError(f"more cells than columns: {' '.join(row[None])!r}; a prompt with a comma needs quotes.")
-    return {name: (cell or "").strip() for name, cell in row.items()}
+    return read(line, {name: (cell or "").strip() for name, cell in row.items()})
 
 
 def csv_of(rows: Sequence[Mapping]) -> bytes:

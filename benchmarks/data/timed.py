@@ -8,12 +8,11 @@ A bad row is reported by its line number in the file and left out.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from .tables import rows_of_csv
+from .tables import ReadLine, T, read_all, rows_of_csv
 
 KINDS = ("efficacy", "generality", "specificity")
 OPPOSITES = {"male": "female", "female": "male", "man": "woman", "woman": "man"}
@@ -100,23 +99,14 @@ def other_gender(wording: str) -> str:
     return " ".join(OPPOSITES.get(word, word) for word in words)
 
 
-Row = TypeVar("Row", TimedRow, BiasRow)
+def _read(path: Path, needed: tuple[str, ...], row_of: ReadLine[T], first: int | None) -> tuple[list[T], list[str]]:
+    def read(line: int, cells: dict[str, str]) -> T:
+        if not cells["old"] or not cells["new"]:
+            raise ValueError("old or new is empty.")
+        return row_of(line, cells)
 
-
-def _read(
-    path: Path, needed: tuple[str, ...], row_of: Callable[[int, dict[str, str]], Row], first: int | None
-) -> tuple[list[Row], list[str]]:
-    rows, problems = [], []
-    for line, read_cells in rows_of_csv(path.read_bytes().decode("utf-8-sig"), path, needed):
-        try:
-            cells = read_cells()
-            if not cells["old"] or not cells["new"]:
-                raise ValueError("old or new is empty.")
-            rows.append(row_of(line, cells))
-        except ValueError as error:
-            problems.append(f"{path.name}, line {line}: {error}")
-    if not rows:
-        raise ValueError("\n".join([f"{path}: no row can be measured.", *problems]))
+    text = path.read_bytes().decode("utf-8-sig")
+    rows, problems = read_all(path, rows_of_csv(text, path, needed, read), "no row can be measured.")
     return rows[:first], problems
 
 
@@ -127,9 +117,8 @@ def _timed_row(line: int, cells: dict[str, str]) -> TimedRow:
 def _twos(cells: dict[str, str], prompts: str, wordings: str) -> tuple[tuple[str, str], ...]:
     numbers = sorted(int(name[len(prompts) :]) for name in cells if re.fullmatch(rf"{prompts}\d+", name))
     found = {i: (cells[f"{prompts}{i}"], cells.get(f"{wordings}{i}", "")) for i in numbers}
-    for i, pair in found.items():
-        if not all(pair):
-            raise ValueError(f"{prompts}{i} or {wordings}{i} is empty.")
+    if empty := [i for i, pair in found.items() if not all(pair)]:
+        raise ValueError(f"{prompts}{empty[0]} or {wordings}{empty[0]} is empty.")
     return tuple(found.values())
 
 

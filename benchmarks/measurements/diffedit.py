@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from ..data.pictures import Edit, load, read_edits
-from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NOWHERE, Asked, Settings, edit_picture
+from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NODES, NOWHERE, Asked, Settings, edit_picture
 from ..hosts.inputs import parse_changes
 from ..hosts.library import TOY
 from ..judges.edits import CLIP_SCORE, FACTS, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
@@ -26,20 +26,17 @@ from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplac
 
 TOY_SIZE = 128
 BASELINE = Settings("VAE alone", masked_by=NOWHERE)
-PARTS = ("mask", "invert", "sample")
 CHOICES = {
     "masked_by": {FOUND: FOUND, GIVEN: GIVEN, EVERYWHERE: EVERYWHERE},
     "inverted_under": {"source": "source", "target": "target", "nothing": ""},
     "composite": {True: True, False: False},
 }
-PUBLISHED = [
-    {"method": "DDIM inversion", STRUCTURE: 0.06943, "PSNR": 17.87, "LPIPS": 0.2088, "MSE": 0.021988, "SSIM": 0.7114}
-    | {CLIP_SCORE: 25.01, REGION_SCORE: 22.44},
-    {"method": "Null-text inversion", STRUCTURE: 0.01344, "PSNR": 27.03, "LPIPS": 0.06067, "MSE": 0.003586, "SSIM": 0.8411}
-    | {CLIP_SCORE: 24.75, REGION_SCORE: 21.86},
-    {"method": "Direct Inversion", STRUCTURE: 0.01165, "PSNR": 27.22, "LPIPS": 0.05455, "MSE": 0.003286, "SSIM": 0.8476}
-    | {CLIP_SCORE: 25.02, REGION_SCORE: 22.10},
-]
+PUBLISHED_COLUMNS = ("method", STRUCTURE, "PSNR", "LPIPS", "MSE", "SSIM", CLIP_SCORE, REGION_SCORE)
+PUBLISHED = (
+    ("DDIM inversion", 0.06943, 17.87, 0.2088, 0.021988, 0.7114, 25.01, 22.44),
+    ("Null-text inversion", 0.01344, 27.03, 0.06067, 0.003586, 0.8411, 24.75, 21.86),
+    ("Direct Inversion", 0.01165, 27.22, 0.05455, 0.003286, 0.8476, 25.02, 22.10),
+)
 PUBLISHED_NOTE = (
     "Ju et al., Table 1: all of PIE-Bench, SD 1.4 with prompt-to-prompt, CLIP ViT-L/14. PSNR, SSIM, MSE and LPIPS compare with "
     "our columns 'as PIE-Bench' and LPIPS; their structure distance is of DINO ViT-B/8 and compares with none of ours."
@@ -59,12 +56,12 @@ def parse_settings(text: str, common: Settings) -> Settings:
     changed = asdict(common) | {"name": name}
     for key, value in changes.items():
         part, dot, key_in_part = key.partition(".")
-        if dot and part in PARTS:
+        if dot and part in NODES:
             changed[part][key_in_part] = value
-        elif key in CHOICES and value in CHOICES[key]:
+        elif value in CHOICES.get(key, ()):
             changed[key] = CHOICES[key][value]
         else:
-            offered = [f"{part}.INPUT" for part in PARTS]
+            offered = [f"{part}.INPUT" for part in NODES]
             offered += [f"{choice}={'|'.join(str(one).lower() for one in values)}" for choice, values in CHOICES.items()]
             raise ValueError(f"--setting {text!r}: '{key}={value}' is none; there are {', '.join(offered)}.")
     return Settings(**changed)
@@ -104,15 +101,12 @@ class DiffEdit(PaperMeasurement):
     def read(self) -> tuple[list[Edit], list[str]]:
         """The edits, and what is wrong with the others."""
         edits, problems = read_edits(self.place)
-        if not edits:
-            raise ValueError("\n".join([f"{self.place}: no picture can be edited.", *problems]))
         return edits[: self.rows], problems
 
     @cached_property
     def variants(self) -> list[Settings]:
-        invert, sample = (
-            {name: value} if value is not None else {} for name, value in (("steps", self.steps), ("cfg", self.cfg))
-        )
+        invert = {} if self.steps is None else {"steps": self.steps}
+        sample = {} if self.cfg is None else {"cfg": self.cfg}
         common = Settings("DiffEdit", invert=invert, sample=sample, negative=self.negative)
         variants = [BASELINE, common, *(parse_settings(text, common) for text in self.setting)]
         if len({folder_name(variant.name) for variant in variants}) < len(variants):
@@ -132,11 +126,7 @@ class DiffEdit(PaperMeasurement):
     def _strengths(self, variant: Settings) -> tuple[float, ...]:
         return (0.0,) if variant.masked_by == NOWHERE else self.strengths
 
-    def prepare(self, worker: Workplace) -> None:
-        """Raises ValueError for a model of LPIPS that cannot be opened."""
-        self._instruments(worker)
-
-    def _instruments(self, worker: Workplace) -> Instruments:
+    def prepare(self, worker: Workplace) -> Instruments:
         return worker.cache("instruments", lambda: Instruments(worker.judge, self.lpips and lpips_by(self.lpips)))
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
@@ -149,16 +139,14 @@ class DiffEdit(PaperMeasurement):
                 f"the picture is {pixels.shape[1]} x {pixels.shape[0]}, but this VAE gives it back as "
                 f"{edited.pictures.shape[2]} x {edited.pictures.shape[1]}; choose a --size that it can hold."
             )
-        result = {
-            "background": None if given is None and edited.mask is None else FOUND if given is None else GIVEN,
-            "pictures": self._instruments(worker).measure(pixels, edited, given, edit),
-        }
+        background = GIVEN if given is not None else FOUND if edited.mask is not None else None
         stored = {_picture_name(strength): picture for strength, picture in zip(strengths, edited.pictures, strict=True)}
         if variant.masked_by == NOWHERE:
             stored["original"] = pixels
         elif edited.mask is not None:
             stored["mask"] = np.repeat(np.uint8(255) * edited.mask[..., None], 3, -1)
-        return Outcome(result, stored)
+        measured = self.prepare(worker).measure(pixels, edited, given, edit)
+        return Outcome({"background": background, "pictures": measured}, stored)
 
     def report(self, results: Results) -> Report:
         variants, edits, problems = self._comparable(results)
@@ -166,7 +154,8 @@ class DiffEdit(PaperMeasurement):
         scores = _table(records, ("settings", "strength"), estimate)
         tables = [Table("Scores", scores, _note(edits, scores))]
         if any(isinstance(edit.mask, tuple) for edit in edits):
-            tables.append(Table("Published", PUBLISHED, PUBLISHED_NOTE))
+            published = [dict(zip(PUBLISHED_COLUMNS, row, strict=True)) for row in PUBLISHED]
+            tables.append(Table("Published", published, PUBLISHED_NOTE))
         if len({edit.kind for edit in edits}) > 1:
             kinds = _table(records, ("kind", "settings", "strength"), lambda values: float(np.mean(values)))
             tables.append(Table("Kinds of edit", kinds))
@@ -186,39 +175,23 @@ class DiffEdit(PaperMeasurement):
     def _comparable(self, results: Results) -> tuple[list[Settings], list[Edit], list[str]]:
         """The settings under which some picture could be edited, the pictures that could be under all of these, so that they
         are compared on the same ones, and why not the others."""
-
-        def errors(variants: Sequence[Settings], edits: Sequence[Edit]) -> list[tuple[str, str | None]]:
-            return [(variant.name, results[_place(variant, edit)].get("error")) for variant in variants for edit in edits]
-
-        variants, edits, problems = [], [], []
-        for variant in self.variants:
-            said = [error for _, error in errors([variant], self.read[0])]
-            if all(said):
-                problems.append(f"settings {variant.name}, all pictures: {said[0]}")
-            else:
-                variants.append(variant)
-        for edit in self.read[0]:
-            said = [
-                f"{Path(self.place).name}, {edit.row}: {name}: {error}" for name, error in errors(variants, [edit]) if error
-            ]
-            problems += said[:1]
+        errors = {v.name: [results[_place(v, edit)].get("error") for edit in self.read[0]] for v in self.variants}
+        problems = [f"settings {name}, all pictures: {said[0]}" for name, said in errors.items() if all(said)]
+        variants, edits = [variant for variant in self.variants if not all(errors[variant.name])], []
+        for i, edit in enumerate(self.read[0]):
+            said = [f"{variant.name}: {errors[variant.name][i]}" for variant in variants if errors[variant.name][i]]
+            problems += [f"{Path(self.place).name}, {edit.row}: {error}" for error in said[:1]]
             if not said:
                 edits.append(edit)
         return variants, edits, problems
 
     def _records(self, results: Results, variant: Settings, edit: Edit) -> list[dict]:
         result = results[_place(variant, edit)]
+        asked = {name: getattr(edit, name) for name in ("name", "row", "kind", "source", "target")}
+        asked["background by mask"] = result["background"]
         return [
-            {
-                "settings": variant.name,
-                "strength": strength,
-                "name": edit.name,
-                "row": edit.row,
-                "kind": edit.kind,
-                "source": edit.source,
-                "target": edit.target,
-                "background by mask": result["background"],
-            }
+            {"settings": variant.name, "strength": strength}
+            | asked
             | {column: measured[column] for column in (*FACTS, *MEASURES) if column in measured}
             for strength, measured in zip(self._strengths(variant), result["pictures"], strict=True)
         ]

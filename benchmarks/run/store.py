@@ -13,10 +13,10 @@ import uuid
 from collections.abc import Mapping
 
 import fsspec
-import numpy as np
 from fsspec.implementations.dirfs import DirFileSystem
 from PIL import Image
 
+from ..data.pictures import png_of
 from .measurement import Outcome, Task
 
 FINISHED = "results.json"
@@ -62,7 +62,7 @@ class Store:
 
     def save(self, task: Task, outcome: Outcome) -> None:
         for name, pixels in outcome.pictures.items():
-            self.write(picture_name(task.id, name), _png(pixels))
+            self.write(picture_name(task.id, name), png_of(pixels))
         self.write(f"tasks/{task.id}.json", canonical(outcome.result))
 
     def results(self) -> dict[str, dict]:
@@ -78,9 +78,3 @@ class Store:
 
 def picture_name(task_id: str, name: str) -> str:
     return f"pictures/{task_id}/{name}.png"
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return content.getvalue()
