@@ -18,13 +18,12 @@ from time_core.balance.search import Probe, Search
 
 from ..data.timed import BiasRow, joint_edit, read_bias
 from ..report.bootstrap import over_seeds
-from ..report.report import Plot, Report, Sheet, Table
+from ..report.report import Plot, Report, Sheet, Table, gathered
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, option
 from .crossing import fitted_lambda
 from .timed import judged_pictures, picture_tasks
 
 TARGET = 0.5  # the wanted share of pictures that show `new`
-TOGETHER = "all rows"
 BASELINE, BALANCED = "baseline", "balanced"
 ONE_LAMBDA, WEIGHTED = "joint, one lambda", "joint, weighted"
 TEST_SEEDS = 1_000_000  # where the seeds of the tests begin, after the first seed
@@ -71,12 +70,10 @@ class Bias(PaperMeasurement):
     def next_tasks(self, results: Results) -> list[Task]:
         tasks, found, open_searches = [], {}, 0
         for row in self.read[0]:
-            tasks += self._tests(BASELINE, row, [])
             steps, done = self._searched([row], results)
-            tasks += steps
-            if done is None:
-                open_searches += 1
-            elif done:
+            tasks += self._tests(BASELINE, row, []) + steps
+            open_searches += done is None
+            if done:
                 found[row.line] = self._lambda(done)
                 tasks += self._tests(BALANCED, row, self._edit([row], found[row.line]))
         if self.joint and not open_searches and found:
@@ -100,7 +97,7 @@ class Bias(PaperMeasurement):
         done: list[PromptsProbe] = []
         while (lamb := self.search.next_lambda(done)) is not None:
             number, edits = len(done) + 1, self._edit(rows, lamb)
-            place = f"search/{TOGETHER if joint else f'line {rows[0].line}'}/probe {number:02}"
+            place = f"search/{'all rows' if joint else f'line {rows[0].line}'}/probe {number:02}"
             step = []
             for row in rows:
                 first = self.first_seed + (number - 1) * len(row.validations) * self.seeds
@@ -143,12 +140,9 @@ class Bias(PaperMeasurement):
 
     def report(self, results: Results) -> Report:
         tasks = {task.id: task for task in self.next_tasks(results)}
-        bad = {}
-        for row in self.read[0]:
-            said = next((results[i]["error"] for i in tasks if f"/line {row.line}/" in i and "error" in results[i]), None)
-            if said:
-                bad[row.line] = f"{self.file.name}, line {row.line}: {said}"
-        rows = [row for row in self.read[0] if row.line not in bad]
+        errors = {i: results[i]["error"] for i in tasks if "error" in results[i]}
+        said = {row.line: next((errors[i] for i in errors if f"/line {row.line}/" in i), None) for row in self.read[0]}
+        rows = [row for row in self.read[0] if said[row.line] is None]
         methods = [m for m in (BASELINE, BALANCED, ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{m}/") for i in tasks)]
         histories = {row.line: self._searched([row], results)[1] for row in rows}
         leads = {(row.line, method): self._leads(results, row, method) for row in rows for method in methods}
@@ -165,10 +159,10 @@ class Bias(PaperMeasurement):
                 Table("Balance", means, MEANING, True),
                 Table("Rows", by_row, "F and Delta on the test prompts.", True, plain=("lambda",)),
             ],
-            records=[record for task in tasks.values() for record in _records(task, results[task.id])],
+            records=[record for i in tasks if i not in errors for record in _records(tasks[i], results[i])],
             plots=[_plot(histories, rows)] if rows else [],
             sheets=[self._sheet(rows, methods)] if rows else [],
-            problems=[*self.read[1], *bad.values()],
+            problems=[*self.read[1], *(f"{self.file.name}, line {line}: {error}" for line, error in said.items() if error)],
         )
 
     def _row(self, row: BiasRow, history: list[PromptsProbe], leads: dict[str, np.ndarray]) -> dict:
@@ -216,35 +210,21 @@ def row_weights(lambdas: Sequence[float]) -> tuple[float, list[float]]:
 
 
 def _measured(lamb: float, tasks: Sequence[Task], results: Results) -> PromptsProbe:
-    shows: dict[str, list[bool]] = {}
-    for task in tasks:
-        prompt, _ = task.id.rsplit("/", 1)
-        shows.setdefault(prompt, []).extend(new > opposite for new, opposite in results[task.id]["scores"][0])
+    shows = gathered((task.id.rsplit("/", 1)[0], new > other) for task in tasks for new, other in results[task.id]["scores"][0])
     by_prompt = tuple(float(np.mean(seen)) for seen in shows.values())
     return PromptsProbe(lamb, float(np.mean(by_prompt)), by_prompt)
 
 
 def _records(task: Task, result: dict) -> list[dict]:
-    """One a picture; none of a task that could not be done."""
-    payload = task.payload
-    if "error" in result:
-        return []
-    lamb = payload["edits"][0]["lamb"] if payload["edits"] else None
-    return [
-        {
-            "task": task.id,
-            "prompt": payload["prompt"],
-            "seed": seed,
-            "lambda": lamb,
-            "new": payload["questions"][0][0],
-            "opposite": payload["questions"][0][1],
-            "score": new,
-            "score of the opposite": opposite,
-            "shows new": int(new > opposite),
-            "pixels": pixels,
-        }
-        for seed, pixels, (new, opposite) in zip(payload["seeds"], result["pixels"], result["scores"][0], strict=True)
-    ]
+    """One a picture."""
+    payload, found = task.payload, []
+    place = {"task": task.id, "prompt": payload["prompt"]}
+    asked = {"lambda": payload["edits"][0]["lamb"] if payload["edits"] else None}
+    asked |= zip(("new", "opposite"), payload["questions"][0], strict=True)
+    for seed, pixels, (new, opposite) in zip(payload["seeds"], result["pixels"], result["scores"][0], strict=True):
+        judged = {"score": new, "score of the opposite": opposite, "shows new": int(new > opposite), "pixels": pixels}
+        found.append(place | {"seed": seed} | asked | judged)
+    return found
 
 
 def _plot(histories: dict[int, list[Probe]], rows: Sequence[BiasRow]) -> Plot:

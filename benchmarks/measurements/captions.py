@@ -22,7 +22,7 @@ from ..data.pictures import PICTURES
 from ..data.timed import TimedRow, read_timed
 from ..judges.pixels import pixels_digest
 from ..report.bootstrap import estimate
-from ..report.report import SHEET_ROWS, Report, Sheet, Table
+from ..report.report import SHEET_ROWS, Report, Sheet, Table, gathered
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, option
 from .timed import BASELINE, Variant, by_lambda, thumbnail
 
@@ -94,44 +94,32 @@ class Captions(PaperMeasurement):
             read = [np.asarray(Image.open(self.pictures[i]).convert("RGB"))[None] for i in chosen]
             return Outcome({"pictures": [{"embedding": packed(worker.judge.embeddings(picture)[0])} for picture in read]})
         variant = next(variant for variant in self.variants if variant.name == name)
-        rows, first, drawn = self.read[0], None, []
-        for i in chosen:
-            edits = variant.edits(rows[i % len(rows)], rows) if variant.inputs is not None else []
-            made = worker.host.pictures(self.captions[i], [1 + i], edits)
-            first = made[0] if first is None else first
-            drawn.append(
-                {
-                    "caption": i,
-                    "clip score": 100 * float(worker.judge.scores(made, [self.captions[i]])[0, 0]),
-                    "embedding": packed(worker.judge.embeddings(made)[0]),
-                    "pixels": pixels_digest(made[0]),
-                }
-            )
-        return Outcome({"pictures": drawn}, {"first": thumbnail(first)})
+        rows, drawn = self.read[0], []
+        made = [
+            worker.host.pictures(self.captions[i], [1 + i], variant.edits(rows[i % len(rows)], rows) if rows else [])
+            for i in chosen
+        ]
+        for i, picture in zip(chosen, made, strict=True):
+            score = 100 * float(worker.judge.scores(picture, [self.captions[i]])[0, 0])
+            embedding, pixels = packed(worker.judge.embeddings(picture)[0]), pixels_digest(picture[0])
+            drawn.append({"caption": i, "clip score": score, "embedding": embedding, "pixels": pixels})
+        return Outcome({"pictures": drawn}, {"first": thumbnail(made[0][0])})
 
     def report(self, results: Results) -> Report:
-        made = {name: [] for name in (REFERENCE, *(variant.name for variant in self.variants))}
-        for task, result in results.items():
-            made[task.rpartition("/")[0]] += result.get("pictures", ())
-        reference = stacked(made.pop(REFERENCE))
+        made = gathered(
+            (task.rpartition("/")[0], one) for task, result in results.items() for one in result.get("pictures", ())
+        )
+        reference = stacked(made.pop(REFERENCE, ()))
         table, records = [], []
         for name, drawn in made.items():
-            if not drawn:
-                continue
             scores = estimate([picture["clip score"] for picture in drawn])
             table.append({"method": name, "captions": len(drawn), "CLIP score": scores})
             if len(reference):
                 table[-1]["Fréchet distance"] = frechet_distance(reference, stacked(drawn))
-            records += [
-                {
-                    "method": name,
-                    "caption": self.captions[picture["caption"]],
-                    "seed": 1 + picture["caption"],
-                    "CLIP score": picture["clip score"],
-                    "pixels": picture["pixels"],
-                }
-                for picture in drawn
-            ]
+            for picture in drawn:
+                caption = {"caption": self.captions[picture["caption"]], "seed": 1 + picture["caption"]}
+                judged = {"CLIP score": picture["clip score"], "pixels": picture["pixels"]}
+                records.append({"method": name} | caption | judged)
         starts = range(0, len(self.captions), self.pictures_per_task)[:SHEET_ROWS]
         shown = [(variant.name, [(f"{variant.name}/{start}", "first") for start in starts]) for variant in self.variants]
         return Report(
@@ -146,17 +134,6 @@ class Captions(PaperMeasurement):
         )
 
 
-class _Embedded(torch.nn.Module):
-    """For torchmetrics: "pictures" that are embeddings already."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.num_features = width
-
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return embeddings
-
-
 def packed(embedding: np.ndarray) -> str:
     """A quarter of what its numbers take in JSON."""
     return base64.b64encode(embedding.astype(np.float32).tobytes()).decode()
@@ -169,7 +146,9 @@ def stacked(pictures: Iterable[dict]) -> np.ndarray:
 
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     """100 times the Fréchet distance of two sets of embeddings (n, d), each of at least two."""
-    metric = FrechetInceptionDistance(feature=_Embedded(real.shape[1])).set_dtype(torch.float64)
+    embedded = torch.nn.Identity()  # the "pictures" of the metric are embeddings already
+    embedded.num_features = real.shape[1]
+    metric = FrechetInceptionDistance(feature=embedded).set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(drawn), real=False)
     return 100 * float(metric.compute())

@@ -6,6 +6,7 @@ machine's CPU, which the table's last rows go by. What a picture costs on a GPU 
 
 import json
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar
@@ -13,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from tools.comfyui.environment import ROOT
+from tools.release.random_checkpoint import SD15
 
 from ..run.measurement import Outcome, Task, Workplace, option
 from ..run.store import Store
@@ -29,6 +31,7 @@ LOAD = 30.0  # seconds to start a worker and read a checkpoint of 4 GB: assumed
 RAY_TASKS = 2000
 STORED_TASKS = 200
 STEPS = 50
+PICTURE = f"a picture of {STEPS} steps from that, without encoder and decoder"
 UNET = "SD 1.5's U-Net, one guided call at 512 x 512"
 RAY = "Ray, a task that does nothing, 2 workers"
 EDIT = "an edit of SD 1.5: solving and patching (docs/time_speed.md)"
@@ -60,9 +63,7 @@ class Scaling(Study):
     def finished(self, tables: Tables) -> Tables:
         found = {name: row["seconds"] for name, row in tables["costs"].items()}
         picture = STEPS * found[UNET]
-        measured = tables["costs"] | {
-            f"a picture of {STEPS} steps from that, without encoder and decoder": {"seconds": picture}
-        }
+        measured = tables["costs"] | {PICTURE: {"seconds": picture}}
         rows = {}
         for one in (*self.seconds, round(picture)):
             for gpus in GPUS:
@@ -120,7 +121,7 @@ class _Nothing:
 
 def ray_seconds_per_task(workers: int = 2) -> float:
     """What a task that does nothing costs the driver, through the same pool as the benchmarks."""
-    with RayPool(_Nothing, None, workers, 1) as pool:
+    with closing(RayPool(_Nothing, None, workers, 1)) as pool:
 
         def do(count: int) -> None:
             list(pool.results([Task(str(i), {}, 0) for i in range(count)]))
@@ -144,12 +145,7 @@ def unet_seconds_per_call() -> float:
     import comfy.ops
     import torch
 
-    # As the host's model_detection reads it off a checkpoint of SD 1.5.
-    blocks = {"num_res_blocks": [2, 2, 2, 2], "channel_mult": (1, 2, 4, 4), "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0]}
-    blocks |= {"transformer_depth_middle": 1, "transformer_depth_output": [1] * 9 + [0] * 3}
-    sizes = {"image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 320, "num_heads": 8, "context_dim": 768}
-    how = {"use_spatial_transformer": True, "legacy": False, "operations": comfy.ops.disable_weight_init}
-    unet = openaimodel.UNetModel(**sizes, **blocks, **how)
+    unet = openaimodel.UNetModel(**SD15, num_heads=8, operations=comfy.ops.disable_weight_init)
     for parameter in unet.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     inputs = torch.randn(2, 4, 64, 64), torch.full((2,), 500.0), torch.randn(2, 77, 768)

@@ -5,8 +5,8 @@ written there is the mean over the subjects that have it. `--only` measures some
 """
 
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import timeit
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..hosts.library import Sampling
 from ..report.plot import panels
-from ..report.report import Plot, Report, Table, Target
+from ..report.report import Plot, Report, Table, Target, gathered
 from ..run.conduct import describe_machine
 from ..run.measurement import Measurement, Outcome, Results, Task, Workplace, option
 
@@ -24,6 +24,8 @@ Tables = dict[str, dict[str, dict[str, float | None]]]
 """Table, row, column: value."""
 Numbers = dict[str, dict[str, Row]]
 """One subject's, likewise."""
+Cell = tuple[str, str, str, float | None]
+"""Table, row, column and value."""
 SEED = {"seed": 1}
 
 
@@ -82,21 +84,18 @@ class Study(Measurement):
         return {}
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
-        given = {name: value for name, value in task.payload.items() if name not in ("part", "subject")}
-        numbers = self.parts()[task.payload["part"]].measure(worker, task.payload["subject"], **given)
-        return Outcome({"cells": [[*place, value] for place, value in _cells(numbers)]})
+        given = dict(task.payload)
+        numbers = self.parts()[given.pop("part")].measure(worker, **given)
+        return Outcome({"cells": list(_cells(numbers))})
 
     def tables_of(self, part: str, results: Results) -> Tables:
         """What has been measured of this part, joined over its subjects."""
-        values: dict[tuple, list] = {}
-        for _, *place, value in self._measured(part, results):
-            values.setdefault(tuple(place), []).append(value)
-        tables: Tables = {}
-        for (table, row, column), found in values.items():
-            join = self.combine.get(column, np.nanmean)
-            joined = None if all(value is None for value in found) else float(join(np.array(found, float)))
-            tables.setdefault(table, {}).setdefault(row, {})[column] = joined
-        return tables
+        values = gathered((tuple(place), value) for _, *place, value in self._measured(part, results))
+        return as_tables((*place, self._joined(place[-1], found)) for place, found in values.items())
+
+    def _joined(self, column: str, values: Sequence[float | None]) -> float | None:
+        found = np.array(values, float)
+        return None if np.isnan(found).all() else float(self.combine.get(column, np.nanmean)(found))
 
     def _measured(self, part: str, results: Results) -> Iterator[tuple]:
         """Subject, table, row, column and value of each number of this part."""
@@ -126,13 +125,9 @@ class Study(Measurement):
             run = f"{describe_machine()}, {part.count} subjects{', QUICK' if self.quick else ''}."
             found[name] = {"run": run, "note": part.note, "tables": self.tables_of(name, results)}
         kept = {name: found[name] for name in self.parts() if name in found}
-        tables: Tables = {}  # parts may share tables and rows
-        notes: dict[str, str] = {}
-        for part in kept.values():
-            notes |= dict.fromkeys(part["tables"], f"{part['note']} {part['run']}".strip())
-            for (table, row, column), value in _cells(part["tables"]):
-                tables.setdefault(table, {}).setdefault(row, {})[column] = value
-        tables = self.finished(tables)
+        # Parts may share tables and rows.
+        tables = self.finished(as_tables(cell for part in kept.values() for cell in _cells(part["tables"])))
+        notes = {table: f"{part['note']} {part['run']}".strip() for part in kept.values() for table in part["tables"]}
         notes |= self.notes
         complete = set(kept) == set(self.parts()) and not errors
         report = Report(
@@ -171,9 +166,7 @@ class Study(Measurement):
 
 def seconds(call: Callable[[], object]) -> float:
     """How long it takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return timeit.timeit(call, number=1)
 
 
 def curves(rows: Mapping[str, Row], columns: Iterable[str], x: Iterable[float]) -> dict[str, tuple[list, list]]:
@@ -182,9 +175,16 @@ def curves(rows: Mapping[str, Row], columns: Iterable[str], x: Iterable[float]) 
     return {column: (points, [row[column] for row in rows.values()]) for column in columns}
 
 
-def _cells(tables: Mapping[str, Mapping[str, Row]]) -> Iterable[tuple[tuple[str, str, str], float | None]]:
-    """(table, row, column) and value of each number."""
+def _cells(tables: Mapping[str, Mapping[str, Row]]) -> Iterator[Cell]:
     for table, rows in tables.items():
         for row, columns in rows.items():
             for column, value in columns.items():
-                yield (table, row, column), value
+                yield table, row, column, value
+
+
+def as_tables(cells: Iterable[Cell]) -> Tables:
+    """The reverse of `_cells`."""
+    tables: Tables = {}
+    for table, row, column, value in cells:
+        tables.setdefault(table, {}).setdefault(row, {})[column] = value
+    return tables

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -21,7 +21,7 @@ from ..hosts.inputs import parse_changes
 from ..judges.perceptual import distances, lpips
 from ..judges.pixels import pixels_digest
 from ..report.bootstrap import Estimate, estimate, over_seeds
-from ..report.report import SHEET_ROWS, Plot, Report, Sheet, Table
+from ..report.report import SHEET_ROWS, Plot, Report, Sheet, Table, gathered
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, folder_name, option
 
 ALONE, JOINT, SEQUENTIAL = "alone", "joint", "sequential"
@@ -94,12 +94,8 @@ class Asked:
     @property
     def should_be(self) -> str | None:
         """The prompt whose unedited pictures these should be; None where they are."""
-        unedited = self.question.prompt if self.is_unrelated else self.question.wording
+        unedited = self.question.prompt if self.question.kind.startswith("specificity") else self.question.wording
         return None if self.variant.inputs is None and unedited == self.question.prompt else unedited
-
-    @property
-    def is_unrelated(self) -> bool:
-        return self.question.kind.startswith("specificity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,38 +138,31 @@ class Timed(PaperMeasurement):
     @cached_property
     def wordings(self) -> dict[str, list[tuple[str, str]]]:
         """By place, the pairs of wordings that its pictures are judged by."""
-        found: dict[str, dict[tuple[str, str], None]] = {}
-        for one in self.asked:
-            found.setdefault(one.place, {})[one.wordings] = None
-        return {place: list(pairs) for place, pairs in found.items()}
+        return gathered(dict.fromkeys((one.place, one.wordings) for one in self.asked))
 
     @cached_property
     def compared(self) -> dict[str, list[str]]:
         """By place, the prompts of the pictures that its own are compared with."""
-        found: dict[str, dict[str, None]] = {}
-        for one in self.asked:
-            if one.should_be is not None:
-                found.setdefault(one.place, {})[one.should_be] = None
-        return {place: list(prompts) for place, prompts in found.items()}
+        return gathered(dict.fromkeys((one.place, one.should_be) for one in self.asked if one.should_be is not None))
+
+    @property
+    def chunks(self) -> list[Sequence[int]]:
+        """The seeds of each task."""
+        return list(chunks(range(1, 1 + self.seeds), self.pictures_per_task))
 
     def next_tasks(self, results: Results) -> list[Task]:
         """Row by row, so that a row's unedited pictures serve all of its edits; then what has the edits of all rows."""
-        tasks: dict[str, list[Task]] = {}
+        first: dict[str, Asked] = {}
         for one in sorted(self.asked, key=lambda one: one.row.line if one.variant.together == ALONE else np.inf):
-            if one.place not in tasks:
-                edits = one.variant.edits(one.row, self.read[0])
-                seeds = chunks(range(1, 1 + self.seeds), self.pictures_per_task)
-                compared = self.compared.get(one.place, ())
-                tasks[one.place] = picture_tasks(
-                    one.place, one.question.prompt, seeds, self.wordings[one.place], edits, compared
-                )
-        return [task for several in tasks.values() for task in several]
+            first.setdefault(one.place, one)
+        return [task for place, one in first.items() for task in self._tasks(place, one)]
 
-    def prepare(self, worker: Workplace) -> None:
-        try:
-            lpips()
-        except FileNotFoundError as error:
-            raise ValueError(str(error)) from None
+    def _tasks(self, place: str, one: Asked) -> list[Task]:
+        edits, compared = one.variant.edits(one.row, self.read[0]), self.compared.get(place, ())
+        return picture_tasks(place, one.question.prompt, self.chunks, self.wordings[place], edits, compared)
+
+    def prepare(self, worker: Workplace) -> Any:
+        return lpips()
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
         return judged_pictures(worker, task, kept=task.payload["seeds"][0] == 1)
@@ -184,13 +173,13 @@ class Timed(PaperMeasurement):
         variants = [variant for variant in self.variants if variant.name not in bad_variants]
         measured = [one for one in self.asked if one.row in rows and one.variant in variants]
         records = [record for one in measured for record in self._records(results, one)]
-        passed: dict[tuple, list[int]] = {}
-        for record in records:
-            measure = record["kind"].split()[0]
-            for key in ((record["method"], measure), (record["method"], measure, record["line"])):
-                passed.setdefault(key, []).append(record["passed"])
+        passed = gathered(
+            ((record["method"], record["kind"].split()[0], *line), record["passed"])
+            for record in records
+            for line in ((), (record["line"],))
+        )
         scores = [
-            {"method": v.name} | estimates({kind: self._by_seed(passed[v.name, kind]) for kind in KINDS})
+            {"method": v.name} | estimates({kind: np.reshape(passed[v.name, kind], (-1, self.seeds)).mean(0) for kind in KINDS})
             for v in variants
             if rows
         ]
@@ -235,31 +224,18 @@ class Timed(PaperMeasurement):
 
     def _records(self, results: Results, one: Asked) -> list[dict]:
         """One a picture."""
+        row, question, found = one.row, one.question, []
         index = self.wordings[one.place].index(one.wordings)
-        found = []
-        for seeds in chunks(range(1, 1 + self.seeds), self.pictures_per_task):
+        place = {"method": one.variant.name, "line": row.line, "old": row.old, "new": row.new, "kind": question.kind}
+        wordings = {"wording": question.wording, "rather than": question.rather_than}
+        for seeds in self.chunks:
             result = results[f"{one.place}/{seeds[0]}"]
-            distances = result.get("distances", {}).get(one.should_be, {})
+            seen = result["distances"].get(one.should_be, {}) | result.get("kept", {})
             for i, (seed, pixels) in enumerate(zip(seeds, result["pixels"], strict=True)):
-                wording, rather_than = result["scores"][index][i]
-                found.append(
-                    {
-                        "method": one.variant.name,
-                        "line": one.row.line,
-                        "old": one.row.old,
-                        "new": one.row.new,
-                        "kind": one.question.kind,
-                        "prompt": one.question.prompt,
-                        "seed": seed,
-                        "wording": one.question.wording,
-                        "rather than": one.question.rather_than,
-                        "score": wording,
-                        "score of the other": rather_than,
-                        "passed": int(wording > rather_than),
-                        "pixels": pixels,
-                    }
-                    | {name: values[i] for name, values in (distances | result.get("kept", {})).items()}
-                )
+                score, other = result["scores"][index][i]
+                judged = {"score": score, "score of the other": other, "passed": int(score > other), "pixels": pixels}
+                shown = {"prompt": question.prompt, "seed": seed}
+                found.append(place | shown | wordings | judged | {name: values[i] for name, values in seen.items()})
         return found
 
     def _over_pairs(self, records: list[dict], names: Sequence[str]) -> list[dict]:
@@ -276,10 +252,6 @@ class Timed(PaperMeasurement):
             for method, columns in found.items()
         ]
 
-    def _by_seed(self, passed: list[int]) -> np.ndarray:
-        """(seeds,): the share of a seed's pictures that passed."""
-        return np.array(passed, float).reshape(-1, self.seeds).mean(0)
-
     def _plots(self, scores: list[dict]) -> list[Plot]:
         by_name = {row["method"]: row for row in scores}
         swept = [v for v in self.variants if v.inputs and v.together == ALONE and v.inputs.keys() == {"lamb"}]
@@ -293,15 +265,15 @@ class Timed(PaperMeasurement):
     def _sheet(self, variants: Sequence[Variant], rows: Sequence[TimedRow]) -> Sheet:
         places = {(one.variant.name, one.row.line, one.question.kind): one.place for one in self.asked}
         columns = [(variant.name, kind) for variant in variants for kind in SHOWN]
-        found = []
-        for row in rows[:SHEET_ROWS]:
-            shown = [places.get((name, row.line, kind)) for name, kind in columns]
-            found.append((f"{row.old} → {row.new}", [place and (f"{place}/1", "first") for place in shown]))
-        return Sheet("Seed 1", [f"{name}: {kind}" for name, kind in columns], found)
+        shown = [
+            (f"{row.old} → {row.new}", [(f"{places[name, row.line, kind]}/1", "first") for name, kind in columns])
+            for row in rows[:SHEET_ROWS]
+        ]
+        return Sheet("Seed 1", [f"{name}: {kind}" for name, kind in columns], shown)
 
 
 def estimates(by_kind: dict[str, np.ndarray]) -> dict[str, Estimate]:
-    """Of the three measures, (seeds,) each, and of their means."""
+    """Of the three measures, (seeds,) shares of a seed's pictures that passed, and of their means."""
     found = {kind: over_seeds(by_kind, lambda means, kind=kind: means[kind]) for kind in KINDS}
     found["geometric mean"] = over_seeds(by_kind, lambda m: np.cbrt(m["efficacy"] * m["generality"] * m["specificity"]))
     found["F1"] = over_seeds(by_kind, lambda m: np.sqrt(m["generality"] * m["specificity"]))

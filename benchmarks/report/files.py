@@ -2,28 +2,31 @@
 
 import base64
 import io
-import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 
 import jinja2
 from PIL import Image
 
-from tools.comfyui.environment import ROOT
-
 from ..data.tables import csv_of
+from ..run.measurement import folder_name
 from ..run.store import FINISHED, Store, canonical
 from .bootstrap import Estimate
 from .plot import svg
 from .report import Report, Sheet
 
 CELL = 128  # pixels of a picture on a contact sheet
-TEMPLATE = ROOT / "benchmarks" / "report" / "report.html.jinja"
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
 def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
     """Write all files of the report; their names. Equal results give equal bytes but for the date in report.html."""
-    files = {f"{_slug(table.title)}.csv": csv_of([_flat(row) for row in table.rows]) for table in report.tables}
+    files = {
+        f"{folder_name(table.title).replace('-', '_')}.csv": csv_of([_flat(row) for row in table.rows])
+        for table in report.tables
+    }
     if report.records:
         files["pictures.csv"] = csv_of(report.records)
     files[FINISHED] = canonical(
@@ -40,23 +43,12 @@ def write_files(store: Store, report: Report, manifest: dict) -> list[str]:
     return list(files)
 
 
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-
-
 def _flat(row: Mapping) -> dict:
     """A cell for each number of an estimate."""
     flat = {}
     for key, value in row.items():
-        if isinstance(value, Estimate):
-            flat |= {
-                key: value.mean,
-                f"{key}, deviation": value.deviation,
-                f"{key}, low": value.low,
-                f"{key}, high": value.high,
-            }
-        else:
-            flat[key] = value
+        numbers = asdict(value) if isinstance(value, Estimate) else {"mean": value}
+        flat |= {key if name == "mean" else f"{key}, {name}": number for name, number in numbers.items()}
     return flat
 
 

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
-matplotlib.use("Agg")
-
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.ticker import ScalarFormatter  # noqa: E402
-
-from .report import Plot  # noqa: E402
+from .report import Plot
 
 COLUMNS = 2  # of panels, at most
 
@@ -34,13 +31,13 @@ def draw(axes: Axes, plot: Plot) -> None:
 
 def svg(plot: Plot) -> str:
     """One panel as an SVG element. Equal plots give equal text."""
-    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
     draw(axes, plot)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))  # beside the panel: over it, eight names would hide curves
     content = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "report"}):
         figure.savefig(content, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
     return content.getvalue()[content.getvalue().index("<svg") :]
 
 
@@ -48,11 +45,11 @@ def panels(path: Path, plots: Sequence[Plot]) -> None:
     """Write all of them to one picture."""
     columns = min(COLUMNS, len(plots))
     rows = -(-len(plots) // columns)
-    figure, grid = pyplot.subplots(rows, columns, figsize=(7 * columns, 4.4 * rows), layout="constrained", squeeze=False)
+    figure = Figure(figsize=(7 * columns, 4.4 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes, plot in zip(grid.flat, plots, strict=False):
         draw(axes, plot)
         axes.legend(fontsize=7)
     for axes in list(grid.flat)[len(plots) :]:
         axes.axis("off")
     figure.savefig(path, dpi=80)
-    pyplot.close(figure)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from .bootstrap import Estimate
 
@@ -10,10 +11,15 @@ SHEET_ROWS = 12  # of a contact sheet, where there may be many
 
 def grouped(records: Iterable[Mapping], *keys: str) -> dict[tuple, list[Mapping]]:
     """Records by what they have in the columns `keys`, in the order in which this is met."""
-    groups: dict[tuple, list[Mapping]] = {}
-    for record in records:
-        groups.setdefault(tuple(record[key] for key in keys), []).append(record)
-    return groups
+    return gathered((tuple(record[key] for key in keys), record) for record in records)
+
+
+def gathered(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list]:
+    """By the first of a pair all that are paired with it, in the order in which they are met."""
+    found: dict[Any, list] = {}
+    for key, one in pairs:
+        found.setdefault(key, []).append(one)
+    return found
 
 
 def show(value, percent: bool = False) -> str:

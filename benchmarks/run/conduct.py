@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def conduct(measurement: Measurement, store: Store, open_pool: Callable, command
         return [task for task in measurement.next_tasks(results) if task.id not in results]
 
     if missing():
-        with open_pool() as pool:
+        with closing(open_pool()) as pool:
             while tasks := missing():
                 pictures = {task.id: task.pictures for task in tasks}
                 how = {"desc": measurement.name, "unit": "picture", "smoothing": 0.05, "mininterval": 1}

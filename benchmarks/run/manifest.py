@@ -32,13 +32,11 @@ def versions(comfyui: Path) -> dict[str, str]:
 
 def agree(store: Store, manifest: dict) -> None:
     """Write the manifest of a new run; for one that goes on, raise ManifestError unless it is the same."""
-    found = store.read(NAME)
+    found, content = store.read(NAME), canonical(manifest)
     if found is None:
-        store.write(NAME, canonical(manifest))
-        return
-    before, now = json.loads(found), json.loads(canonical(manifest))
-    if before != now:
-        lines = "\n".join(_differences(before, now))
+        store.write(NAME, content)
+    elif found != content:
+        lines = "\n".join(_differences(json.loads(found), json.loads(content)))
         raise ManifestError(
             f"{store.url} holds a run with other settings:\n{lines}\n"
             "Use the same settings to go on with it, or another --output."

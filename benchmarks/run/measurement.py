@@ -6,7 +6,6 @@ that one process, several, and a cluster give the same bytes, and a run that was
 
 import hashlib
 import re
-import typing
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -42,14 +41,20 @@ class Outcome:
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-class Workplace(typing.Protocol):
+class Workplace:
     """Where a task is done: `host` makes pictures (see benchmarks/hosts), `judge` scores them (see benchmarks/judges)."""
 
-    host: Any
-    judge: Any
+    host: Any = None
+    judge: Any = None
+
+    def __init__(self):
+        self._cache: dict[Any, Any] = {}
 
     def cache(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` returned for this key, made once in this process."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
 
 def option(text: str, default: Any = MISSING, decides: bool = True, **how) -> Any:
@@ -115,8 +120,8 @@ class Measurement:
         """All tasks that can be done now, done ones included; more may follow from their results. A function of `results`."""
         raise NotImplementedError
 
-    def prepare(self, worker: Workplace) -> None:
-        """Open what the work needs beside host and judge, once a worker. A ValueError ends the run."""
+    def prepare(self, worker: Workplace) -> Any:
+        """Open what the work needs beside host and judge, once a worker. An error ends the run."""
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
         """Make and judge the pictures of one task. A ValueError says what is wrong with the row and becomes its result."""

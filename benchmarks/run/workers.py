@@ -1,6 +1,6 @@
 """Who does the tasks: this process, several processes, running servers, or a Ray cluster.
 
-A pool is a context manager with `results(tasks)`, which yields (task id, result) in the order in which tasks are finished.
+A pool has `results(tasks)`, which yields (task id, result) in the order in which tasks are finished, and `close()`.
 """
 
 import multiprocessing
@@ -9,13 +9,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 import torch
 
 from tools.comfyui.environment import ROOT
 
-from .measurement import Measurement, Outcome, Task
+from .measurement import Measurement, Outcome, Task, Workplace
 from .store import Store
 
 STARTS = 100  # of one actor, before the run gives up: a machine that kills its workers again and again is an error
@@ -25,32 +24,22 @@ class LostWorker(Exception):
     """A worker process is gone; what it had finished is stored."""
 
 
-class Worker:
-    """`host` makes pictures (see benchmarks/hosts), `judge` scores them (see benchmarks/judges); both are loaded once.
+class Worker(Workplace):
+    """Loads host and judge once.
 
     Made where it works, from what can be pickled: `url` of the store, calls that open both, and the number of torch's
-    `threads` on a CPU.
+    `threads` on a CPU; 0 leaves it to torch.
     """
 
     def __init__(self, measurement: Measurement, url: str, open_judge: Callable, threads: int, open_host: Callable):
+        super().__init__()
         self.measurement, self.store = measurement, Store(url)
-        self.host = self.judge = None
         self._open_host, self._open_judge, self._threads = open_host, open_judge, threads
-        self._cache: dict[Any, Any] = {}
-
-    def cache(self, key, make: Callable[[], Any]):
-        """What `make` returned for this key, made once in this process."""
-        if key not in self._cache:
-            self._cache[key] = make()
-        return self._cache[key]
 
     def do(self, task: Task) -> tuple[str, dict]:
         """Do a task and store its outcome; its id and result."""
-        if self.judge is None:  # all is opened before, so that a wrong model file ends the run and is not taken for a bad row
-            self.host = self._open_host()
-            quiet(self._threads)
-            self.judge = self._open_judge()
-            self.measurement.prepare(self)
+        if self.judge is None:
+            self._open()
         try:
             outcome = self.measurement.work(self, task)
         except ValueError as error:
@@ -58,15 +47,17 @@ class Worker:
         self.store.save(task, outcome)
         return task.id, outcome.result
 
+    def _open(self) -> None:
+        """All that work needs, before it begins: a wrong model file ends the run and is not taken for a bad row."""
+        self.host = self._open_host()
+        import comfy.utils  # the host is not on the path before the pack is loaded
 
-def quiet(threads: int) -> None:
-    """`threads` for this process, without gradients or the host's bars. 0 leaves the number to torch."""
-    import comfy.utils  # the host is not on the path before the pack is loaded
-
-    comfy.utils.set_progress_bar_enabled(False)
-    torch.set_grad_enabled(False)
-    if threads:
-        torch.set_num_threads(threads)
+        comfy.utils.set_progress_bar_enabled(False)
+        torch.set_grad_enabled(False)
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        self.judge = self._open_judge()
+        self.measurement.prepare(self)
 
 
 class Pool:
@@ -75,10 +66,7 @@ class Pool:
     def __init__(self, executor: Executor):
         self.executor = executor
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
+    def close(self) -> None:
         self.executor.shutdown(cancel_futures=True)
 
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict]]:
@@ -142,12 +130,6 @@ class RayPool:
         actor = ray.remote(max_restarts=STARTS, max_task_retries=STARTS, **options)(_Actor)
         self.close = ray.shutdown
         self.actors = ActorPool([actor.remote(make_worker) for _ in range(count or gpus or int(resources["CPU"]))])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
 
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, dict]]:
         yield from self.actors.map_unordered(lambda actor, task: actor.do.remote(task), tasks)
