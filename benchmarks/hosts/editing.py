@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .inputs import inputs_of
+from .inputs import inputs_of, run_node
 
 FOUND, GIVEN, EVERYWHERE, NOWHERE = "found", "given", "everywhere", "nowhere"
 NODES = {"mask": "DiffEditMask", "invert": "DDIMInvert", "sample": "MaskedLatentSample"}
@@ -126,5 +126,4 @@ class DiffEditNodes:
         return mask, painter.sample(trajectory, target, mask, settings.sample, settings.negative)
 
     def _run(self, part: str, changes: dict, **connected) -> Any:
-        inputs = inputs_of(self.host.nodes[NODES[part]], changes)
-        return self.host.run(NODES[part], **inputs, model=self.model, **connected)
+        return run_node(self.host, NODES[part], changes, model=self.model, **connected)

@@ -4,7 +4,9 @@ A choice that brings settings of its own (the host's DynamicCombo) is its key, a
 {"rule": "otsu", "rule.area_floor": 1}.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
 from tools.workflows.inputs import CHOICE
 from tools.workflows.inputs import inputs_of as workflow_inputs
@@ -27,6 +29,19 @@ def inputs_of(node, changes: Mapping[str, object]) -> dict:
     if unknown:
         raise ValueError(f"{info['name']} has no value {min(unknown)!r}; it has {', '.join(values)}.")
     return {name: value for name, value in values.items() if value is not None}
+
+
+def run_node(desk: Any, node_id: str, changes: Mapping[str, object], **connected) -> Any:
+    """The outputs of a node of a LibraryHost or a server's Workflow: its defaults but for `changes`, and what is connected."""
+    return desk.run(node_id, **inputs_of(desk.nodes[node_id], changes), **connected)
+
+
+def edited_model(desk: Any, edits: Iterable[Mapping[str, object]]) -> Any:
+    """Its MODEL after TIME Edit Model with each of these changes, one node after another."""
+    model = desk.model
+    for changes in edits:
+        model = run_node(desk, "TIMEEditModel", changes, model=model, clip=desk.clip)[0]
+    return model
 
 
 def execute(node, inputs: Mapping[str, object]) -> tuple:
@@ -59,8 +74,6 @@ def _value(text: str) -> object:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
-        try:
+        with suppress(ValueError):
             return kind(text)
-        except ValueError:
-            pass
     return text.replace("\\n", "\n")

@@ -13,7 +13,7 @@ import torch
 from tools.comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from tools.comfyui.library import comfyui_path, load_nodes
 
-from .inputs import execute, inputs_of
+from .inputs import edited_model, execute
 
 TOY, NATURAL = "toy", "natural"
 WORLDS = {TOY: TOY_CHECKPOINT, NATURAL: NATURAL_CHECKPOINT}
@@ -51,9 +51,9 @@ class LibraryHost:
         self.sampling = sampling
         self.model, self.clip, self.vae = _load(checkpoint)
         self.conditioning = lru_cache(KEPT_PROMPTS)(self._conditioning)
-        self._edited = lru_cache(KEPT_EDITS)(self._with_edits)
+        self._edited = lru_cache(KEPT_EDITS)(lambda edits: edited_model(self, json.loads(edits)))
         self.forget_edits = self._edited.cache_clear
-        self._unedited = lru_cache(KEPT_PICTURES)(self._pictures)
+        self._unedited = lru_cache(KEPT_PICTURES)(self.sampled)
         _keep_previews_apart()
 
     def pictures(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict] = ()) -> np.ndarray:
@@ -61,9 +61,10 @@ class LibraryHost:
 
         `edits`: inputs of TIME Edit Model, one node after another. Raises ValueError if the node refuses one.
         """
-        return self._pictures(prompt, tuple(seeds), edits) if edits else self._unedited(prompt, tuple(seeds))
+        return self.sampled(prompt, seeds, edits) if edits else self._unedited(prompt, tuple(seeds))
 
-    def _pictures(self, prompt: str, seeds: tuple[int, ...], edits: Sequence[dict] = ()) -> np.ndarray:
+    def sampled(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict] = ()) -> np.ndarray:
+        """The same, but never pictures that are kept."""
         from time_core.balance import probe  # the host is on the path only now
 
         model, s = self.edited(edits), self.sampling
@@ -76,13 +77,6 @@ class LibraryHost:
     def edited(self, edits: Sequence[dict]):
         """The MODEL with these edits; the last ones asked for are kept, until `forget_edits()`."""
         return self._edited(json.dumps(edits, sort_keys=True))
-
-    def _with_edits(self, edits: str):
-        model = self.model
-        for changes in json.loads(edits):
-            inputs = inputs_of(self.nodes["TIMEEditModel"], changes)
-            model = self.run("TIMEEditModel", **inputs, model=model, clip=self.clip)[0]
-        return model
 
     def _conditioning(self, prompt: str) -> list:
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))
@@ -102,6 +96,14 @@ class LibraryHost:
     def run(self, node_id: str, **inputs) -> tuple:
         """The outputs of one of the pack's nodes."""
         return execute(self.nodes[node_id], inputs)
+
+    def ksampler(self, latent: dict, seed: int, prompt: str, steps: int, cfg: float, **how) -> dict:
+        """LATENT of the host's own sampling by euler, with an empty negative prompt; `how` is of `comfy.sample.sample`."""
+        from comfy.sample import prepare_noise, sample
+
+        given = steps, cfg, "euler", "normal", self.conditioning(prompt), self.conditioning(""), latent["samples"]
+        noise = prepare_noise(latent["samples"], seed)
+        return {"samples": sample(self.model, noise, *given, seed=seed, disable_pbar=True, **how)}
 
     def image(self, pixels: np.ndarray) -> torch.Tensor:
         """IMAGE of uint8 (H, W, 3)."""

@@ -1,20 +1,19 @@
 """A running ComfyUI with this pack: the same pictures by workflows that are posted to it."""
 
 import hashlib
-import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.library import load_nodes
 from tools.workflows.workflow import Graph
 
-from .inputs import inputs_of
+from ..data.pictures import png_of
+from .inputs import edited_model
 from .library import Sampling
 
 
@@ -28,9 +27,7 @@ class ServerHost:
     def pictures(self, prompt: str, seeds: Sequence[int], edits: Sequence[dict] = ()) -> np.ndarray:
         """As LibraryHost.pictures. Raises WorkflowError with the server's words if it refuses."""
         desk, s = self.desk(), self.sampling
-        model = desk.model
-        for inputs in edits:
-            model = desk.run("TIMEEditModel", model=model, clip=desk.clip, **inputs_of(self.nodes["TIMEEditModel"], inputs))[0]
+        model = edited_model(desk, edits)
         latent = desk.run("EmptyLatentImage", width=s.size, height=s.size, batch_size=1)[0]
         sides = {"positive": desk.conditioning(prompt), "negative": desk.conditioning(s.negative), "latent_image": latent}
         how = {"steps": s.steps, "cfg": s.cfg, "sampler_name": s.sampler, "scheduler": s.scheduler, "denoise": 1.0}
@@ -83,9 +80,8 @@ class Workflow:
         return (pictures, None) if mask is None else (pictures[:-1], pictures[-1, ..., 0] >= 128)
 
     def _upload(self, pixels: np.ndarray) -> str:
-        content = io.BytesIO()
-        Image.fromarray(pixels).convert("RGB").save(content, "PNG")
+        content = png_of(pixels)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"benchmark_{hashlib.sha256(content.getvalue()).hexdigest()[:16]}.png")
-            path.write_bytes(content.getvalue())
+            path = Path(folder, f"benchmark_{hashlib.sha256(content).hexdigest()[:16]}.png")
+            path.write_bytes(content)
             return self.client.upload_image(path)

@@ -4,7 +4,7 @@ Masks against maps, noise, rule and object size; edits against strength, beside 
 method against its model calls, on the toy world and on a model whose denoiser is known in closed form.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,13 +14,13 @@ from toyworld.edited import mask_quality, outside_truth
 from toyworld.edits import KINDS, ToyEdit, toy_edit
 
 from ..hosts.editing import DiffEditNodes
-from ..hosts.inputs import inputs_of
+from ..hosts.inputs import run_node
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
-from ..report.report import Plot, grouped
+from ..report.report import Plot, gathered
 from ..run.measurement import Workplace
 from .quality import RECOMMENDED
-from .study import SEED, Numbers, Part, Row, Study, Tables, curves
+from .study import SEED, Numbers, Part, Row, Study, Tables, as_tables, curves
 
 DRAWN = 6  # seed of the pictures
 MAPS = (1, 2, 4, 8, 10, 16, 32)
@@ -37,25 +37,18 @@ FAMILIES = ("noise prediction", "flow")
 
 RULES = {
     "mean ratio 3 (diffusers)": {},
-    "mean ratio 1.5": {"rule.threshold_ratio": 1.5},
-    "mean ratio 2": {"rule.threshold_ratio": 2.0},
-    "mean ratio 4": {"rule.threshold_ratio": 4.0},
+    **{f"mean ratio {ratio:g}": {"rule.threshold_ratio": ratio} for ratio in (1.5, 2.0, 4.0)},
     "paper, no outliers": {"rule": "paper", "rule.outliers": 0.0},
-    "paper, outliers 2 %": {"rule": "paper", "rule.outliers": 2.0},
-    "paper, outliers 5 %": {"rule": "paper", "rule.outliers": 5.0},
+    **{f"paper, outliers {share:g} %": {"rule": "paper", "rule.outliers": share} for share in (2.0, 5.0)},
     "paper, outliers 2 %, threshold 0.3": {"rule": "paper", "rule.outliers": 2.0, "rule.threshold": 0.3},
-    "level 0.02": {"rule": "level", "rule.level": 0.02},
-    "level 0.05": {"rule": "level", "rule.level": 0.05},
-    "level 0.1": {"rule": "level", "rule.level": 0.1},
+    **{f"level {level:g}": {"rule": "level", "rule.level": level} for level in (0.02, 0.05, 0.1)},
     "otsu": {"rule": "otsu"},
     "otsu, smooth 0.5": {"rule": "otsu", "smooth": 0.5},
     "otsu, fill holes": {"rule": "otsu", "fill_holes": True},
     "otsu, grow 1": {"rule": "otsu", "grow": 1},
     "mean ratio 3, fill holes": {"fill_holes": True},
-    "mean ratio 1.5, fill holes": {"rule.threshold_ratio": 1.5, "fill_holes": True},
-    "mean ratio 4, fill holes": {"rule.threshold_ratio": 4.0, "fill_holes": True},
-    "area 20 %": {"rule": "area", "rule.area": 20.0},
-    "area 40 %": {"rule": "area", "rule.area": 40.0},
+    **{f"mean ratio {ratio:g}, fill holes": {"rule.threshold_ratio": ratio, "fill_holes": True} for ratio in (1.5, 4.0)},
+    **{f"area {share:g} %": {"rule": "area", "rule.area": share} for share in (20.0, 40.0)},
 }
 """By name, changed inputs of Heatmap to Mask."""
 
@@ -91,7 +84,10 @@ class DiffEditSettings(Study):
 
     def parts(self) -> dict[str, Part]:
         def of_both_kinds(measure: Callable, count: int, note: str) -> Part:
-            return Part(partial(_of_a_kind, measure), 2 * self.few(count, 2), note)
+            def of_subject(worker: Workplace, subject: int) -> Numbers:
+                return measure(worker.host, subject // len(KINDS), KINDS[subject % len(KINDS)])
+
+            return Part(of_subject, len(KINDS) * self.few(count, 2), note)
 
         return {
             "maps": of_both_kinds(maps, 24, "Noise strength 0.5. IoU with the old and the new object together, to the pixel."),
@@ -104,32 +100,19 @@ class DiffEditSettings(Study):
 
     def plots(self, tables: Tables) -> list[Plot]:
         found = [_plot(name, rows) for name, rows in tables.items() if name != "mask IoU against rule" and "latent" not in name]
-        for kind in KINDS:
-            success, kept = (
-                tables.get(f"{what} against strength, {kind} edits") for what in ("edit success", "background PSNR")
-            )
-            if success and kept:
-                found.append(_trade(kind, success, kept))
-        return found
+        return found + [_trade(kind, tables) for kind in KINDS if f"edit success against strength, {kind} edits" in tables]
 
 
-def _of_a_kind(measure: Callable, worker: Workplace, subject: int) -> Numbers:
-    return measure(worker.host, subject // len(KINDS), KINDS[subject % len(KINDS)])
-
-
-def ious(host: LibraryHost, edit: ToyEdit, rules, **changes) -> Row:
-    """The IoU of each of the named RULES, from one heat map."""
+def ious(host: LibraryHost, edit: ToyEdit, rules: Iterable[str] = SHOWN, before: str = "", **changes) -> Row:
+    """The IoU of each of the named RULES, from one heat map; `before` goes before the names."""
     heatmap = DiffEditNodes(host).contrast(host.encode(edit.pixels), edit.source, edit.target, SEED | changes)[1]
-    node = host.nodes["HeatmapToMask"]
-    masks = {rule: host.run("HeatmapToMask", **inputs_of(node, RULES[rule]), heatmap=heatmap)[0] for rule in rules}
-    return {rule: mask_quality(edit, mask)["mask IoU"] for rule, mask in masks.items()}
+    masks = {rule: run_node(host, "HeatmapToMask", RULES[rule], heatmap=heatmap)[0] for rule in rules}
+    return {before + rule: mask_quality(edit, mask)["mask IoU"] for rule, mask in masks.items()}
 
 
 def maps(host: LibraryHost, index: int, kind: str) -> Numbers:
-    edit, rows = toy_edit(kind, index, DRAWN), {}
-    for count in MAPS:
-        rows[f"{count}"] = {f"{kind}: {rule}": value for rule, value in ious(host, edit, SHOWN, maps=count).items()}
-    return {"mask IoU against maps": rows}
+    edit = toy_edit(kind, index, DRAWN)
+    return {"mask IoU against maps": {f"{count}": ious(host, edit, before=f"{kind}: ", maps=count) for count in MAPS}}
 
 
 def noise(host: LibraryHost, index: int, kind: str) -> Numbers:
@@ -148,13 +131,13 @@ def size(host: LibraryHost, index: int, kind: str) -> Numbers:
     rows = {}
     for radius in RADII:
         edit = toy_edit(kind, index, DRAWN, radius)
-        found = ious(host, edit, SHOWN, noise_strength=LEVELS[kind])
-        rows[f"{radius}"] = {f"{kind}: area": float(edit.truth.mean())} | {f"{kind}: {rule}": v for rule, v in found.items()}
+        found = ious(host, edit, before=f"{kind}: ", noise_strength=LEVELS[kind])
+        rows[f"{radius}"] = {f"{kind}: area": float(edit.truth.mean())} | found
     return {"mask IoU against object radius": rows}
 
 
 def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
-    edit, tables = toy_edit(kind, index, DRAWN), {}
+    edit, cells = toy_edit(kind, index, DRAWN), []
     latent = host.encode(edit.pixels)
     mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, RECOMMENDED[kind].mask)[0]
     for share in STRENGTHS:
@@ -162,9 +145,8 @@ def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
             found = outside_truth(host, edit, made)
             found["edit success"] = found["colour"] * found["kind"]
             for name in ("edit success", "background PSNR", "background latent error"):
-                rows = tables.setdefault(f"{name} against strength, {kind} edits", {})
-                rows.setdefault(f"{share:g}", {})[way] = found[name]
-    return tables
+                cells.append((f"{name} against strength, {kind} edits", f"{share:g}", way, found[name]))
+    return as_tables(cells)
 
 
 def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, dict]:
@@ -176,18 +158,11 @@ def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, s
     random = comfy.sample.prepare_noise(latent["samples"], DRAWN)
     sigmas = trajectory.sigmas[:, None, None, None, None]
     noised = replace(trajectory, states=trajectory.states[:1] + sigmas * random)
-    how = len(trajectory.sigmas) - 1, CFG, "euler", "normal"
-    texts = host.conditioning(edit.target), host.conditioning("")
-
-    def stock(noise_mask=None) -> dict:
-        """The host's KSampler with this denoise; `noise_mask` as Set Latent Noise Mask gives it."""
-        given = {"denoise": share, "noise_mask": noise_mask, "disable_pbar": True, "seed": DRAWN}
-        return {"samples": comfy.sample.sample(host.model, random, *how, *texts, latent["samples"], **given)}
-
+    stock = partial(host.ksampler, latent, DRAWN, edit.target, len(trajectory.sigmas) - 1, CFG, denoise=share)
     return {
         "DiffEdit": nodes.sample(trajectory, edit.target, mask, SEED),
         "SDEdit": stock(),
-        "inpainting with a noise mask": stock(mask),
+        "inpainting with a noise mask": stock(noise_mask=mask),  # as Set Latent Noise Mask gives it
         "encode only": nodes.sample(trajectory, edit.target, None, SEED),
         "mask only": nodes.sample(noised, edit.target, mask, SEED),
     }
@@ -249,15 +224,14 @@ def _plot(name: str, rows: dict[str, Row]) -> Plot:
         columns = [column for column in first if not column.endswith(": area")]
         return Plot(name, setting.split(",")[0], what, curves(rows, columns, map(float, rows)), log_x=setting == "maps")
     measure, label = ("PSNR", "PSNR, dB") if "PSNR" in first else ("error back", "error of what came back")
-    by_method = grouped([row | {"method": place.rpartition(", ")[0]} for place, row in rows.items()], "method")
-    found = {
-        name: ([row["model calls"] for row in some], [row[measure] for row in some]) for (name,), some in by_method.items()
-    }
+    points = gathered((place.rpartition(", ")[0], (row["model calls"], row[measure])) for place, row in rows.items())
+    found = {method: tuple(zip(*some, strict=True)) for method, some in points.items()}
     return Plot(name, "model calls, there and back", label, found, log_x=True, log_y=measure != "PSNR")
 
 
-def _trade(kind: str, success: dict[str, Row], kept: dict[str, Row]) -> Plot:
+def _trade(kind: str, tables: Tables) -> Plot:
     """Edit success against what the background kept, a curve a way, a point a strength."""
+    success, kept = (tables[f"{what} against strength, {kind} edits"] for what in ("edit success", "background PSNR"))
     ways, strengths = next(iter(success.values())), list(success)
     found = {way: ([row[way] for row in kept.values()], [row[way] for row in success.values()]) for way in ways}
     title = f"edit success against background, {kind} edits, strength {strengths[0]} to {strengths[-1]}"

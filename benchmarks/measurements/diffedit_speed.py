@@ -7,7 +7,6 @@ once more inverting as the paper does: empty prompt, guidance 1. Seconds are tho
 as its file says; quality is judged on more pictures with the narrow network inside both sides, which is the same function.
 """
 
-import dataclasses
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +20,7 @@ from toyworld.edits import KINDS, ToyEdit, toy_edit
 from tools.comfyui.environment import TOY_CHECKPOINT
 
 from ..hosts.editing import DiffEditNodes, Settings
-from ..hosts.inputs import inputs_of
+from ..hosts.inputs import run_node
 from ..hosts.library import LibraryHost
 from ..report.report import Target
 from ..run.measurement import Workplace
@@ -31,6 +30,8 @@ COST_STEPS = 8
 CFG = 7.5
 MIB = 2**20
 DIFFUSERS = "diffusers, its defaults"
+GUIDED = {DIFFUSERS: CFG, "diffusers, inverting at guidance 1": 1.0}
+"""By way, diffusers' guidance of the inversion."""
 FEWER = "nodes, fewer steps"
 RECOMMENDED = "nodes, recommended"
 SETTINGS = [
@@ -38,6 +39,7 @@ SETTINGS = [
     Settings(FEWER, SEED, {"steps": 35}, SEED),
     Settings(RECOMMENDED, SEED | {"noise_strength": 0.6, "fill_holes": True}, {"steps": 16}, SEED),
 ]
+WAYS = GUIDED | {settings.name: settings for settings in SETTINGS}
 NETWORKS = ("the checkpoint's network", "the narrow network")
 EDIT, COST, MEMORY, SAME = "mask + invert + sample", "seconds a model call", "trajectory", "the two sides"
 OURS, STOCK, MASKED = "Masked Latent Sample", "KSampler", "KSampler with a noise mask"
@@ -74,11 +76,10 @@ class DiffEditSpeed(Study):
         edit, theirs = tables[EDIT], tables[EDIT][DIFFUSERS]
         found = []
         for name, bound in ((FEWER, 0.6), (RECOMMENDED, 0.35)):
-            ours = edit[name]
+            ours, key = edit[name], "background latent error"
             found.append(Target(f"{name}: time against diffusers' defaults", ours["of diffusers' time"], bound, at_most=True))
             for measure in ("colour", "kind", "background PSNR", "mask IoU"):
                 found.append(Target(f"{name}: {measure} more than with diffusers", ours[measure] - theirs[measure], 0.0))
-            key = "background latent error"
             found.append(Target(f"{name}: {key} against diffusers'", ours[key] / theirs[key], 1.0, at_most=True))
         ratio = tables[COST][NETWORKS[0]]["ratio"]
         found.append(Target("Masked Latent Sample against KSampler, time of a model call", ratio, 1.03, at_most=True))
@@ -87,32 +88,25 @@ class DiffEditSpeed(Study):
         return found + [Target(f"{DIFFERENCE}, {name}", row[DIFFERENCE], 1e-4, True) for name, row in tables[SAME].items()]
 
 
-class Sides:
-    """Every way to edit by both sides, with one network; `model` is another MODEL than the host's for the nodes."""
-
-    def __init__(self, host: LibraryHost, theirs: Any, model: Any = None):
-        self.theirs, self.nodes = theirs, DiffEditNodes(host, model)
-        self.invert = {DIFFUSERS: CFG, "diffusers, inverting at guidance 1": 1.0}
-        self.ways = (*self.invert, *(settings.name for settings in SETTINGS))
-
-    def edit(self, way: str, latent: dict, edit: ToyEdit) -> tuple[torch.Tensor, dict]:
-        """Mask and LATENT."""
-        if way in self.invert:
-            source = edit.source if way == DIFFUSERS else ""
-            return self.theirs.edit(latent, edit.source, edit.target, source, self.invert[way])
-        settings = next(settings for settings in SETTINGS if settings.name == way)
-        return self.nodes.edit(latent, edit.source, edit.target, settings)
+def edited(way: str, nodes: DiffEditNodes, theirs: Any, latent: dict, edit: ToyEdit) -> tuple[torch.Tensor, dict]:
+    """Mask and LATENT of one of the WAYS, by the nodes or by diffusers."""
+    if way in GUIDED:
+        source = edit.source if way == DIFFUSERS else ""
+        return theirs.edit(latent, edit.source, edit.target, source, GUIDED[way])
+    return nodes.edit(latent, edit.source, edit.target, WAYS[way])
 
 
-def wide(worker: Workplace) -> LibraryHost:
-    """The checkpoint as its file has it, loaded once."""
-    return worker.cache("wide", lambda: LibraryHost(TOY_CHECKPOINT, worker.host.sampling))
+def sides(worker: Workplace, network: str) -> tuple[LibraryHost, Any]:
+    """The host and diffusers with one of the NETWORKS, each loaded once."""
+    from host.models.diffusers_side import DiffusersSide, NarrowUNet, unet_of
 
+    def load() -> tuple[LibraryHost, DiffusersSide]:
+        if network != NETWORKS[0]:
+            return worker.host, DiffusersSide(worker.host, NarrowUNet(worker.host.model))
+        host = LibraryHost(TOY_CHECKPOINT, worker.host.sampling)
+        return host, DiffusersSide(host, unet_of(host.model))
 
-def wide_side(worker: Workplace) -> Any:
-    from host.models.diffusers_side import DiffusersSide, unet_of
-
-    return worker.cache("wide side", lambda: DiffusersSide(wide(worker), unet_of(wide(worker).model)))
+    return worker.cache(network, load)
 
 
 def one_edit(subject: int, of_a_kind: int = 2) -> ToyEdit:
@@ -121,25 +115,23 @@ def one_edit(subject: int, of_a_kind: int = 2) -> ToyEdit:
 
 
 def same_network(worker: Workplace, subject: int) -> Numbers:
-    from host.models.diffusers_side import NarrowUNet, largest_difference, unet_of
+    from host.models.diffusers_side import largest_difference
 
-    host = wide(worker)
-    unet = unet_of(host.model) if subject == 0 else NarrowUNet(worker.host.model)
-    return {
-        SAME: {NETWORKS[subject]: {DIFFERENCE: largest_difference(host.model, unet, host.conditioning("a red rose")[0][0])}}
-    }
+    host, unet = sides(worker, NETWORKS[0])[0], sides(worker, NETWORKS[subject])[1].pipeline.unet
+    difference = largest_difference(host.model, unet, host.conditioning("a red rose")[0][0])
+    return {SAME: {NETWORKS[subject]: {DIFFERENCE: difference}}}
 
 
 def times(worker: Workplace, subject: int) -> Numbers:
     """Seconds of an edit, the ways taking turns."""
     import comfy.model_management
 
-    host, edit, rows = wide(worker), one_edit(subject), {}
-    latent, sides = host.encode(edit.pixels), Sides(host, wide_side(worker))
-    for way in sides.ways:
+    (host, theirs), edit, rows = sides(worker, NETWORKS[0]), one_edit(subject), {}
+    latent = host.encode(edit.pixels)
+    for way in WAYS:
         comfy.model_management.load_models_gpu([host.model])
         started = time.process_time()
-        took = seconds(lambda way=way: sides.edit(way, latent, edit))
+        took = seconds(lambda way=way: edited(way, DiffEditNodes(host), theirs, latent, edit))
         rows[way] = {"seconds": took, "processor seconds": time.process_time() - started}
     return {EDIT: rows}
 
@@ -148,26 +140,22 @@ def calls(worker: Workplace, subject: int) -> Numbers:
     """What the network is asked for an edit."""
     from host.models.tiny_diffusion import watched
 
-    host, edit, rows = wide(worker), one_edit(0), {}
+    (host, theirs), edit, rows = sides(worker, NETWORKS[0]), one_edit(0), {}
     model, asked = watched(host.model)
-    sides = Sides(host, wide_side(worker), model)
-    for way in sides.ways:
-        sides.theirs.rows.clear()
+    for way in WAYS:
+        theirs.rows.clear()
         asked.rows.clear()
-        sides.edit(way, host.encode(edit.pixels), edit)
-        called = sides.theirs.rows + asked.rows
+        edited(way, DiffEditNodes(host, model), theirs, host.encode(edit.pixels), edit)
+        called = theirs.rows + asked.rows
         rows[way] = {"model evaluations": sum(called), "model calls": len(called)}
     return {EDIT: rows}
 
 
 def quality(of_a_kind: int, worker: Workplace, subject: int) -> Numbers:
     """Of every way on one picture, with the narrow network."""
-    from host.models.diffusers_side import DiffusersSide, NarrowUNet
-
-    host, edit, rows = worker.host, one_edit(subject, of_a_kind), {}
-    sides = Sides(host, worker.cache("narrow side", lambda: DiffusersSide(host, NarrowUNet(host.model))))
-    for way in sides.ways:
-        mask, made = sides.edit(way, host.encode(edit.pixels), edit)
+    (host, theirs), edit, rows = sides(worker, NETWORKS[1]), one_edit(subject, of_a_kind), {}
+    for way in WAYS:
+        mask, made = edited(way, DiffEditNodes(host), theirs, host.encode(edit.pixels), edit)
         rows[way] = outside_truth(host, edit, made) | mask_quality(edit, mask)
     return {EDIT: rows}
 
@@ -177,23 +165,16 @@ def sampling_cost(worker: Workplace, subject: int) -> Numbers:
 
     Same model, prompts, euler, cfg and number of calls.
     """
-    import comfy.sample
-
     name = NETWORKS[subject % len(NETWORKS)]
-    host = wide(worker) if name == NETWORKS[0] else worker.host
+    host, _ = sides(worker, name)
     nodes, edit = DiffEditNodes(host), one_edit(0)
     latent = host.encode(edit.pixels)
     trajectory = nodes.invert(latent, "", {"steps": COST_STEPS, "strength": 1.0})
     mask = torch.zeros(1, 128, 128)
     mask[:, 32:96, 32:96] = 1
-    noise = comfy.sample.prepare_noise(latent["samples"], 1)
-    how = COST_STEPS, CFG, "euler", "normal", host.conditioning(edit.target), host.conditioning("")
-
-    def stock(noise_mask=None) -> None:
-        samples = latent["samples"]
-        comfy.sample.sample(host.model, noise, *how, samples, noise_mask=noise_mask, disable_pbar=True, seed=1)
-
-    runs = {STOCK: stock, MASKED: lambda: stock(mask), OURS: lambda: nodes.sample(trajectory, edit.target, mask, SEED)}
+    stock = partial(host.ksampler, latent, SEED["seed"], edit.target, COST_STEPS, CFG)
+    ours = partial(nodes.sample, trajectory, edit.target, mask, SEED)
+    runs = {STOCK: stock, MASKED: partial(stock, noise_mask=mask), OURS: ours}
     stock()  # loads the model
     turn = list(runs) if subject // len(NETWORKS) % 2 else list(reversed(runs))
     found = {way: seconds(runs[way]) / COST_STEPS for way in turn}
@@ -212,13 +193,7 @@ def trajectory_memory(worker: Workplace, subject: int) -> Numbers:
     }
     name, (model, shape, prompt, steps) = list(cases.items())[subject]
     connected = {"model": model(), "latent": {"samples": families.random(*shape, seed=4)}, "positive": prompt}
-    inputs = inputs_of(worker.host.nodes["DDIMInvert"], {"steps": steps})
-    trajectory = worker.host.run("DDIMInvert", **inputs, **connected)[1]
-    tensors = [getattr(trajectory, field.name) for field in dataclasses.fields(trajectory)]
-    held = sum(t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor))
-    row = {
-        "states": len(trajectory.states),
-        "states, MiB": trajectory.states.untyped_storage().nbytes() / MIB,
-        "with the original latent, MiB": held / MIB,
-    }
-    return {MEMORY: {name: row}}
+    trajectory = run_node(worker.host, "DDIMInvert", {"steps": steps}, **connected)[1]
+    held = sum(t.untyped_storage().nbytes() for t in vars(trajectory).values() if isinstance(t, torch.Tensor))
+    states = {"states": len(trajectory.states), "states, MiB": trajectory.states.untyped_storage().nbytes() / MIB}
+    return {MEMORY: {name: states | {"with the original latent, MiB": held / MIB}}}

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from toyworld.edited import outside_mask
 from toyworld.edits import KINDS, ToyEdit, assumption_edit, toy_edit
-from toyworld.timed_rows import noun_phrase
-from toyworld.world import OBJECTS
+from toyworld.timed_rows import next_objects, toy_row, toy_rows
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
@@ -24,7 +23,7 @@ from ..judges.pixels import psnr
 from ..report.report import Target
 from ..run.measurement import Results, Workplace
 from .study import SEED, Numbers, Part, Study, Tables
-from .time_settings import shares, toy_rows, with_geometric_means
+from .time_settings import shares, with_geometric_means
 
 PUBLISHED_LAMBDA = 0.1
 LAMBDAS = (0.1, 1.0, 10.0, 100.0)
@@ -38,11 +37,7 @@ RECOMMENDED = {
 }
 """As docs/diffedit_settings.md has it."""
 TIME_OF_A_PICTURE = "TIME edit of a picture, published defaults"
-INVERSIONS = {
-    "ddim": {},
-    "fixed point x3": {"method": "fixed point", "method.refinements": 3},
-    "fixed point x8": {"method": "fixed point", "method.refinements": 8},
-}
+INVERSIONS = {"ddim": {}} | {f"fixed point x{n}": {"method": "fixed point", "method.refinements": n} for n in (3, 8)}
 TIME_BOUNDS = {"efficacy": 0.95, "generality": 0.90, "specificity": 0.90}
 DIFFEDIT_BOUNDS = (
     ("DiffEdit mask IoU, colour edits, published defaults", "colour, published defaults", "iou", 0.7),
@@ -54,14 +49,8 @@ DIFFEDIT_BOUNDS = (
 """Of a target its name, its row and column, and what it must reach."""
 
 
-def unrelated(noun: str) -> list[str]:
-    """Objects that an edit must leave alone: next ones in the world's order."""
-    start = OBJECTS.index(noun)
-    return [OBJECTS[(start + 1 + 2 * k) % len(OBJECTS)] for k in range(3)]
-
-
-JUDGED = toy_rows(3, 3, unrelated)
-CHOSEN_ON = toy_rows(5, 3, unrelated)[::3]
+JUDGED = toy_rows(3, 3, next_objects)
+CHOSEN_ON = toy_rows(5, 3, next_objects)[::3]
 
 
 class Quality(Study):
@@ -116,10 +105,8 @@ def time_shares(
 ) -> Numbers:
     """Of the unedited model, of the oracle, and of edits by name of the row."""
     row = rows[subject]
-    found = {}
-    for name, lamb in lambdas.items():
-        found[name] = shares(worker, row, seeds, [] if lamb is None else [row.edit(lamb=lamb)], oracle=name == ORACLE)
-    return {table: found}
+    edits = {name: [] if lamb is None else [row.edit(lamb=lamb)] for name, lamb in lambdas.items()}
+    return {table: {name: shares(worker, row, seeds, some, oracle=name == ORACLE) for name, some in edits.items()}}
 
 
 def base_model_untouched(worker: Workplace, subject: int) -> Numbers:
@@ -129,11 +116,11 @@ def base_model_untouched(worker: Workplace, subject: int) -> Numbers:
     plain = host.pictures("a rose", [1])
     changed = host.pictures("a rose", [1], [{"source": "a rose", "destination": "a blue rose", "lamb": 10.0}])
     host.forget_edits()
-    again, after = host.pictures("a rose", [1]), host.model.model.state_dict()
+    again, after = host.sampled("a rose", [1]), host.model.model.state_dict()
     found = {
         "weights equal after the edit is gone": all(torch.equal(before[key], weight) for key, weight in after.items()),
-        "picture equal after the edit is gone": (plain == again).all(),
-        "the edit changed the picture": (plain != changed).any(),
+        "picture equal after the edit is gone": np.array_equal(plain, again),
+        "the edit changed the picture": not np.array_equal(plain, changed),
     }
     return {"base model": {name: {"holds": float(yes)} for name, yes in found.items()}}
 
@@ -146,8 +133,7 @@ def edited(worker: Workplace, subject: int) -> Numbers:
 
 def joined(worker: Workplace, subject: int) -> Numbers:
     edit = assumption_edit(subject, seed=6)
-    phrases = noun_phrase("a {}", edit.noun), noun_phrase("a {}", edit.noun, edit.colour)
-    model = worker.host.edited([{"source": phrases[0], "destination": phrases[1], "lamb": PUBLISHED_LAMBDA}])
+    model = worker.host.edited([toy_row(edit.noun, edit.colour, 0, ()).edit(lamb=PUBLISHED_LAMBDA)])
     return {"DiffEdit": {TIME_OF_A_PICTURE: measured(worker.host, edit, PUBLISHED, model)}}
 
 

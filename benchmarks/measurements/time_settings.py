@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from toyworld.timed_rows import noun_phrase, other_colour, toy_row
-from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS
+from toyworld.timed_rows import third_colour, toy_rows
+from toyworld.world import OBJECTS
 
 from ..data.timed import KINDS, TimedRow, joint_edit
 from ..report.report import Plot
@@ -43,33 +43,18 @@ CHOICES = {
 }
 """By table and row, changed inputs of TIME Edit Model; of `preserve` the number of other objects."""
 COUNTS = (1, 2, 3, 4, 6, 9, 12)
-WAYS = {
-    "several edits, joint": {},
-    "several edits, sequential": {},
-    "several edits, joint, lambda 1": {"lamb": 1.0},
-}
-
-
-def toy_rows(places: int, positives: int, others) -> list[TimedRow]:
-    """One edit an object; its colour is so many places after the assumed one. `others(noun)`: objects it must leave alone."""
-    return [toy_row(noun, other_colour(noun, places), positives, others(noun)) for noun in OBJECTS]
+WAYS = {"several edits, joint": {}, "several edits, sequential": {}, "several edits, joint, lambda 1": {"lamb": 1.0}}
 
 
 def share(worker: Workplace, prompt: str, wording: str, seeds: Sequence[int], edits: Sequence[dict]) -> float:
     """Of the seeds, those whose picture has the colour that `wording` names or implies."""
-
-    def judged() -> np.ndarray:
-        return worker.judge.scores(worker.host.pictures(prompt, seeds, edits), [wording])
-
-    return float(np.mean(judged() if edits else worker.cache((prompt, wording, tuple(seeds)), judged)))
+    return float(np.mean(worker.judge.scores(worker.host.pictures(prompt, seeds, edits), [wording])))
 
 
 def shares(worker: Workplace, row: TimedRow, seeds: Sequence[int], edits: Sequence[dict], oracle: bool = False) -> Row:
     """By measure of TIMED, the mean over its prompts."""
-    by_kind: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for question in row.questions(oracle):
-        by_kind[question.kind.split()[0]].append(share(worker, question.prompt, question.wording, seeds, edits))
-    return {kind: float(np.mean(found)) for kind, found in by_kind.items()}
+    found = [(q.kind.split()[0], share(worker, q.prompt, q.wording, seeds, edits)) for q in row.questions(oracle)]
+    return {kind: float(np.mean([value for of, value in found if of == kind])) for kind in KINDS}
 
 
 def with_geometric_means(tables: Tables) -> Tables:
@@ -126,11 +111,8 @@ class TimeSettings(Study):
             "specificity, other objects": [(other, other) for other in others],
             "named colours kept": [(third_colour(row),) * 2 for row in chosen[:4]],
         }
-        found = {}
-        for column, pairs in asked.items():
-            seen = [share(worker, prompt, wording, self.seeds, edits) for prompt, wording in pairs]
-            found[column] = float(np.mean(seen)) if seen else None
-        return {table: {f"{len(chosen)} pairs": found}}
+        seen = {column: [share(worker, *pair, self.seeds, edits) for pair in pairs] for column, pairs in asked.items()}
+        return {table: {f"{len(chosen)} pairs": {c: float(np.mean(found)) if found else None for c, found in seen.items()}}}
 
     def finished(self, tables: Tables) -> Tables:
         return with_geometric_means(tables)
@@ -143,10 +125,3 @@ class TimeSettings(Study):
             ticks = [name.replace(" (", "\n(").replace(" and ", "\nand ") for name in rows]
             found.append(Plot(title, "", "%", curves(percent, columns, range(len(rows))), ticks=ticks))
         return found
-
-
-def third_colour(row: TimedRow) -> str:
-    """A prompt that names another colour than the edit's: it must not overrule what is asked for."""
-    noun = row.old.removeprefix("a ")
-    prompts = [noun_phrase("a {}", noun, colour) for colour in COLOURS if colour != ASSUMED_COLOUR[noun]]
-    return next(prompt for prompt in prompts if prompt != row.new)

@@ -8,8 +8,9 @@ import multiprocessing
 import re
 import statistics
 import time
+import timeit
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -107,19 +108,17 @@ def prompt_rows(width: int, seed: int, words: int = 9) -> tuple[torch.Tensor, to
     As CLIP's: all of length 28 but a longer constant begin row, words before the insertion equal, each row a running
     mixture of what came before, and padding that drifts slowly (published padding rows are nearly parallel).
     """
-    common = torch.Generator().manual_seed(12345)
-    begin = torch.randn(width, generator=common)
+    begin = torch.randn(width, generator=torch.Generator().manual_seed(12345))
     begin = 45 * begin / begin.norm()
-    own, other = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 10**6)
     pair = []
-    for generator, changed in ((own, False), (other, True)):
-        shared = torch.Generator().manual_seed(seed + 2 * 10**6)
+    for changed in (False, True):
+        shared, other = (torch.Generator().manual_seed(seed + millions * 10**6) for millions in (2, 1))
         state = begin / 45
         rows = [begin]
         for position in range(1, ROWS):
             innovation = torch.randn(width, generator=shared) / width**0.5
             if changed and position > words // 2:
-                innovation = innovation + torch.randn(width, generator=generator) / width**0.5
+                innovation = innovation + torch.randn(width, generator=other) / width**0.5
             share = 0.6 if position <= words else 0.02
             state = (1 - share) * state + share * innovation
             rows.append(28 * state / state.norm())
@@ -153,13 +152,13 @@ def ours(width: int, prompts: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[
 def median_seconds(call: Callable[[], object], repeats: int) -> float:
     """After a call that is not counted."""
     call()
-    return statistics.median(seconds(call) for _ in range(repeats))
+    return statistics.median(timeit.repeat(call, number=1, repeat=repeats))
 
 
 def joint(worker: Workplace, subject: int) -> Numbers:
     """In a process of its own: memory that was freed before would hide what this takes."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-        return {SEVERAL: {f"{JOINT[subject]} pairs": fresh.submit(_joint, JOINT[subject]).result()}}
+    with multiprocessing.get_context("spawn").Pool(1) as fresh:
+        return {SEVERAL: {f"{JOINT[subject]} pairs": fresh.apply(_joint, [JOINT[subject]])}}
 
 
 def _joint(pairs: int) -> dict[str, float]:
@@ -195,7 +194,7 @@ def sampling_cost(worker: Workplace, subject: int) -> Numbers:
     fastest = {"without": float("inf"), "with": float("inf")}
     for _ in range(3):
         for name, edits in (("without", []), ("with", [edit])):
-            host.pictures("a rose", [1], edits)  # loads the model, and patches or restores its weights
-            found = [seconds(lambda edits=edits: host.pictures("a rose", [1], edits)) for _ in range(4)]
-            fastest[name] = min(fastest[name], *found)
+            sample = partial(host.sampled, "a rose", [1], edits)
+            sample()  # loads the model, and patches or restores its weights
+            fastest[name] = min(fastest[name], *timeit.repeat(sample, number=1, repeat=4))
     return {SAMPLING: {"seconds": fastest | {"ratio": fastest["with"] / fastest["without"]}}}

@@ -8,11 +8,11 @@ toy_bias.csv no prompt is in both search and test, and each background is in a t
 much on what it stands on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.data.timed import TimedRow
 
-from .world import ASSUMED_COLOUR, COLOURS, plural
+from .world import ASSUMED_COLOUR, COLOURS, OBJECTS, plural
 
 POSITIVES = ("a painting of a {}", "two {}s", "a {} on grass", "a {} on sand", "a painting of a {} on grass")
 
@@ -26,6 +26,25 @@ def noun_phrase(template: str, noun: str, colour: str = "") -> str:
 def other_colour(noun: str, places: int) -> str:
     names = list(COLOURS)
     return names[(names.index(ASSUMED_COLOUR[noun]) + places) % len(names)]
+
+
+def third_colour(row: TimedRow) -> str:
+    """A prompt that names another colour than the edit's: it must not overrule what is asked for."""
+    noun = row.old.removeprefix("a ")
+    prompts = [noun_phrase("a {}", noun, colour) for colour in COLOURS if colour != ASSUMED_COLOUR[noun]]
+    return next(prompt for prompt in prompts if prompt != row.new)
+
+
+def next_objects(noun: str) -> list[str]:
+    """Three that an edit of this one must leave alone: every second of those that follow in the world's order."""
+    start = OBJECTS.index(noun)
+    return [OBJECTS[(start + 1 + 2 * k) % len(OBJECTS)] for k in range(3)]
+
+
+def toy_rows(places: int, positives: int, others: Callable[[str], Sequence[str]]) -> list[TimedRow]:
+    """One edit an object; its colour is so many places after the assumed one. `others`: objects that a noun's edit must leave
+    alone."""
+    return [toy_row(noun, other_colour(noun, places), positives, others(noun)) for noun in OBJECTS]
 
 
 def toy_row(noun: str, colour: str, positives: int, others: Sequence[str]) -> TimedRow:
