@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from naturalworld.wordings import NaturalJudge
-from toyworld.wordings import ToyJudge
+from toyworld.wordings import ToyJudge, toy_clip_judge
 
 from tools.comfyui.client import WorkflowError
 from tools.comfyui.environment import NATURAL_WEIGHTS, ROOT, TOY_WEIGHTS
@@ -20,7 +20,7 @@ from tools.comfyui.library import comfyui_path
 
 from .hosts.library import NATURAL, TOY, WORLDS, LibraryHost, Sampling, model_file
 from .hosts.server import ServerHost
-from .judges.clip import load_clip_judge, load_toy_clip_judge
+from .judges.clip import load_clip_judge
 from .measurements.bias import Bias
 from .measurements.captions import Captions
 from .measurements.diffedit import DiffEdit
@@ -44,7 +44,7 @@ PAPERS = (Timed, Bias, DiffEdit, Captions)
 STUDIES = (Quality, TimeSettings, DiffEditSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
-JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: load_toy_clip_judge, NATURAL: NaturalJudge}
+JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: toy_clip_judge, NATURAL: NaturalJudge}
 JUDGES_WEIGHTS = {TOY_CLIP_JUDGE: TOY_WEIGHTS / "clip.safetensors", NATURAL: NATURAL_WEIGHTS / "judge.safetensors"}
 CLIP_HALVES = {"judge_clip": "text_encoders", "judge_vision": "clip_vision"}
 """By option, ComfyUI's folder of models."""
@@ -77,11 +77,7 @@ def _add_models(command: argparse.ArgumentParser, from_noise: bool) -> None:
         what("--scheduler", help="of the host (normal)")
         what("--negative", help="the negative prompt (empty)")
         what("--batch", type=int, help="pictures sampled at once (what the memory holds)")
-    what(
-        "--judge",
-        choices=list(JUDGES),
-        help="CLIP, what reads a world's pixels (its default), or the toy world's CLIP",
-    )
+    what("--judge", choices=list(JUDGES), help="CLIP, what reads a world's pixels (its default), or the toy world's CLIP")
     what("--judge-clip", help="CLIP's text half: a file or a name in models/text_encoders")
     what("--judge-vision", help="CLIP's vision half: a file or a name in models/clip_vision")
     what("--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times")

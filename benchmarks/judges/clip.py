@@ -6,8 +6,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from tools.comfyui.library import comfyui_path
-
 from ..hosts.library import model_file
 
 KEPT_TEXTS = 10_000
@@ -23,7 +21,9 @@ class ClipJudge:
     cosines = True  # how well a wording fits; else only whether it does
 
     def __init__(self, clip, vision, patches: bool = True):
-        self.clip, self.vision = clip, vision
+        from time_core.balance import zero_shot  # the host is on the path only now
+
+        self.clip, self.vision, self._zero_shot = clip, vision, zero_shot
         self.structure = vision if patches else None
         self._text = lru_cache(KEPT_TEXTS)(self._embedded)
         self.scores(np.zeros((1, 64, 64, 3), np.uint8), ["a picture"])
@@ -35,14 +35,10 @@ class ClipJudge:
 
     def embeddings(self, pictures: np.ndarray) -> np.ndarray:
         """(pictures, d), of unit length, of uint8 (n, H, W, 3)."""
-        from time_core.balance.zero_shot import picture_embeddings
-
-        return picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).double().numpy()
+        return self._zero_shot.picture_embeddings(self.vision, torch.from_numpy(pictures).float() / 255).double().numpy()
 
     def _embedded(self, wording: str, width: int) -> np.ndarray:
-        from time_core.balance.zero_shot import text_embeddings
-
-        return text_embeddings(self.clip, [wording], width)[0].double().numpy()
+        return self._zero_shot.text_embeddings(self.clip, [wording], width)[0].double().numpy()
 
 
 def load_clip_judge(clip: str, vision: str) -> ClipJudge:
@@ -55,10 +51,3 @@ def load_clip_judge(clip: str, vision: str) -> ClipJudge:
     if vision_half is None:
         raise ValueError(f"--judge-vision {vision!r} is no CLIP vision model that the host knows.")
     return ClipJudge(text_half, vision_half)
-
-
-def load_toy_clip_judge() -> ClipJudge:
-    """The toy world's CLIP in its narrow form, a hundred times as fast."""
-    from toyworld.clip_host import narrow_text_half, narrow_vision_half
-
-    return ClipJudge(narrow_text_half(comfyui_path() / "models"), narrow_vision_half(), patches=False)

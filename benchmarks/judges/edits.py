@@ -13,21 +13,10 @@ from .pixels import iou, mse, pie_bench, pixels_digest, psnr, ssim, structure_di
 SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
 REGION_SCORE = "CLIP score of the edited region"
 FACTS = ("pixels", "score of the target", "score of the source")
-MEASURES = (
-    SUCCESS,
-    PSNR,
-    "background SSIM",
-    "background MSE",
-    "background LPIPS",
-    STRUCTURE,
-    CLIP_SCORE,
-    REGION_SCORE,
-    "mask area",
-    "mask IoU",
-    "PSNR as PIE-Bench",
-    "SSIM as PIE-Bench",
-    "MSE as PIE-Bench",
-)
+OF_PIXELS = {"PSNR": psnr, "SSIM": ssim, "MSE": mse}
+BACKGROUND = (*(f"background {name}" for name in OF_PIXELS), "background LPIPS")
+AS_PUBLISHED = tuple(f"{name} as PIE-Bench" for name in OF_PIXELS)
+MEASURES = (SUCCESS, *BACKGROUND, STRUCTURE, CLIP_SCORE, REGION_SCORE, "mask area", "mask IoU", *AS_PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -68,11 +57,7 @@ class Instruments:
         return rows
 
     def _background(self, original: np.ndarray, shown: np.ndarray, background: np.ndarray) -> dict[str, float]:
-        row = {
-            PSNR: psnr(original, shown, background),
-            "background SSIM": ssim(original, shown, background),
-            "background MSE": mse(original, shown, background),
-        }
+        row = {f"background {name}": measure(original, shown, background) for name, measure in OF_PIXELS.items()}
         if self.lpips is not None:
             row["background LPIPS"] = self.lpips(original, shown, background)
         as_published = pie_bench(original, shown, background)

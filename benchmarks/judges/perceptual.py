@@ -32,7 +32,7 @@ class Lpips:
         """Distances (n,) of pictures (n, H, W, 3) in 0..1; 0 where they are equal, about .5 for another subject."""
         total = torch.zeros(len(a))
         for number, (one, other) in enumerate(zip(self._features(a), self._features(b), strict=True)):
-            squared = (_unit(one) - _unit(other)).square()
+            squared = (F.normalize(one, eps=LEAST) - F.normalize(other, eps=LEAST)).square()
             total += (squared * self.weights[f"head{number}"][:, None, None]).sum(1).mean((1, 2))
         return total.double().numpy()
 
@@ -47,10 +47,6 @@ class Lpips:
             x = F.relu(F.conv2d(x, weight, bias, stride, padding))
             found.append(x)
         return found
-
-
-def _unit(features: torch.Tensor) -> torch.Tensor:
-    return features / (features.square().sum(1, keepdim=True).sqrt() + LEAST)
 
 
 @cache

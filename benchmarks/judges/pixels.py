@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import torch
 from skimage.metrics import structural_similarity
 
 HIGHEST_PSNR = 120.0  # of equal pictures, for which it would be infinite
-WINDOW = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+PUBLISHED = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1, "data_range": 1.0}
+"""Of structural similarity."""
 REACH = 5  # pixels from the middle of that window
 
 
@@ -45,7 +47,7 @@ def ssim(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float
 
     The window is 11 pixels wide, so pixels beside the others see a little of them. Sides must be 11 pixels at least.
     """
-    _, similarity = structural_similarity(a, b, channel_axis=-1, data_range=1.0, full=True, **WINDOW)
+    _, similarity = structural_similarity(a, b, full=True, **PUBLISHED)
     return float((similarity if where is None else similarity[where]).mean())
 
 
@@ -55,14 +57,9 @@ def pie_bench(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> dict[str, floa
     The larger the black area, the better the values, so they compare with PIE-Bench's own tables only.
     """
     a, b = a * where[..., None], b * where[..., None]
-    return {"MSE": mse(a, b), "PSNR": psnr(a, b), "SSIM": _ssim_beyond_the_border(a, b)}
-
-
-def _ssim_beyond_the_border(a: np.ndarray, b: np.ndarray) -> float:
-    """SSIM of the whole pictures, mirrored at the border, as torchmetrics has it."""
-    a, b = (np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect") for picture in (a, b))
-    # skimage's mean leaves out what the window reaches beyond, which is what was added.
-    return float(structural_similarity(a, b, channel_axis=-1, data_range=1.0, **WINDOW))
+    # Mirrored at the border, as torchmetrics has it; skimage's mean leaves out what is added here.
+    mirrored = [np.pad(picture, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect") for picture in (a, b)]
+    return {"MSE": mse(a, b), "PSNR": psnr(a, b), "SSIM": float(structural_similarity(*mirrored, **PUBLISHED))}
 
 
 def self_similarity(vision: Any, picture: np.ndarray) -> torch.Tensor:
@@ -95,17 +92,14 @@ def lpips_by(weights: Path) -> Callable[[np.ndarray, np.ndarray, np.ndarray], fl
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     from torchvision.models import SqueezeNet1_1_Weights
 
-    before = torch.hub.get_dir()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as afterwards:
         # torchvision reads weights by this name from the hub's folder, and downloads what is not there.
         expected = Path(folder, "checkpoints", SqueezeNet1_1_Weights.IMAGENET1K_V1.url.rpartition("/")[2])
         expected.parent.mkdir()
         shutil.copyfile(weights, expected)
+        afterwards.callback(torch.hub.set_dir, torch.hub.get_dir())
         torch.hub.set_dir(folder)
-        try:
-            model = LearnedPerceptualImagePatchSimilarity(net_type="squeeze", normalize=True)
-        finally:
-            torch.hub.set_dir(before)
+        model = LearnedPerceptualImagePatchSimilarity(net_type="squeeze", normalize=True)
 
     def measure(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
         one, other = (torch.from_numpy(np.asarray(x * where[..., None], np.float32)).movedim(-1, 0)[None] for x in (a, b))
