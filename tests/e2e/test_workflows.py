@@ -26,6 +26,7 @@ from tools.workflows.examples import (
     several_edits,
     time_edit,
     time_edit_of_a_picture,
+    word_gate,
 )
 from tools.workflows.templates import FOLDER, render
 from tools.workflows.workflow import NOTE, Graph
@@ -229,6 +230,18 @@ def test_edited_text_makes_the_pictures_of_edited_weights(client):
     )
     assert [judge(p).colour for p in weights] == ["blue", "blue"]
     np.testing.assert_allclose(text, weights, atol=1.01 / 255)
+
+
+def test_only_prompts_with_the_words_are_edited(client):
+    graph = quick(word_gate(batch=2))
+    result = client.run(graph.api(), "word gate", quiet=True)
+    unedited, related, unrelated, always = (
+        np.stack(saved(client, graph.api(), result, f"Pictures {what}"))
+        for what in ("without any edit", "with the words", "without the words", "without the gate")
+    )
+    assert [judge(p).colour for p in related] == ["blue", "blue"]
+    np.testing.assert_array_equal(unrelated, unedited)
+    assert np.abs(always - unedited).mean() > 0.001
 
 
 def test_a_scheduled_edit_acts_while_it_is_scheduled(client):

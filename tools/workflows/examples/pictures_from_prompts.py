@@ -136,6 +136,48 @@ def edited_conditioning(
     return graph
 
 
+def word_gate(
+    checkpoint: str = TOY_CHECKPOINT,
+    source: str = "a rose",
+    destination: str = "a blue rose",
+    prompt: str = "two roses on sand",
+    other: str = "a heart on sand",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 0.1,
+) -> Graph:
+    """An edit that only prompts with the source's own words get, and what it does to another prompt without this gate."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group(EDIT)
+    edit = graph.add(
+        "TIMEComputeEdit",
+        "Compute the edit",
+        clip=loader[1],
+        source=source,
+        destination=destination,
+        lamb=lamb,
+        **EDIT_DEFAULTS,
+    )
+
+    def encoded(text: str, wake: str, title: str) -> list:
+        given = {"text": text, "wake": wake, "synonyms": "", "strength": 1.0}
+        return graph.add("TIMETextEncode", title, clip=loader[1], time_edit=edit[0], **given)[0]
+
+    related = encoded(prompt, "all source words", "A prompt with the source's words")
+    unrelated = encoded(other, "all source words", "A prompt without them")
+    always = encoded(other, "always", "The same, edited all the same")
+    ways = {
+        "with the words": (loader[0], lambda text, which: related if which == "positive" else text),
+        "without the words": (loader[0], lambda text, which: unrelated if which == "positive" else text),
+        "without the gate": (loader[0], lambda text, which: always if which == "positive" else text),
+    }
+    _before_and_after(graph, loader, other, size, batch, cfg, {"without any edit": (loader[0], None)} | ways)
+    return graph
+
+
 def scheduled_edit(
     checkpoint: str = TOY_CHECKPOINT,
     source: str = "a rose",
