@@ -48,7 +48,7 @@ JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: toy_clip_judge, 
 JUDGES_WEIGHTS = {TOY_CLIP_JUDGE: TOY_WEIGHTS / "clip.safetensors", NATURAL: NATURAL_WEIGHTS / "judge.safetensors"}
 CLIP_HALVES = {"judge_clip": "text_encoders", "judge_vision": "clip_vision"}
 """By option, ComfyUI's folder of models."""
-WORLDS_SAMPLING = {TOY: {"size": 128, "steps": 10, "cfg": 3.0}, NATURAL: {"size": 128, "steps": 20, "cfg": 5.0}}
+WORLDS_SAMPLING = {TOY: {"size": 128, "steps": 10, "cfg": 3.0}, NATURAL: {"size": 128, "steps": 20, "cfg": 3.0}}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,7 +72,7 @@ def _add_models(command: argparse.ArgumentParser, from_noise: bool) -> None:
     if from_noise:
         what("--size", type=int, help="of the pictures, in pixels (512; toy and natural 128)")
         what("--steps", type=int, help="of sampling (50; toy 10, natural 20)")
-        what("--cfg", type=float, help="guidance (7.5; toy 3, natural 5)")
+        what("--cfg", type=float, help="guidance (7.5; toy and natural 3)")
         what("--sampler", help="of the host (euler)")
         what("--scheduler", help="of the host (normal)")
         what("--negative", help="the negative prompt (empty)")

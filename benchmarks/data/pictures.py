@@ -1,6 +1,8 @@
 """Pictures to edit, with their prompts and masks: read from a CSV, a folder, or PIE-Bench.
 
-    CSV:        picture,source,target[,mask[,kind]]; files are named relative to the CSV
+    CSV:        picture,source,target[,mask[,kind]]; files are named relative to the CSV. Further columns that are read where
+                they are there: wanted, the picture as it shall be; other, a mask of what stands beside; size and ground, by
+                which results are grouped, too
     folder:     rose.png beside rose.txt (source, then target, a line each) or rose.json; rose.mask.png where it is known
     PIE-Bench:  mapping_file.json beside annotation_images/ (Ju et al., Direct Inversion, ICLR 2024)
 
@@ -13,7 +15,7 @@ import io
 import json
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -28,6 +30,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAPPING = "mapping_file.json"
 PIE_SIZE = (512, 512)
 GRID = 8  # pixels; VAE Encode crops to whole latent cells
+GROUPS = ("size", "ground")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Edit:
         mask: where it may change: URL of a picture of the same size, runs (see `mask_of_runs`), or None if unknown.
         kind: of edit, by which results are grouped; may be empty.
         digest: of the contents of picture and mask.
+        wanted: URL of the picture as it shall be, or None if unknown.
+        other: URL of a mask of another thing in it, which shall stay as it is, or None.
+        groups: by name, to which of them it belongs.
         border: do the outermost pixels count as masked when the background is measured? So in PIE-Bench's own evaluation,
             which does not trust annotations at the border.
     """
@@ -54,6 +60,9 @@ class Edit:
     mask: str | tuple[int, ...] | None = None
     kind: str = ""
     digest: str = ""
+    wanted: str | None = field(default=None, metadata={"decides": False})
+    other: str | None = field(default=None, metadata={"decides": False})
+    groups: Mapping[str, str] = field(default_factory=dict)
     border: bool = False
 
     def measured_mask(self, mask: np.ndarray) -> np.ndarray:
@@ -81,20 +90,35 @@ def read_edits(place: str) -> tuple[list[Edit], list[str]]:
     return read_all(root, ((row, partial(_checked, read, names)) for row, read in rows), "no picture can be edited.")
 
 
-def load(edit: Edit, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Picture uint8 (H, W, 3) and mask bool (H, W), or None; raises ValueError if a file cannot be read.
+@dataclass(frozen=True)
+class Pixels:
+    """Of an edit: `picture` and `wanted` uint8 (H, W, 3), `mask` and `other` bool (H, W); None where it is not known."""
+
+    picture: np.ndarray
+    mask: np.ndarray | None = None
+    wanted: np.ndarray | None = None
+    other: np.ndarray | None = None
+
+
+def load(edit: Edit, size: int | None = None) -> Pixels:
+    """All that is known of an edit; raises ValueError if a file cannot be read.
 
     With `size` the largest square in the middle is resized to `size` x `size`; without it sides are cropped in the middle
     to multiples of 8, as VAE Encode does.
     """
     picture = _picture(_content(edit.picture), edit.picture)
-    mask = None if edit.mask is None else _mask(edit.mask, picture.size)
-    if size is not None:
-        picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-        if mask is not None:
-            mask = np.asarray(ImageOps.fit(Image.fromarray(mask), (size, size), Image.Resampling.NEAREST))
-    rows, columns = (slice(s % GRID // 2, s % GRID // 2 + s // GRID * GRID) for s in (picture.height, picture.width))
-    return np.array(picture)[rows, columns], None if mask is None else mask[rows, columns]
+
+    def fitted(shown: Image.Image, how: Image.Resampling) -> np.ndarray:
+        if size is not None:
+            shown = ImageOps.fit(shown, (size, size), how)
+        rows, columns = (slice(s % GRID // 2, s % GRID // 2 + s // GRID * GRID) for s in (shown.height, shown.width))
+        return np.array(shown)[rows, columns]
+
+    def mask(known: str | tuple[int, ...] | None) -> np.ndarray | None:
+        return None if known is None else fitted(Image.fromarray(_mask(known, picture.size)), Image.Resampling.NEAREST)
+
+    wanted = edit.wanted and fitted(_same_size(edit.wanted, picture.size), Image.Resampling.LANCZOS)
+    return Pixels(fitted(picture, Image.Resampling.LANCZOS), mask(edit.mask), wanted, mask(edit.other))
 
 
 def png_of(pixels: np.ndarray) -> bytes:
@@ -123,10 +147,13 @@ def mask_of_runs(runs: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
 def _edit_of_cells(folder: str, line: int, cells: dict[str, str]) -> Edit:
     if not cells["picture"]:
         raise ValueError("picture is empty.")
-    picture = posixpath.join(folder, cells["picture"])
-    mask = cells.get("mask") and posixpath.join(folder, cells["mask"])
+    files = {name: posixpath.join(folder, cells[name]) for name in ("picture", "mask", "wanted", "other") if cells.get(name)}
+    picture = files.pop("picture")
+    groups = {name: cells[name] for name in GROUPS if cells.get(name)}
     name = f"line {line} {re.sub(r'[^A-Za-z0-9.-]+', '_', PurePosixPath(picture).stem)}"
-    return Edit(name, f"line {line}", picture, cells["source"], cells["target"], mask or None, cells.get("kind", ""))
+    return Edit(
+        name, f"line {line}", picture, cells["source"], cells["target"], kind=cells.get("kind", ""), groups=groups, **files
+    )
 
 
 def _rows_of_folder(folder: str, files: Sequence[str]) -> Rows[Edit]:
@@ -192,6 +219,9 @@ def _checked(read: Callable[[], Edit], names: set[str]) -> Edit:
             wanted = "{} x {}".format(*PIE_SIZE)
             raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {wanted}.")
         contents.append(repr(edit.mask).encode())
+    for beside in filter(None, (edit.wanted, edit.other)):
+        _same_size(beside, shown.size)
+        contents.append(_content(beside))
     if edit.name in names:
         raise ValueError(f"there is another picture {edit.name!r}.")
     names.add(edit.name)
@@ -218,10 +248,16 @@ def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     """bool (H, W) for a picture of `size` (W, H)."""
     if not isinstance(mask, str):
         return mask_of_runs(mask, size[::-1])
-    picture = _picture(_content(mask), mask).convert("L")
+    return np.asarray(_same_size(mask, size).convert("L")) >= 128
+
+
+def _same_size(url: str, size: tuple[int, int]) -> Image.Image:
+    """A picture beside one of `size`, such as its mask."""
+    picture = _picture(_content(url), url)
     if picture.size != size:
-        raise ValueError(f"the mask is {picture.width} x {picture.height}, but the picture is {size[0]} x {size[1]}.")
-    return np.asarray(picture) >= 128
+        name = posixpath.basename(url)
+        raise ValueError(f"{name} is {picture.width} x {picture.height}, but the picture is {size[0]} x {size[1]}.")
+    return picture
 
 
 def _prompt_in(entry: dict, key: str) -> str:

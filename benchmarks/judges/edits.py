@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.pictures import Edit
+from ..data.pictures import Edit, Pixels
 from ..hosts.editing import Edited
-from .pixels import iou, mse, pie_bench, pixels_digest, psnr, ssim, structure_distance
+from .pixels import best_of_cells, iou, left_as_it_was, mse, pie_bench, pixels_digest, psnr, ssim, structure_distance
 
 SUCCESS, PSNR, STRUCTURE, CLIP_SCORE = "edit success", "background PSNR", "structure distance", "CLIP score"
 REGION_SCORE = "CLIP score of the edited region"
@@ -16,7 +16,9 @@ FACTS = ("pixels", "score of the target", "score of the source")
 OF_PIXELS = {"PSNR": psnr, "SSIM": ssim, "MSE": mse}
 BACKGROUND = (*(f"background {name}" for name in OF_PIXELS), "background LPIPS")
 AS_PUBLISHED = tuple(f"{name} as PIE-Bench" for name in OF_PIXELS)
-MEASURES = (SUCCESS, *BACKGROUND, STRUCTURE, CLIP_SCORE, REGION_SCORE, "mask area", "mask IoU", *AS_PUBLISHED)
+IOU, CEILING, OTHER_MASKED, LEFT = "mask IoU", "highest IoU of latent cells", "other thing masked", "left as it was"
+OF_MASK = ("mask area", IOU, CEILING, OTHER_MASKED)
+MEASURES = (SUCCESS, LEFT, *BACKGROUND, STRUCTURE, CLIP_SCORE, REGION_SCORE, *OF_MASK, *AS_PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,11 @@ class Instruments:
     judge: Any
     lpips: Callable | None
 
-    def measure(self, pixels: np.ndarray, edited: Edited, given: np.ndarray | None, edit: Edit) -> list[dict]:
+    def measure(self, known: Pixels, edited: Edited, edit: Edit) -> list[dict]:
         """One dict a picture, with its FACTS and the MEASURES that can be taken; all compared with the original's pixels."""
-        mask = edited.mask if given is None else edit.measured_mask(given)
-        original = np.float32(pixels) / 255
+        mask = edited.mask if known.mask is None else edit.measured_mask(known.mask)
+        original = np.float32(known.picture) / 255
+        of_mask = {} if edited.mask is None else _of_mask(known, edited.mask)
         scores = self.judge.scores(edited.pictures, [edit.target, edit.source])
         rows = []
         for picture, (target, source) in zip(edited.pictures, scores, strict=True):
@@ -49,11 +52,9 @@ class Instruments:
                 if mask is not None and mask.any():
                     region = (picture * mask[..., None])[None]
                     row[REGION_SCORE] = 100 * float(self.judge.scores(region, [edit.target])[0, 0])
-            if edited.mask is not None:
-                row["mask area"] = float(edited.mask.mean())
-                if given is not None:
-                    row["mask IoU"] = iou(edited.mask, given)
-            rows.append(row)
+            if known.mask is not None and known.wanted is not None:
+                row[LEFT] = left_as_it_was(original, np.float32(known.wanted) / 255, shown, known.mask)
+            rows.append(row | of_mask)
         return rows
 
     def _background(self, original: np.ndarray, shown: np.ndarray, background: np.ndarray) -> dict[str, float]:
@@ -62,3 +63,12 @@ class Instruments:
             row["background LPIPS"] = self.lpips(original, shown, background)
         as_published = pie_bench(original, shown, background)
         return row | {f"{name} as PIE-Bench": value for name, value in as_published.items()}
+
+
+def _of_mask(known: Pixels, found: np.ndarray) -> dict[str, float]:
+    row = {"mask area": float(found.mean())}
+    if known.mask is not None:
+        row |= {IOU: iou(found, known.mask), CEILING: best_of_cells(known.mask)}
+    if known.other is not None and known.other.any():
+        row[OTHER_MASKED] = float(found[known.other].mean())
+    return row

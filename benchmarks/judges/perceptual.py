@@ -54,6 +54,17 @@ def lpips() -> Lpips:
     return Lpips()
 
 
+class BackgroundLpips:
+    """Of pictures (H, W, 3) in 0..1, black where pixels do not count, as PIE-Bench has them. Raises FileNotFoundError."""
+
+    def __init__(self):
+        self.of_pictures = lpips()
+
+    def __call__(self, a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+        one, other = ((picture * where[..., None])[None] for picture in (a, b))
+        return float(self.of_pictures(one, other)[0])
+
+
 def distances(a: np.ndarray, b: np.ndarray) -> dict[str, list[float]]:
     """Of pictures uint8 (n, H, W, 3): LPIPS, and the root of the mean squared difference of channels in 0..1.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
 HIGHEST_PSNR = 120.0  # of equal pictures, for which it would be infinite
@@ -29,6 +30,22 @@ def pixels_digest(picture: np.ndarray) -> str:
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two bool masks of one shape; 0 if both are empty."""
     return float((a & b).sum() / max(1, (a | b).sum()))
+
+
+def best_of_cells(truth: np.ndarray, cell: int = 8) -> float:
+    """The highest IoU that a mask of whole latent cells can have with `truth`: cells are taken in order of how much of it
+    they hold."""
+    rows, columns = (side // cell for side in truth.shape)
+    shares = truth[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell).mean((1, 3)).ravel()
+    taken = np.sort(shares)[::-1].cumsum() * cell**2
+    area = np.arange(1, len(taken) + 1) * cell**2
+    return float((taken / (area + truth.sum() - taken)).max())
+
+
+def left_as_it_was(original: np.ndarray, wanted: np.ndarray, shown: np.ndarray, where: np.ndarray) -> float:
+    """Which share of the pixels that should change is still nearer to the original than to what is wanted, in CIELAB."""
+    old, new, now = (rgb2lab(picture)[where] for picture in (original, wanted, shown))
+    return float((np.linalg.norm(now - old, axis=-1) < np.linalg.norm(now - new, axis=-1)).mean()) if where.any() else 0.0
 
 
 def mse(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:

@@ -17,14 +17,15 @@ import numpy as np
 from ..data.pictures import Edit, load, read_edits
 from ..hosts.editing import EVERYWHERE, FOUND, GIVEN, NODES, NOWHERE, Asked, Settings, edit_picture
 from ..hosts.inputs import parse_changes
-from ..hosts.library import TOY
+from ..hosts.library import WORLDS
 from ..judges.edits import CLIP_SCORE, FACTS, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
+from ..judges.perceptual import BackgroundLpips
 from ..judges.pixels import lpips_by
 from ..report.bootstrap import Estimate, estimate
 from ..report.report import SHEET_ROWS, Plot, Report, Sheet, Table, grouped
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, folder_name, option, plain
 
-TOY_SIZE = 128
+WORLD_SIZE = 128
 BASELINE = Settings("VAE alone", masked_by=NOWHERE)
 CHOICES = {
     "masked_by": {FOUND: FOUND, GIVEN: GIVEN, EVERYWHERE: EVERYWHERE},
@@ -80,18 +81,18 @@ class DiffEdit(PaperMeasurement):
         action="append",
         metavar="'NAME: PART.INPUT=VALUE, ...'",
     )
-    size: int | None = option("of the pictures, in pixels (their own; toy 128)", None, type=int)
+    size: int | None = option("of the pictures, in pixels (their own; toy and natural 128)", None, type=int)
     steps: int | None = option("of inversion and sampling, at strength 1 (the nodes' default)", None, type=int)
     cfg: float | None = option("guidance (the node's default)", None, type=float)
     negative: str = option("the negative prompt (empty)", "")
-    lpips: Path | None = option("torchvision's squeezenet1_1 weights, to measure LPIPS", None, type=Path, metavar="FILE")
+    lpips: Path | None = option("torchvision's squeezenet1_1: LPIPS as PIE-Bench's (AlexNet)", None, type=Path, metavar="FILE")
     name: ClassVar[str] = "diffedit"
     from_noise: ClassVar[bool] = False
 
     @classmethod
     def from_arguments(cls, args: Namespace) -> Self:
         """Raises ValueError if there is nothing to edit or an option cannot be read."""
-        args.size = args.size or (TOY_SIZE if args.checkpoint == TOY else None)
+        args.size = args.size or (WORLD_SIZE if args.checkpoint in WORLDS else None)
         args.strengths = tuple(sorted(set(args.strengths)))
         if not all(0 < strength <= 1 for strength in args.strengths):
             raise ValueError(f"--strengths {args.strengths}: a strength is above 0 and at most 1.")
@@ -127,11 +128,14 @@ class DiffEdit(PaperMeasurement):
         return (0.0,) if variant.masked_by == NOWHERE else self.strengths
 
     def prepare(self, worker: Workplace) -> Instruments:
-        return worker.cache("instruments", lambda: Instruments(worker.judge, self.lpips and lpips_by(self.lpips)))
+        """Raises FileNotFoundError if the weights of LPIPS are not there."""
+        measure = (lambda: lpips_by(self.lpips)) if self.lpips else BackgroundLpips
+        return worker.cache("instruments", lambda: Instruments(worker.judge, measure()))
 
     def work(self, worker: Workplace, task: Task) -> Outcome:
         edit, variant = self.read[0][task.payload["edit"]], self.variants[task.payload["settings"]]
-        pixels, given = load(edit, self.size)
+        known = load(edit, self.size)
+        pixels, given = known.picture, known.mask
         strengths = self._strengths(variant)
         edited = edit_picture(worker.host, Asked(pixels, edit.source, edit.target, given), variant, strengths)
         if edited.pictures.shape[1:] != pixels.shape:
@@ -145,7 +149,7 @@ class DiffEdit(PaperMeasurement):
             stored["original"] = pixels
         elif edited.mask is not None:
             stored["mask"] = np.repeat(np.uint8(255) * edited.mask[..., None], 3, -1)
-        measured = self.prepare(worker).measure(pixels, edited, given, edit)
+        measured = self.prepare(worker).measure(known, edited, edit)
         return Outcome({"background": background, "pictures": measured}, stored)
 
     def report(self, results: Results) -> Report:
@@ -159,6 +163,9 @@ class DiffEdit(PaperMeasurement):
         if len({edit.kind for edit in edits}) > 1:
             kinds = _table(records, ("kind", "settings", "strength"), lambda values: float(np.mean(values)))
             tables.append(Table("Kinds of edit", kinds))
+        for group in dict.fromkeys(name for edit in edits for name in edit.groups):
+            by_group = _table(records, (group, "settings", "strength"), lambda values: float(np.mean(values)))
+            tables.append(Table(f"By {group}", by_group))
         return Report(
             title=f"DiffEdit: {Path(self.place).name}",
             summary=[
@@ -188,7 +195,7 @@ class DiffEdit(PaperMeasurement):
     def _records(self, results: Results, variant: Settings, edit: Edit) -> list[dict]:
         result = results[_place(variant, edit)]
         asked = {name: getattr(edit, name) for name in ("name", "row", "kind", "source", "target")}
-        asked["background by mask"] = result["background"]
+        asked |= {"background by mask": result["background"], **edit.groups}
         return [
             {"settings": variant.name, "strength": strength}
             | asked

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.data.tables import csv_of
+from benchmarks.judges.pixels import best_of_cells
 
 from .world import (
     ASSUMED_COLOUR,
@@ -47,18 +48,12 @@ class ToyEdit:
     @property
     def background_cells(self) -> np.ndarray:
         """(cells, cells) bool: the latent cells that hold nothing of the old or the new object."""
-        return ~self._cells.any((1, 3))
+        return ~self.truth.reshape(SIZE // CELL, CELL, SIZE // CELL, CELL).any((1, 3))
 
     @property
     def best_latent_mask(self) -> float:
-        """The highest IoU a mask of whole latent cells can have: cells are taken in order of how much truth they hold."""
-        taken = np.sort(self._cells.mean((1, 3)).ravel())[::-1].cumsum() * CELL * CELL
-        area = np.arange(1, len(taken) + 1) * CELL * CELL
-        return float((taken / (area + self.truth.sum() - taken)).max())
-
-    @property
-    def _cells(self) -> np.ndarray:
-        return self.truth.reshape(SIZE // CELL, CELL, SIZE // CELL, CELL)
+        """The highest IoU a mask of whole latent cells can have."""
+        return best_of_cells(self.truth)
 
 
 def toy_edit(kind: str, index: int, seed: int, radius: float | None = None) -> ToyEdit:

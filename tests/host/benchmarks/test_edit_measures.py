@@ -10,7 +10,7 @@ from time_diffedit.time_core.balance.zero_shot import scores
 from toyworld.wordings import ToyJudge
 from toyworld.world import Place, Scene, draw
 
-from benchmarks.data.pictures import Edit
+from benchmarks.data.pictures import Edit, Pixels
 from benchmarks.hosts.editing import Edited
 from benchmarks.judges.clip import ClipJudge
 from benchmarks.judges.edits import CLIP_SCORE, MEASURES, PSNR, REGION_SCORE, STRUCTURE, SUCCESS, Instruments
@@ -37,8 +37,8 @@ def middle() -> np.ndarray:
     return mask
 
 
-def measured(edited: Edited, given: np.ndarray | None = None, edit: Edit = EDIT) -> dict:
-    (row,) = JUDGE.measure(drawn("red"), edited, given, edit)
+def measured(edited: Edited, given=None, edit: Edit = EDIT, wanted=None, other=None) -> dict:
+    (row,) = JUDGE.measure(Pixels(drawn("red"), given, wanted, other), edited, edit)
     return row
 
 
@@ -49,6 +49,20 @@ def test_an_edit_that_changes_only_what_it_should():
     assert (row[PSNR], row["background MSE"], row["mask IoU"]) == (120, 0, 1)
     assert row["mask area"] == (96 / 128) ** 2
     assert not any("CLIP" in column or "structure" in column for column in row)
+
+
+def test_what_was_left_and_what_else_was_masked():
+    """Half of the rose is blue as it was asked for; the mask takes in a fifth of the thing beside it."""
+    half, other, found = middle(), np.zeros((128, 128), bool), middle()
+    half[:, 64:] = False
+    other[:10, :10] = True
+    found[:10, :2] = True
+    changed = np.where(half[..., None], drawn("blue"), drawn("red"))[None]
+    rose = (drawn("blue") != drawn("red")).any(-1)
+    row = measured(Edited(changed, found), rose, wanted=drawn("blue"), other=other)
+    assert row["left as it was"] == pytest.approx((rose & ~half).sum() / rose.sum(), abs=0.02)
+    assert row["other thing masked"] == pytest.approx(0.2)
+    assert row["mask IoU"] < row["highest IoU of latent cells"] < 1
 
 
 def test_what_is_no_edit_is_no_success():
@@ -92,7 +106,7 @@ def small_clip() -> ClipJudge:
 def test_clip_scores_the_whole_picture_and_the_edited_region():
     judge = small_clip()
     edited = Edited(drawn("blue")[None], middle())
-    (row,) = Instruments(judge, None).measure(drawn("red"), edited, None, EDIT)
+    (row,) = Instruments(judge, None).measure(Pixels(drawn("red")), edited, EDIT)
     whole, region = (torch.tensor(x)[None] / 255 for x in (drawn("blue"), drawn("blue") * middle()[..., None]))
     target, source = scores(judge.clip, judge.vision, whole, [EDIT.target, EDIT.source])[0].tolist()
     assert row[CLIP_SCORE] == pytest.approx(100 * target, abs=1e-3)

@@ -10,7 +10,17 @@ from host.models import tiny
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchvision.models import squeezenet1_1
 
-from benchmarks.judges.pixels import lpips_by, mse, pie_bench, psnr, self_similarity, ssim, structure_distance
+from benchmarks.judges.pixels import (
+    best_of_cells,
+    left_as_it_was,
+    lpips_by,
+    mse,
+    pie_bench,
+    psnr,
+    self_similarity,
+    ssim,
+    structure_distance,
+)
 
 VISION = {
     "hidden_act": "quick_gelu",
@@ -134,3 +144,22 @@ def test_lpips_reads_local_weights_and_counts_only_where_it_is_asked(tmp_path, p
     assert found > 0.0
     torch.save(squeezenet1_1(weights=None).state_dict(), tmp_path / "other.pth")
     assert lpips_by(tmp_path / "other.pth")(a, b, where) != pytest.approx(found)
+
+
+def test_the_best_mask_of_cells_by_hand():
+    """A square of whole cells can be met; of one that is moved by half a cell, what is masked too much is half of it."""
+    truth = np.zeros((64, 64), bool)
+    truth[16:32, 16:32] = True
+    assert best_of_cells(truth) == 1
+    moved = np.roll(truth, 4, 1)
+    assert best_of_cells(moved) == pytest.approx(256 / (256 + 128))
+
+
+def test_what_is_left_is_nearer_to_the_original():
+    red, blue, where = np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), np.ones((8, 8), bool)
+    red[..., 0], blue[..., 2] = 1, 1
+    mostly_blue = blue.copy()
+    mostly_blue[:2] = red[:2] * 0.9
+    assert left_as_it_was(red, blue, red, where) == 1
+    assert left_as_it_was(red, blue, blue, where) == 0
+    assert left_as_it_was(red, blue, mostly_blue, where) == 0.25

@@ -57,11 +57,22 @@ def test_all_layouts_hold_the_same_edits(tmp_path):
         assert problems == []
         assert len({edit.name for edit in found}) == len(found) == len(edits)
         for edit, (kind, task) in zip(found, edits.values(), strict=True):
-            pixels, mask = load(edit, 128)
+            known = load(edit, 128)
             assert (edit.source, edit.target) == (task.source, task.target)
-            assert np.abs(pixels / 255 - task.pixels).mean() < 0.01
-            assert np.mean(mask != task.truth) < 0.01
+            assert np.abs(known.picture / 255 - task.pixels).mean() < 0.01
+            assert np.mean(known.mask != task.truth) < 0.01
             assert edit.kind in (kind, KINDS[kind], "")
+
+
+def test_what_is_wanted_and_what_stands_beside(tmp_path):
+    rows = ["picture,source,target,wanted,other,size,ground", "a.png,a cat,a dog,w.png,o.png,small,plain"]
+    csv = "\n".join([*rows, "b.png,a cat,a dog,w.png,,,"])
+    files = {"a.png": png(), "w.png": png(colour=(0, 0, 255)), "o.png": png(colour=(255, 255, 255)), "b.png": png((8, 8))}
+    (edit,), problems = read_edits(put(tmp_path, {"edits.csv": csv, **files}) / "edits.csv")
+    known = load(edit)
+    assert known.mask is None and known.other.all() and (known.wanted == (0, 0, 255)).all()
+    assert edit.groups == {"size": "small", "ground": "plain"}
+    assert len(problems) == 1 and "w.png is 16 x 8, but the picture is 8 x 8" in problems[0]
 
 
 def test_rows_of_a_csv(tmp_path):
@@ -70,7 +81,7 @@ def test_rows_of_a_csv(tmp_path):
     (first, second), problems = read_edits(place / "edits.csv")
     assert problems == []
     assert (first.row, first.source, first.target, first.mask) == ("line 2", "a cat", "a dog, asleep", None)
-    assert load(second)[1].all()
+    assert load(second).mask.all()
     assert second.name == "line 3 b"
 
 
@@ -81,7 +92,7 @@ def test_bad_rows_are_named_by_their_line_and_left_out(tmp_path):
         "a.png,a,,": "the target prompt is empty",
         "a.png,a,a,": "the same prompt",
         "a.png,a,b,text.txt": "text.txt is no readable picture",
-        "a.png,a,b,large.png": "the mask is 32 x 8, but the picture is 16 x 8",
+        "a.png,a,b,large.png": "large.png is 32 x 8, but the picture is 16 x 8",
         "a.png,a,b,missing.png": "there is no file",
         "broken.png,a,b,": "broken.png is no readable picture",
         "a.png,a, with a comma,b,": "more cells than columns",
@@ -125,7 +136,7 @@ def test_a_folder_of_pictures(tmp_path):
     )
     (first, second), problems = read_edits(place)
     assert (first.name, first.source, first.target) == ("a", "a cat", "a dog")
-    assert load(first)[1].all()
+    assert load(first).mask.all()
     assert (second.kind, second.mask) == ("object", None)
     said = dict(problem.removeprefix(f"{tmp_path.name}, ").split(": ", 1) for problem in problems)
     assert said["a.png"] == "there is another picture 'a'."
@@ -145,7 +156,7 @@ def test_pie_bench(tmp_path):
     assert (edit.source, edit.target) == ("a cat on a mat", "a dog on a mat")
     expected = np.zeros(PIE_SIZE, bool)
     expected[1, 1:3] = expected[2, 1:3] = True
-    mask = load(edit)[1]
+    mask = load(edit).mask
     assert np.array_equal(mask, expected)
     assert np.array_equal(replace(edit, border=False).measured_mask(mask), expected)
     expected[[0, -1]] = expected[:, [0, -1]] = True
@@ -196,12 +207,12 @@ def test_pictures_are_cropped_to_the_grid_or_resized_in_the_middle(tmp_path):
     Image.fromarray(picture).save(content, "PNG")
     place = put(tmp_path, {"a.png": content.getvalue(), "a.mask.png": content.getvalue(), "a.txt": "a\nb"})
     (edit,), _ = read_edits(place)
-    pixels, mask = load(edit)
-    assert pixels.shape == (16, 32, 3)
-    assert (pixels == 200).all() and mask.all()
-    pixels, mask = load(edit, 40)
-    assert pixels.shape == (40, 40, 3) and mask.shape == (40, 40)
-    assert mask.mean() == pytest.approx(16 / 20, abs=0.02)
+    known = load(edit)
+    assert known.picture.shape == (16, 32, 3)
+    assert (known.picture == 200).all() and known.mask.all()
+    known = load(edit, 40)
+    assert known.picture.shape == (40, 40, 3) and known.mask.shape == (40, 40)
+    assert known.mask.mean() == pytest.approx(16 / 20, abs=0.02)
 
 
 def test_places_may_be_urls_and_contents_decide_the_digest():
@@ -209,7 +220,7 @@ def test_places_may_be_urls_and_contents_decide_the_digest():
     fs.pipe({"/edits/list.csv": b"picture,source,target\na.png,a cat,a dog\n", "/edits/a.png": png()})
     (edit,), problems = read_edits("memory://edits/list.csv")
     assert problems == []
-    assert (load(edit)[0] == (255, 0, 0)).all()
+    assert (load(edit).picture == (255, 0, 0)).all()
     fs.pipe("/edits/a.png", png(colour=(0, 255, 0)))
     assert read_edits("memory://edits/list.csv")[0][0].digest != edit.digest
     fs.rm("/edits", recursive=True)
