@@ -13,9 +13,7 @@ from pathlib import Path
 
 from .comfyui.library import load_pack
 
-load_pack()
-
-from time_diffedit.time_core.application.word_gate import RULES, WordGate  # noqa: E402
+word_gate = load_pack().time_core.application.word_gate
 
 SYNONYMS = {
     "a bear": ("Baloo",),
@@ -66,7 +64,7 @@ def shares(rows: list[Prompts], rule: str, synonyms: bool) -> tuple[float, float
     """Of the related prompts those that are caught, of the unrelated ones those that are left alone."""
     caught, alone = [], []
     for row in rows:
-        gate = WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
+        gate = word_gate.WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
         caught += [gate.is_awake(prompt, (row.source,)) for prompt in row.related]
         alone += [not gate.is_awake(prompt, (row.source,)) for prompt in row.unrelated]
     return _share(caught), _share(alone)
@@ -74,7 +72,7 @@ def shares(rows: list[Prompts], rule: str, synonyms: bool) -> tuple[float, float
 
 def missed(rows: list[Prompts], rule: str, synonyms: bool) -> Iterator[str]:
     for row in rows:
-        gate = WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
+        gate = word_gate.WordGate(rule, SYNONYMS.get(row.source.lower(), ()) if synonyms else ())
         yield from (f"missed: {row.source} | {prompt}" for prompt in row.related if not gate.is_awake(prompt, (row.source,)))
         yield from (f"woken:  {row.source} | {prompt}" for prompt in row.unrelated if gate.is_awake(prompt, (row.source,)))
 
@@ -91,12 +89,12 @@ def main() -> None:
     print(f"{'file':36} {'wake':18} {'synonyms':8} {'caught %':>9} {'left alone %':>13}")
     for path in options.files:
         rows = list(read(path))
-        for rule in RULES[:2]:
+        for rule in word_gate.RULES[:2]:
             for synonyms in (False, True):
                 caught, alone = shares(rows, rule, synonyms)
                 print(f"{path.name:36} {rule:18} {'with' if synonyms else 'without':8} {caught:9.1f} {alone:13.1f}")
         if options.list:
-            print(*missed(rows, RULES[0], True), sep="\n")
+            print(*missed(rows, word_gate.RULES[0], True), sep="\n")
 
 
 if __name__ == "__main__":

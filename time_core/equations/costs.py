@@ -79,5 +79,6 @@ def span(blocks: Sequence[torch.Tensor], width: int) -> torch.Tensor:
             held = torch.linalg.qr(held, mode="r").R
     if not len(held):
         return held.T
-    _, lengths, directions = torch.linalg.svd(held, full_matrices=False)
-    return directions[lengths > EXACT * lengths[0]].T
+    basis, core = torch.linalg.qr(held.T)  # first, for the decomposition of fewer numbers
+    directions, lengths, _ = torch.linalg.svd(core)
+    return basis @ directions[:, lengths > EXACT * lengths[0]]

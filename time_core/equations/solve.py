@@ -84,7 +84,8 @@ class System:
         self._changes: list[torch.Tensor] = []
         self._sums: Sums | None = None
         self._costs: Costs | None = None
-        self._seen: Seen | None = None  # of the sums, through the costs
+        self._seen_rows: torch.Tensor | None = None  # the rows c, or the sums, as the costs show them
+        self._seen_sums: Seen | None = None
 
     def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
         """Add rows c_i and c*_i, (n, d) float64, that count `weight` times. Raises ValueError as `edit_factors` does."""
@@ -107,9 +108,11 @@ class System:
         """These equations where changes cost what `costs` says, None being the same everywhere. Add nothing to them."""
         system = copy.copy(self)
         system._costs = costs
-        system._seen = None
+        system._seen_rows = system._seen_sums = None
         if costs is not None and self._sums is not None:
-            system._seen = Seen(costs.seen_sum(self._sums.rows), costs.seen(self._sums.cross))
+            system._seen_sums = Seen(costs.seen_sum(self._sums.rows), costs.seen(self._sums.cross))
+        elif costs is not None:
+            system._seen_rows = costs.seen(torch.cat(self._sources))
         return system
 
     @property
@@ -140,7 +143,7 @@ class System:
             raise ValueError(
                 f"lambda {lamb:g} is too small for these prompts: the system is singular in float64; raise lambda."
             )
-        if sums := self._seen or self._sums:
+        if sums := self._seen_sums or self._sums:
             left, right = torch.eye(self.width, dtype=sums.cross.dtype), torch.cholesky_solve(sums.cross.T, factor)
         else:
             source, change = self._source_seen(), torch.cat(self._changes)
@@ -178,7 +181,7 @@ class System:
 
     def _regularised(self, lamb: float) -> torch.Tensor:
         """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""
-        if sums := self._seen or self._sums:
+        if sums := self._seen_sums or self._sums:
             system = sums.rows.clone()
         else:
             source = self._source_seen()
@@ -187,9 +190,8 @@ class System:
         return system
 
     def _source_seen(self) -> torch.Tensor:
-        """The rows c (n, d) that are left, as T^T c."""
-        source = torch.cat(self._sources)
-        return source if self._costs is None else self._costs.seen(source)
+        """The rows c (n, d), as T^T c where there are costs."""
+        return torch.cat(self._sources) if self._seen_rows is None else self._seen_rows
 
     def _fold(self) -> None:
         source, change = torch.cat(self._sources), torch.cat(self._changes)
