@@ -86,7 +86,7 @@ def test_the_file_is_small_and_plain(edit, folders):
         assert set(file.keys()) == {"left", "right"}
         metadata = file.metadata()
     assert metadata["format"] == FORMAT and metadata["version"] == "1"
-    assert json.loads(metadata["edit"])["pairs"][1] == {"source": "a café", "destination": "a [red] café", "weight": 2.0}
+    assert json.loads(metadata["edit"])["pairs"][1] == {"source": "a café", "destination": "a [red] café", "weight": 2.0, "own": None}
 
 
 def test_a_file_saved_anew_is_loaded_anew(edit, folders):
