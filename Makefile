@@ -10,7 +10,7 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 
-.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -35,7 +35,7 @@ help:
 	@echo "make toyworld-clip  train the toy world's CLIP again, some minutes"
 	@echo "make toyworld-clip-card  measure it and write its part of the card"
 	@echo "make templates   write example_workflows/ and subgraphs/ anew"
-	@echo "make thumbnails  draw the templates' small pictures anew, on the toy world"
+	@echo "make thumbnails  draw the templates' small pictures anew, on the natural world"
 	@echo "make words       write locales/ and the help pages in other languages anew"
 	@echo "make help-pictures  draw the help pages' pictures anew; results in web/docs/images/"
 	@echo "make artwork     draw the registry's icon and banner anew; results in assets/"
@@ -105,6 +105,9 @@ bench-diffedit: env
 
 diffedit-settings: env
 	@$(call STUDY,diffedit-settings,docs)
+
+natural-settings: env
+	@$(call STUDY,natural-settings,docs)
 
 # On a machine with a card. Its own process starts the host in each way that is measured.
 gpu: env

@@ -26,6 +26,7 @@ from .measurements.captions import Captions
 from .measurements.diffedit import DiffEdit
 from .measurements.diffedit_settings import DiffEditSettings
 from .measurements.diffedit_speed import DiffEditSpeed
+from .measurements.natural_settings import NaturalSettings
 from .measurements.quality import Quality
 from .measurements.scaling import Scaling
 from .measurements.study import Study
@@ -41,7 +42,7 @@ from .run.store import Store
 from .run.workers import LostWorker, RayPool, Worker, processes, threads
 
 PAPERS = (Timed, Bias, DiffEdit, Captions)
-STUDIES = (Quality, TimeSettings, DiffEditSettings, TimeSpeed, DiffEditSpeed, Scaling)
+STUDIES = (Quality, TimeSettings, DiffEditSettings, NaturalSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
 JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: toy_clip_judge, NATURAL: NaturalJudge}
@@ -59,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=said.splitlines()[0], description=said)
         add_options(command, measured)
         if issubclass(measured, Study):
-            command.set_defaults(checkpoint=TOY, judge=TOY, server=[], output=str(ROOT / "bench-output" / name))
+            command.set_defaults(
+                checkpoint=measured.checkpoint, judge=measured.checkpoint, server=[], output=str(ROOT / "bench-output" / name)
+            )
         else:
             _add_models(command, measured.from_noise)
         _add_places(command, measured)

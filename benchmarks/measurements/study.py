@@ -1,4 +1,4 @@
-"""A study: a measurement on the toy world whose tables are means over drawn subjects, kept in the documentation.
+"""A study: a measurement on one of the worlds whose tables are means over drawn subjects, kept in the documentation.
 
 Each part of a study gives numbers for its subjects, a task each: a number stands in a table, a row and a column, and what is
 written there is the mean over the subjects that have it. `--only` measures some parts and takes the rest from what is written.
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..hosts.library import Sampling
+from ..hosts.library import TOY, Sampling
 from ..report.plot import panels
 from ..report.report import Plot, Report, Table, Target, gathered
 from ..run.conduct import describe_machine
@@ -46,6 +46,7 @@ class Study(Measurement):
     only: str = option("of the parts; all if none is named", "", decides=False, metavar="'PART; PART'")
     quick: bool = option("a few subjects and seeds, to see that it runs; the numbers decide nothing", False)
     docs: Path | None = option("folder of NAME.md, NAME.json and NAME.png", None, decides=False, type=Path)
+    checkpoint: ClassVar[str] = TOY
     sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     combine: ClassVar[Mapping[str, Callable]] = {}
     """By column, what joins the subjects' numbers if not their mean."""
