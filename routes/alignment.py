@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..time_core.equations.pairs import ALIGNMENTS, TOKENS, Pair, Settings
 from ..time_core.equations.placing import align_tokens
@@ -142,10 +143,14 @@ async def _body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         raise Refused(415, "the question must be application/json.")
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > LARGEST_QUESTION:
-            raise Refused(413, f"the question is longer than {LARGEST_QUESTION} bytes.")
+    try:
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > LARGEST_QUESTION:
+                raise Refused(413, f"the question is longer than {LARGEST_QUESTION} bytes.")
+    except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
+        request.content.feed_eof()  # else the server reads on, fails in the same way and logs it
+        raise Refused(400, "the question breaks off, or is not encoded as its header says.") from None
     return bytes(body)
 
 

@@ -69,6 +69,8 @@ class Trajectory:
         """
         if sigmas.ndim != 1 or len(sigmas) < 2:
             raise ValueError(f"sigmas has the shape {tuple(sigmas.shape)}; it must be a list of at least 2 noise levels.")
+        if not torch.isfinite(sigmas).all():
+            raise ValueError("sigmas contains values that are not finite; connect a scheduler that fits the model.")
         top = float(self.sigmas[-1])
         if float(sigmas[0]) > top * (1 + 1e-5):
             raise ValueError(

@@ -1,5 +1,7 @@
 """Checks of what the host hands over, before any model runs."""
 
+import operator
+import reprlib
 from typing import Protocol
 
 import comfy.model_base
@@ -75,14 +77,37 @@ def sigma_table(model) -> torch.Tensor:
     return torch.tensor([made_of.sigma_at(ratio) for ratio in sd1.tolist()])
 
 
-def require_second_picture(model, **conditionings: list | None) -> None:
+def require_prompts(model, **conditionings: list | None) -> None:
+    """Refuse prompts that this MODEL cannot read.
+
+    Args:
+        conditionings: CONDITIONING by input name; None is skipped.
+
+    Raises:
+        ValueError: text of another width, or no second picture for a model that reads one.
+    """
+    _require_width(model, conditionings)
+    _require_second_picture(model, conditionings)
+
+
+def _require_width(model, conditionings: dict[str, list | None]) -> None:
+    """Only of U-Nets is it known how wide the text is that enters them; others have layers of many kinds there."""
+    width = model.model.model_config.unet_config.get("context_dim")
+    if not isinstance(model.model.diffusion_model, UNetModel) or not isinstance(width, int):
+        return
+    for name, conditioning in conditionings.items():
+        for rows, _ in conditioning or []:
+            if isinstance(rows, torch.Tensor) and rows.shape[-1] != width:
+                raise ValueError(
+                    f"{name} has rows of width {rows.shape[-1]}, but model reads {width}; encode the prompt with the text "
+                    "encoder that belongs to the model."
+                )
+
+
+def _require_second_picture(model, conditionings: dict[str, list | None]) -> None:
     """Refuse a model that reads a second picture beside the latent if a conditioning does not bring one.
 
     Inpainting U-Nets are welcome as they are: the host tells them that everything is masked, or the mask.
-
-    Args:
-        model: MODEL.
-        conditionings: CONDITIONING by input name; None is skipped.
 
     Raises:
         ValueError: a conditioning without `concat_latent_image`.
@@ -171,6 +196,8 @@ def _samples(model, latent: dict, input_name: str) -> torch.Tensor:
     latent_format = model.get_model_object("latent_format")
     if samples.is_nested:
         raise ValueError(f"{input_name} is a nest of several tensors (such as video with sound); separate them first.")
+    if samples.numel() == 0:
+        raise ValueError(f"{input_name} is empty (shape {tuple(samples.shape)}); connect at least one picture.")
     samples = comfy.sample.fix_empty_latent_channels(model, samples)
     sound = "audio_model" in model.model.model_config.unet_config
     if sound or latent_format.latent_dimensions < 2 or samples.ndim != 2 + latent_format.latent_dimensions:
@@ -189,8 +216,6 @@ def _samples(model, latent: dict, input_name: str) -> torch.Tensor:
             f"{input_name} has {samples.shape[1]} channels, but the model works on {channels}; "
             "encode the picture with the VAE that belongs to the model."
         )
-    if samples.numel() == 0:
-        raise ValueError(f"{input_name} is empty (shape {tuple(samples.shape)}); connect at least one picture.")
     if not torch.isfinite(samples).all():
         raise ValueError(
             f"{input_name} contains values that are not finite; if it comes from VAE Encode, run the VAE in float32."
@@ -201,10 +226,14 @@ def _samples(model, latent: dict, input_name: str) -> torch.Tensor:
 def _batch_index(latent: dict, input_name: str) -> tuple[int, ...] | None:
     if latent.get("batch_index") is None:
         return None
-    numbers = tuple(int(i) for i in latent["batch_index"])
-    if len(numbers) != len(latent["samples"]) or min(numbers) < 0:
+    pictures = len(latent["samples"])
+    try:
+        numbers = tuple(operator.index(number) for number in latent["batch_index"])
+    except TypeError:
+        numbers = ()
+    if len(numbers) != pictures or min(numbers) < 0:
         raise ValueError(
-            f"{input_name} has the batch_index {list(numbers)} for {len(latent['samples'])} picture(s); "
-            "it must hold one number from 0 up for each."
+            f"{input_name} has the batch_index {reprlib.repr(latent['batch_index'])} for {pictures} picture(s); it must hold a "
+            "whole number from 0 up for each. Take the pictures anew by Latent From Batch."
         )
     return numbers

@@ -12,7 +12,7 @@ import torch
 from ..inversion.methods import METHODS
 from ..inversion.trajectory import Trajectory
 from ..inversion.way_back import SamplerFunction, way_back
-from ..model.host_model import hears_of_mask, model_kind, noising
+from ..model.host_model import hears_of_mask, model_kind, noising, require_finite
 from .background import background
 from .virtual_denoiser import VirtualDenoiser
 
@@ -209,6 +209,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
             disable=disable_pbar,
             **self._options,
         )
+        require_finite(samples)
         if mask is not None and self.keeps_outside(sigmas):
             samples = _outside_restored(samples, trajectory.states[0], mask)
         return model_wrap.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], samples)

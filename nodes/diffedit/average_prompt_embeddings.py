@@ -3,6 +3,7 @@ import comfy.utils
 from comfy_api.latest import io
 
 from ...diffedit_core.prompts.prompt_average import average_prompts, prompt_lines
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -32,10 +33,9 @@ class AveragePromptEmbeddings(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip, prompts) -> io.NodeOutput:
         lines = prompt_lines(prompts)
-        if clip is None:
-            raise ValueError("clip is empty: the checkpoint has no text encoder; load one with Load CLIP.")
         progress = comfy.utils.ProgressBar(len(lines))
         tokens, conditionings = [], []
         for line in lines:

@@ -3,6 +3,7 @@ from comfy_api.latest import io, ui
 from ...diffedit_core.prompts.captions import caption_concept
 from ...diffedit_core.prompts.captions_folder import T5
 from ..shared.caption_inputs import DRAWN, captioning, check_model, decoding_inputs, find_model, model_input
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 PLACE = "{concept}"
@@ -40,6 +41,7 @@ class CaptionConcept(io.ComfyNode):
         return check_model(T5, model)
 
     @classmethod
+    @checked
     def execute(cls, concept, model, template, max_tokens, decoding=None) -> io.NodeOutput:
         if not concept.strip():
             raise ValueError("concept is empty; name what the captions shall be about, such as a bowl of apples.")

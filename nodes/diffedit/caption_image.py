@@ -3,6 +3,7 @@ from comfy_api.latest import io, ui
 from ...diffedit_core.prompts.captions import caption_images
 from ...diffedit_core.prompts.captions_folder import BLIP
 from ..shared.caption_inputs import LIKELIEST, captioning, check_model, decoding_inputs, find_model, model_input
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -35,6 +36,7 @@ class CaptionImage(io.ComfyNode):
         return check_model(BLIP, model)
 
     @classmethod
+    @checked
     def execute(cls, image, model, text, max_tokens, decoding=None) -> io.NodeOutput:
         captions = "\n".join(caption_images(find_model(BLIP, model), image, text, captioning(max_tokens, decoding)))
         return io.NodeOutput(captions, ui=ui.PreviewText(captions))

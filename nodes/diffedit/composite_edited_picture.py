@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.repaint.composite import composite
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -35,5 +36,6 @@ class CompositeEditedPicture(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, original, edited, mask, feather) -> io.NodeOutput:
         return io.NodeOutput(composite(original, edited, mask, feather))

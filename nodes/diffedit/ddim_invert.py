@@ -8,7 +8,8 @@ from ...diffedit_core.inversion.levels import LEADING, SCHEDULERS, inversion_lev
 from ...diffedit_core.inversion.methods import METHODS, Options
 from ...diffedit_core.inversion.regularisation import Regularisation
 from ...diffedit_core.model.guidance import Guidance, negative_is_read
-from ...diffedit_core.model.host_model import latents_in, require_second_picture, require_unscheduled_hooks
+from ...diffedit_core.model.host_model import latents_in, require_prompts, require_unscheduled_hooks
+from ..shared.checks import checked
 from ..shared.choice import chosen, seed_of_choice
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -110,6 +111,7 @@ class DDIMInvert(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,
@@ -131,7 +133,7 @@ class DDIMInvert(io.ComfyNode):
         latents = latents_in(model, latent, "latent")
         positive = conditioning_or_empty(positive, clip, "positive")
         negative = conditioning_or_empty(negative, clip, "negative") if negative_is_read(model, cfg) else None
-        require_second_picture(model, positive=positive, negative=negative)
+        require_prompts(model, positive=positive, negative=negative)
         require_unscheduled_hooks(positive=positive, negative=negative)
 
         course = Course(

@@ -9,11 +9,12 @@ from ...diffedit_core.model.host_model import (
     latents_in,
     model_kind,
     noising,
-    require_second_picture,
+    require_prompts,
     sigma_table,
 )
 from ...diffedit_core.model.latent_pictures import latent_pictures
 from ..shared import mask_rule_inputs
+from ..shared.checks import checked
 from ..shared.choice import chosen
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.mask_shown import latent_picture_files, picture_files
@@ -105,6 +106,7 @@ class DiffEditMask(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,
@@ -127,7 +129,7 @@ class DiffEditMask(io.ComfyNode):
         sides = _sides(model, target, source, compare, clip)
         for name, conditioning in sides.prompts().items():
             require_one_prompt(conditioning, name)
-        require_second_picture(model, **sides.prompts())
+        require_prompts(model, **sides.prompts())
 
         noises = Noises(noise_sigma(sigma_table(model), noise_strength), maps, seed)
         found = contrast(model, latents, sides, noises, heatmap)

@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ..shared import mask_rule_inputs
+from ..shared.checks import checked
 from ..shared.mask_shown import picture_files
 from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
@@ -30,6 +31,7 @@ class HeatmapToMask(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, heatmap, rule=None, picture=None, **shape) -> io.NodeOutput:
         judged_by = mask_rule_inputs.rule_from(rule, **shape)
         below = [] if picture is None else picture_files(cls, heatmap, picture)

@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.model.guidance import Guidance, negative_is_read
-from ...diffedit_core.model.host_model import require_second_picture
+from ...diffedit_core.model.host_model import require_prompts
 from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import (
     AS_INVERTED,
@@ -12,6 +12,7 @@ from ...diffedit_core.repaint.masked_sampling import (
     sample_masked,
     sampler_of,
 )
+from ..shared.checks import checked
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of, start_input
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -85,6 +86,7 @@ class MaskedLatentSample(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,
@@ -104,7 +106,7 @@ class MaskedLatentSample(io.ComfyNode):
         require_own_trajectory(model, trajectory)
         read = negative_is_read(model, cfg) or reads_negative(sampler_name)
         negative = conditioning_or_empty(negative, clip, "negative") if read else None
-        require_second_picture(model, positive=positive, negative=negative)
+        require_prompts(model, positive=positive, negative=negative)
         trajectory = trajectory.up_to(start)
         mask = latent_mask(mask, model, trajectory)
         injection = Injection(background, inject_begin, inject_end, seed)

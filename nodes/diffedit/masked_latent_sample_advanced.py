@@ -1,8 +1,9 @@
 from comfy_api.latest import io
 
-from ...diffedit_core.model.host_model import require_second_picture
+from ...diffedit_core.model.host_model import require_prompts
 from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory, sample_masked
+from ..shared.checks import checked
 from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
@@ -60,6 +61,7 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         guider,
@@ -75,7 +77,7 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
         model = guider.model_patcher
         require_own_trajectory(model, trajectory)
         prompts = {name: [[None, cond] for cond in conds] for name, conds in guider.original_conds.items()}
-        require_second_picture(model, **prompts)
+        require_prompts(model, **prompts)
         sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu()
         mask = latent_mask(mask, model, trajectory)
         made = from_sampler(sampler, trajectory, mask, Injection(background, inject_begin, inject_end, seed))

@@ -2,6 +2,7 @@ from comfy_api.latest import io
 
 from ...diffedit_core.repaint.background import BACKGROUNDS, TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory
+from ..shared.checks import checked
 from ..shared.choice import chosen
 from ..shared.masked_sampling_inputs import background_with_its_seed, injection_span, latent_mask
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -43,6 +44,7 @@ class MaskedLatentSampler(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,

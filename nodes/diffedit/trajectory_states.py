@@ -2,6 +2,7 @@ from comfy_api.latest import io
 
 from ...diffedit_core.inversion.trajectory_states import spread_states
 from ...diffedit_core.repaint.masked_sampling import require_own_trajectory
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
@@ -38,6 +39,7 @@ class TrajectoryStates(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model, trajectory, count) -> io.NodeOutput:
         require_own_trajectory(model, trajectory)
         states = spread_states(trajectory, count)

@@ -79,13 +79,36 @@ def injection_span() -> list[io.Input]:
 
 
 def latent_mask(mask: torch.Tensor | None, model, trajectory: Trajectory) -> torch.Tensor | None:
-    """A MASK input as a mask of the trajectory's latents."""
+    """A MASK input as a mask of the trajectory's latents.
+
+    Raises:
+        ValueError: as `to_latent_size`; nothing is masked, or the mask has another shape than the picture.
+    """
     if mask is None:
         return None
     latent_format = model.get_model_object("latent_format")
-    return to_latent_size(
-        mask, trajectory.clean.shape, latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
-    )
+    cell = latent_format.spacial_downscale_ratio
+    cells = to_latent_size(mask, trajectory.clean.shape, cell, latent_format.temporal_downscale_ratio)
+    if not cells.any():
+        raise ValueError(
+            "mask is 0 everywhere, so nothing would be repainted; mask what shall change (a lower threshold makes a larger "
+            "mask), or leave mask out to repaint everything."
+        )
+    _require_shape_of_picture(mask, cells.shape, cell)
+    return cells
+
+
+def _require_shape_of_picture(mask: torch.Tensor, latent_shape: torch.Size, cell: int) -> None:
+    """What is the same everywhere has no shape. Else a mask may be larger or smaller than the picture, but not wider or higher
+    by more than VAE Encode crops and than whole pixels round."""
+    (height, width), (rows, columns) = mask.shape[-2:], latent_shape[-2:]
+    stretch = (height * columns) / (width * rows)
+    rounding = sum(1 / size for size in (height, width, rows, columns))
+    if mask.min() != mask.max() and max(stretch, 1 / stretch) > 1 + rounding:
+        raise ValueError(
+            f"mask is {width} x {height} pixels, but the picture is {columns * cell} x {rows * cell}, so the mask would be "
+            "stretched; crop it to the picture's shape, or scale it to its size."
+        )
 
 
 def latents_of(samples: torch.Tensor, trajectory: Trajectory) -> dict:

@@ -2,6 +2,9 @@
 
 import os
 import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import folder_paths
@@ -11,7 +14,9 @@ FOLDERS = ("models", "output")
 SUFFIX = ".safetensors"
 # Refused on Windows, and a separator or a stream there; refused everywhere, so that workflows stay portable.
 RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f\ud800-\udfff]')
-DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+# They are not seen, and make a name look like another: controls, line ends, and marks that turn the direction of writing.
+UNSEEN = re.compile("[\x80-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 LONGEST = 255 - len(SUFFIX)  # bytes; what file systems allow a name
 
 for own in (EDITS, PRIORS):
@@ -22,7 +27,7 @@ def save_path(folder: str, kind: str, name: str) -> Path:
     """Where `name` of this `kind` is saved: below the first models folder of the kind, or below output/<kind>.
 
     `name` may have sub-folders, and gets SUFFIX if it lacks it. Raises ValueError for a name that is empty, has
-    reserved characters, or leaves the folder.
+    reserved characters, leaves the folder, or is one that no file can have there.
     """
     name = name.strip()
     parts = PurePosixPath(name).parts
@@ -31,6 +36,8 @@ def save_path(folder: str, kind: str, name: str) -> Path:
             f'filename is {name!r}; write a name such as "roses" or "flowers/roses", without .. and without any of '
             '< > : " | ? * \\.'
         )
+    if UNSEEN.search(name):
+        raise ValueError(f"filename is {name!r}, with characters that are not seen; type the name anew.")
     if any(part.startswith(".") or part != part.rstrip(". ") for part in parts):
         raise ValueError(f"filename is {name!r}; no part of it may begin with a dot or end in a dot or blank.")
     for part in parts:
@@ -43,7 +50,20 @@ def save_path(folder: str, kind: str, name: str) -> Path:
     path = path if path.endswith(SUFFIX) else path + SUFFIX
     if not folder_paths.is_within_directory(root, path):
         raise ValueError(f"filename is {name!r}, which leads out of the {folder} folder; choose a name inside it.")
+    _require_free(name, path)
     return Path(path)
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """What goes wrong while a file from `save_path` is written, as a ValueError that names the input."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"filename: {path.name!r} cannot be written to {path.parent} ({error.strerror or error}); make room there or allow "
+            "writing, or choose another folder."
+        ) from error
 
 
 def label(folder: str, kind: str, path: Path) -> str:
@@ -74,6 +94,17 @@ def find(kind: str, file: str) -> Path:
             if folder_paths.is_within_directory(root, path) and os.path.isfile(path):
                 return Path(path)
     raise ValueError(f"file {file!r} is not in the models or output folder; save the edit first, or refresh the page.")
+
+
+def _require_free(name: str, path: str) -> None:
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:  # too long as a whole, or a part of it is a file
+        raise ValueError(f"filename is {name[:60]!r}, which cannot be written ({error.strerror}); choose another.") from None
+    if is_folder:
+        raise ValueError(f"filename is {name!r}, and a folder has that name; choose another.")
 
 
 def _root(folder: str, kind: str) -> str:

@@ -2,6 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.apply import ROUTES, apply_edit, projections_for
 from ..shared import time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -44,6 +45,7 @@ class TIMEApplyEdit(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model, time_edit, strength, route="auto", where=time_inputs.CROSS_ATTENTION) -> io.NodeOutput:
         edited = apply_edit(model, time_edit, strength, where, route)
         count = len(projections_for(model, time_edit, where))

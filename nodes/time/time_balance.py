@@ -12,6 +12,7 @@ from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search, balance
 from ...time_core.equations.prompts import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
+from ..shared.checks import checked
 from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -195,6 +196,7 @@ class TIMEBalance(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,

@@ -3,8 +3,8 @@ from comfy_api.latest import io, ui
 from ...time_core.equations.combine import AS_IN_THE_EDITS, combined
 from ...time_core.equations.pairs import PRESERVE_MODES
 from ..shared import time_inputs
-from ..shared.interrupts import interruptible
 from ..shared.checks import checked
+from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket, TimePriorSocket
 
 MOST = 50

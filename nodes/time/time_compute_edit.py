@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ..shared import time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -44,6 +45,7 @@ class TIMEComputeEdit(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, clip, source, destination, lamb, model=None, where=time_inputs.CROSS_ATTENTION, **settings
     ) -> io.NodeOutput:

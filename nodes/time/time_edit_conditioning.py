@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ...time_core.application.conditioning import edit_conditioning
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -38,5 +39,6 @@ class TIMEEditConditioning(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, conditioning, time_edit, strength) -> io.NodeOutput:
         return io.NodeOutput(edit_conditioning(conditioning, time_edit, strength))

@@ -2,6 +2,7 @@ from comfy_api.latest import io
 
 from ...time_core.application.hook import edit_hook
 from ..shared import time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -35,6 +36,7 @@ class TIMEEditHook(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model, time_edit, strength, prev_hooks=None, where=time_inputs.CROSS_ATTENTION) -> io.NodeOutput:
         hooks = edit_hook(model, time_edit, strength, where)
         return io.NodeOutput(hooks if prev_hooks is None else prev_hooks.clone_and_combine(hooks))

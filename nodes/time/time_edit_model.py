@@ -2,6 +2,7 @@ from comfy_api.latest import io
 
 from ...time_core.application.apply import apply_edit, projections_for
 from ..shared import time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -49,6 +50,7 @@ class TIMEEditModel(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model, clip, source, destination, lamb, strength, where=time_inputs.CROSS_ATTENTION, **settings
     ) -> io.NodeOutput:

@@ -3,6 +3,7 @@ from comfy_api.latest import io, ui
 from ...time_core.application.edit_file import load_edit
 from ...time_core.equations.text import TextReader
 from ..shared import places
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -48,6 +49,7 @@ class TIMELoadEdit(io.ComfyNode):
         return f"{status.st_mtime_ns} {status.st_size}"
 
     @classmethod
+    @checked
     def execute(cls, file, clip) -> io.NodeOutput:
         edit = load_edit(places.find(places.EDITS, file), TextReader(clip).fingerprint)
         return io.NodeOutput(edit, ui={**ui.PreviewText(edit.summary()).as_dict(), "time_edit": [edit.report()]})

@@ -8,6 +8,7 @@ from ...time_core.equations.many_prompts import make_prior
 from ...time_core.equations.prior import Prior, digest_of
 from ...time_core.equations.prompts import parse_lines
 from ..shared import places, time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimePriorSocket
 
 
@@ -44,6 +45,7 @@ class TIMEPrior(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip, prompts, model=None, where=time_inputs.CROSS_ATTENTION) -> io.NodeOutput:
         lines = parse_lines(prompts)
         name = f"{len(lines)} prompts" if lines else "the everyday captions"

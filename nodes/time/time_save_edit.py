@@ -2,6 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.edit_file import save_edit
 from ..shared import places
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -37,8 +38,10 @@ class TIMESaveEdit(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, time_edit, filename, folder) -> io.NodeOutput:
         path = places.save_path(folder, places.EDITS, filename)
-        save_edit(path, time_edit)
+        with places.saving(path):
+            save_edit(path, time_edit)
         note = f"saved {places.label(folder, places.EDITS, path)}: rank {time_edit.rank}, {path.stat().st_size / 1000:.0f} kB"
         return io.NodeOutput(time_edit, ui=ui.PreviewText(note))

@@ -10,6 +10,7 @@ from ...time_core.application.apply import projections_for
 from ...time_core.application.atomic import write_atomically
 from ...time_core.application.lora import export_lora
 from ..shared import places, time_inputs
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -63,6 +64,7 @@ class TIMESaveLoRA(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model, time_edit, filename, strength, tolerance, folder, where=time_inputs.CROSS_ATTENTION
     ) -> io.NodeOutput:
@@ -80,7 +82,8 @@ class TIMESaveLoRA(io.ComfyNode):
             "time_diffedit.strength": repr(strength),
             "time_diffedit.tolerance": repr(tolerance),
         }
-        write_atomically(path, lambda temporary: save_file(lora.tensors, temporary, metadata))
+        with places.saving(path):
+            write_atomically(path, lambda temporary: save_file(lora.tensors, temporary, metadata))
         size = path.stat().st_size / 1e6
         note = (
             f"saved {places.label(folder, places.LORAS, path)}, {size:.2f} MB\n"

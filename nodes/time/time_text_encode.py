@@ -3,6 +3,7 @@ from comfy_api.latest import io, ui
 from ...time_core.application.conditioning import check_edits_text, edit_conditioning
 from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms
 from ...time_core.equations.text import TextReader
+from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -57,6 +58,7 @@ class TIMETextEncode(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip, text, time_edit, wake, synonyms="", strength=1.0) -> io.NodeOutput:
         if clip is None:
             raise ValueError("clip is empty: the checkpoint has no text encoder; load one with Load CLIP.")

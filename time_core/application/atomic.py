@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 PART = re.compile(r"\.[0-9a-f]{16}\.part")
 FORGOTTEN = 3600.0  # seconds; no save takes so long
 
@@ -16,6 +18,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
     If anything fails the old file stays as it was and no temporary file is left. Those that a killed process left in this
     folder go, once they are an hour old.
+
+    Raises OSError where the file cannot be written, whatever `write` calls it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_forgotten(path.parent)
@@ -23,7 +27,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     try:
         temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode
-        write(temporary)
+        try:
+            write(temporary)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         temporary.chmod(mode)  # safetensors makes files that nobody else may read
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())

@@ -47,8 +47,8 @@ def checksum(report: str, tensors: dict[str, torch.Tensor]) -> str:
 def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
     """The edit in `path`, if it was made with the text encoder that `encoder` is the fingerprint of.
 
-    Raises ValueError naming the file if it is no TIME edit, is damaged, comes from a newer version of the pack, or
-    belongs to another text encoder.
+    Raises ValueError naming the file if it cannot be read, is no TIME edit, is damaged, comes from a newer version of the
+    pack, or belongs to another text encoder.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -72,6 +72,8 @@ def load_edit(path: Path, encoder: Fingerprint) -> TimeEdit:
         raise
     except SafetensorError as error:
         raise ValueError(f"file {path.name!r} is damaged or no safetensors file ({error}); save the edit anew.") from None
+    except OSError as error:
+        raise ValueError(f"file {path.name!r} cannot be read ({error}); choose another, or refresh the page.") from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"file {path.name!r} is damaged ({error}); save the edit anew.") from None
     return edit

@@ -5,10 +5,12 @@ import comfy.nested_tensor
 import comfy.supported_models
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_EmptyNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from host.models.node_inputs import mask_inputs
-from host.models.tiny_diffusion import picture, prompt, tiny_model, watched
-from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample
+from host.models.tiny_diffusion import CONTEXT, picture, prompt, tiny_model, watched
+from time_diffedit.diffedit_core.model.guidance import Guidance
+from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample, MaskedLatentSampleAdvanced, MaskedLatentSampler
 
 
 def mask(model, latent):
@@ -71,6 +73,7 @@ def test_models_that_read_a_second_picture(node):
         (torch.ones(1, 16, 8, 8), "latent has 16 channels, but the model works on 4; encode the picture with the VAE"),
         (torch.full((1, 4, 8, 8), float("nan")), "latent contains values that are not finite"),
         (torch.zeros(0, 4, 8, 8), "latent is empty"),
+        (torch.zeros(1, 0, 8, 8), r"latent is empty \(shape \(1, 0, 8, 8\)\); connect"),
     ],
 )
 def test_latents(node, model, samples, message):
@@ -78,6 +81,37 @@ def test_latents(node, model, samples, message):
 
 
 @pytest.mark.parametrize("node", [mask, invert])
-@pytest.mark.parametrize("numbers", [[1], [0, -1], [0, 1, 2]])
+@pytest.mark.parametrize("numbers", [[1], [0, -1], [0, 1, 2], 7, "01", [0.5, 1], [None, 1], {}, []])
 def test_batch_indices_that_do_not_fit(node, model, numbers):
     refuse(node, model, {**picture(2), "batch_index": numbers}, r"latent has the batch_index .* for 2 picture\(s\)")
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+def test_prompts_of_another_text_encoder(model, node, monkeypatch):
+    """Of another width than the model's attention reads; SDXL's, for instance, with a model of SD 1.x."""
+    monkeypatch.setitem(globals(), "prompt", lambda number: [[torch.full((1, 5, CONTEXT + 8), float(number)), {}]])
+    refuse(node, model, picture(), rf"has rows of width {CONTEXT + 8}, but model reads {CONTEXT}; encode the prompt")
+
+
+def test_a_schedule_that_is_not_finite(model):
+    seen, calls = watched(model)
+    trajectory = invert(model, picture()).result[1]
+    sigmas = trajectory.sigmas.flip(0).clone()
+    sigmas[1] = float("nan")
+    guider = Guidance(prompt(0), None, 1.0).guider(seen)
+    with pytest.raises(ValueError, match="sigmas contains values that are not finite"):
+        MaskedLatentSampleAdvanced.execute(guider, trajectory, 0, sigmas=sigmas)
+    assert not calls.rows
+
+
+def test_a_model_that_overflows_while_it_repaints(model):
+    """The sampler says so itself: in the host's own nodes nobody else would."""
+    trajectory = invert(model, picture()).result[1]
+    overflowing = model.clone()
+    overflowing.set_model_unet_function_wrapper(lambda apply, args: args["input"] * float("inf"))
+    with pytest.raises(ValueError, match="predictions that are not finite; run it in float32"):
+        MaskedLatentSample.execute(overflowing, prompt(0), trajectory, 1.0, "euler", 0, prompt(1))
+    sampler = MaskedLatentSampler.execute(overflowing, trajectory).result[0]
+    guider = Guidance(prompt(0), None, 1.0).guider(overflowing)
+    with pytest.raises(ValueError, match="predictions that are not finite"):
+        SamplerCustomAdvanced.execute(Noise_EmptyNoise(), guider, sampler, trajectory.sigmas.flip(0), picture())

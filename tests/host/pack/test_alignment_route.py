@@ -1,6 +1,7 @@
 """The route that aligns prompts while they are typed, on a real server with the host's own tokenizers."""
 
 import asyncio
+import gzip
 import json
 import time
 from dataclasses import asdict
@@ -276,6 +277,51 @@ def test_any_file_may_lie_there(checkpoints, content):
 def test_what_is_no_question(question, status, message):
     ((found, answer, _),) = ask(question)
     assert found == status and message in answer["error"] and list(answer) == ["error"]
+
+
+BROKEN = {
+    "breaks off": b"Content-Length: 500\r\n\r\n" + json.dumps(ROSES).encode(),
+    "chunk breaks off": b"Transfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "no gzip": b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\nnot gzip yet",
+    "half a gzip": b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(json.dumps(ROSES).encode())[:20],
+    "no deflate": b"Content-Encoding: deflate\r\nContent-Length: 12\r\n\r\n\xffot deflated!",
+}
+
+
+@pytest.mark.parametrize("aborted", [False, True], ids=["ended", "aborted"])
+@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
+def test_a_body_that_is_broken_is_no_question(body, aborted, caplog):
+    """What the sender hears, if it still listens; and nothing of it is in the log."""
+    seen = []
+
+    async def run() -> bytes:
+        routes = web.RouteTableDef()
+        alignment.register(routes)
+
+        @web.middleware
+        async def watch(request, handler):
+            response = await handler(request)
+            seen.append((response.status, response.text))
+            return response
+
+        app = web.Application(middlewares=[watch])
+        app.add_routes(routes)
+        async with TestServer(app) as server:
+            reader, writer = await asyncio.open_connection(server.host, server.port)
+            head = f"POST {alignment.PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            writer.write(head.encode() + body)
+            await asyncio.sleep(0.1)
+            writer.transport.abort() if aborted else writer.write_eof()
+            heard = b"" if aborted else await reader.read()
+            writer.close()
+            await asyncio.sleep(0.1)
+        return heard
+
+    with caplog.at_level("WARNING"):
+        heard = asyncio.run(run())
+    assert heard == b"" or heard.startswith(b"HTTP/1.1 400 ")
+    assert all(status == 400 and "the question" in text for status, text in seen)
+    assert not caplog.records
 
 
 def test_only_json_is_read():

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import pytest
 import torch
 from comfy_api.latest import io
 from host.models import tiny
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from time_diffedit.nodes.shared import places
 from time_diffedit.nodes.time.time_load_edit import TIMELoadEdit
@@ -86,7 +87,12 @@ def test_the_file_is_small_and_plain(edit, folders):
         assert set(file.keys()) == {"left", "right"}
         metadata = file.metadata()
     assert metadata["format"] == FORMAT and metadata["version"] == "1"
-    assert json.loads(metadata["edit"])["pairs"][1] == {"source": "a café", "destination": "a [red] café", "weight": 2.0, "own": None}
+    assert json.loads(metadata["edit"])["pairs"][1] == {
+        "source": "a café",
+        "destination": "a [red] café",
+        "weight": 2.0,
+        "own": None,
+    }
 
 
 def test_a_file_saved_anew_is_loaded_anew(edit, folders):
@@ -302,15 +308,51 @@ def test_a_folder_that_cannot_be_made(edit, folders):
     """A file stands where the folder should be: an error, nothing written."""
     (folders / "output").mkdir()
     (folders / "output" / places.EDITS).write_bytes(b"x")
-    with pytest.raises(OSError):
+    with pytest.raises(ValueError, match="filename is 'roses', which cannot be written .Not a directory.; choose another"):
         TIMESaveEdit.execute(edit, "roses", "output")
     assert (folders / "output" / places.EDITS).read_bytes() == b"x"
+
+
+def test_a_folder_of_that_name(edit, folders):
+    (folders / "output" / places.EDITS / "roses.safetensors").mkdir(parents=True)
+    with pytest.raises(ValueError, match="filename is 'roses', and a folder has that name; choose another"):
+        TIMESaveEdit.execute(edit, "roses", "output")
+
+
+def test_a_path_that_is_too_long(edit):
+    with pytest.raises(ValueError, match="filename is 'a/a/.*cannot be written .File name too long.; choose another"):
+        TIMESaveEdit.execute(edit, "a/" * 3000 + "a", "output")
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EROFS, "Read-only file system")]
+)
+def test_a_folder_that_may_not_be_written(edit, folders, monkeypatch, error):
+    """The superuser, as whom containers run, may write everywhere; so the refusal is made."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(
+        ValueError, match=f"filename: 'roses.safetensors' cannot be written to .*{error.strerror}.*make room there or"
+    ):
+        TIMESaveEdit.execute(edit, "roses", "output")
+    assert not list((folders / "output" / places.EDITS).iterdir())
+
+
+def test_a_file_that_is_gone_or_a_folder(edit, folders):
+    with pytest.raises(ValueError, match="file 'roses.safetensors' cannot be read .*choose another, or refresh the page"):
+        load_edit(folders / "roses.safetensors", edit.fingerprint)
+    (folders / "folder.safetensors").mkdir()
+    with pytest.raises(ValueError, match="file 'folder.safetensors' "):
+        load_edit(folders / "folder.safetensors", edit.fingerprint)
 
 
 def test_a_full_disk_leaves_the_old_file(edit, folders):
     """The host's process may write no file beyond 100 kB."""
     resource = pytest.importorskip("resource")
-    path = folders / "edit.safetensors"
+    path = folders / "output" / places.EDITS / "edit.safetensors"
     save_edit(path, edit)
     before = path.read_bytes()
     assert len(before) > 100_000
@@ -318,13 +360,13 @@ def test_a_full_disk_leaves_the_old_file(edit, folders):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises((OSError, SafetensorError)):
-            save_edit(path, dataclasses.replace(edit, left=edit.left + 1))
+        with pytest.raises(ValueError, match="filename: 'edit.safetensors' cannot be written to .*make room there or allow"):
+            TIMESaveEdit.execute(dataclasses.replace(edit, left=edit.left + 1), "edit", "output")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
-    assert [entry.name for entry in folders.iterdir() if entry.is_file()] == ["edit.safetensors"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["edit.safetensors"]
 
 
 def test_a_loaded_edit_does_not_depend_on_its_file(edit, folders):

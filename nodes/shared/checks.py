@@ -1,0 +1,141 @@
+"""What every node checks, whatever it does: what it is given before it begins, and that what it gives is finite.
+
+The host compares numbers with their bounds only where they are typed, not where they are linked, and not a number passes even
+there. What depends on the model or on several inputs is checked by the nodes themselves.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from numbers import Real
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+
+DEEPEST = 100  # parentheses in parentheses; the host reads them by recursion
+COLOURS = 3
+
+
+def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    """For `execute` of every node. Raises ValueError that names the input, its value and what to do."""
+    described = signature(execute)
+
+    @wraps(execute)
+    def run(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
+        given = described.bind(cls, *args, **kwargs).arguments
+        for name, parameter in described.parameters.items():
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        schema = cls.define_schema()
+        check_inputs(schema.inputs, given)
+        found = execute(cls, *args, **kwargs)
+        for output, value in zip(schema.outputs, found.args, strict=False):
+            if not is_finite(value):
+                raise ValueError(
+                    f"{output.display_name} would hold numbers that are not finite: the model overflows. Run it in float32 or "
+                    "bfloat16 (--force-fp32, --bf16-unet), or choose a lower cfg or strength."
+                )
+        return found
+
+    return run
+
+
+def check_inputs(inputs: Iterable[io.Input], given: dict[str, Any]) -> None:
+    """Raises ValueError for the first of `inputs` whose value is none that its node can read."""
+    for one in inputs:
+        value = given.get(one.id)
+        if isinstance(one, io.DynamicCombo.Input):
+            settings = value or {}
+            for option in one.options:
+                if option.key == settings.get(one.id):
+                    check_inputs(option.inputs, settings)
+        elif value is not None:
+            check_value(one, value)
+        elif one.id in given and not one.optional:
+            raise ValueError(f"{named(one)} is empty; connect a loader: not every checkpoint has a text encoder or a VAE.")
+
+
+def check_value(one: io.Input, value: Any) -> None:
+    """Raises ValueError if the input `one` cannot take `value`."""
+    if isinstance(one, (io.Int.Input, io.Float.Input)):
+        _check_number(named(one), value, one)
+    elif isinstance(one, io.String.Input):
+        _check_text(named(one), value)
+    elif isinstance(one, io.Image.Input):
+        _check_pictures(named(one), value)
+    elif isinstance(one, io.Conditioning.Input):
+        _check_prompt(named(one), value)
+
+
+def named(one: io.Input) -> str:
+    """What the user sees as the input's name."""
+    return one.display_name or one.id
+
+
+def is_finite(value: Any) -> bool:
+    """Whether all numbers in `value` are finite, through tensors, containers and frozen values. What is a model, a sampler or
+    another object of the host's holds none that are looked at."""
+    if isinstance(value, torch.Tensor):
+        return value.is_nested or bool(torch.isfinite(value).all())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(is_finite, value))
+    return not is_dataclass(value) or all(is_finite(getattr(value, field.name)) for field in fields(value))
+
+
+def _check_number(name: str, value: Any, bounds: io.Int.Input | io.Float.Input) -> None:
+    whole = isinstance(bounds, io.Int.Input)
+    low = -math.inf if bounds.min is None else bounds.min
+    high = math.inf if bounds.max is None else bounds.max
+    fits = isinstance(value, Real) and math.isfinite(value) and low <= value <= high
+    if not fits or (whole and value != int(value)):
+        raise ValueError(f"{name} is {value!r}; it must be a {'whole ' * whole}number from {low:g} to {high:g}.")
+
+
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is a {type(value).__name__}; it must be a text.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} holds half a character ({value[error.start]!r} at {error.start + 1}), as a broken copy does; type it anew."
+        ) from None
+    if (depth := _depth(value)) > DEEPEST:
+        raise ValueError(
+            f"{name} has {depth} parentheses in one another, and no prompt is read with more than {DEEPEST}; remove them, or "
+            "write \\( and \\) for real ones."
+        )
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for character in text.replace("\\(", "").replace("\\)", ""):
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _check_pictures(name: str, value: Any) -> None:
+    if not isinstance(value, torch.Tensor) or value.ndim != 4 or value.numel() == 0 or value.shape[-1] < COLOURS:
+        shape = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise ValueError(
+            f"{name} has the shape {shape}; it must be (pictures, height, width, 3 colours or more). Convert a mask by Convert "
+            "Mask to Image."
+        )
+    if not is_finite(value):
+        raise ValueError(f"{name} contains values that are not finite; if it comes from VAE Decode, run the VAE in float32.")
+
+
+def _check_prompt(name: str, value: Any) -> None:
+    if not value:
+        raise ValueError(f"{name} holds no prompt; connect CLIP Text Encode.")
+    for rows, _ in value:
+        if isinstance(rows, torch.Tensor) and rows.numel() == 0:
+            raise ValueError(f"{name} has no tokens (shape {tuple(rows.shape)}); encode a prompt, which may be empty.")
