@@ -1,5 +1,6 @@
 """The inputs that TIME Edit Model, TIME Compute Edit and TIME Balance share, and what all of them do with them."""
 
+import logging
 from dataclasses import dataclass
 
 from comfy.model_management import throw_exception_if_processing_interrupted
@@ -13,6 +14,7 @@ from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_prese
 from ...time_core.equations.solve import check_lambda
 from ...time_core.equations.text import TextReader
 from ...time_core.equations.time_edit import TimeEdit
+from ...time_core.reading.own_encoder import doubt
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
 from .interrupts import interruptible
@@ -264,6 +266,14 @@ def encoded(reader: TextReader, model, where: str, request: Request) -> Equation
 def reader_of(clip, model, where: str) -> TextReader:
     """Reads prompts as the keys and values of `model` do; `model` may be None."""
     return TextReader(clip, projector_of(model, entry=where == TEXT_ENTRY) if model is not None else None)
+
+
+def with_doubt(text: str, model, edit: TimeEdit, clip=None) -> str:
+    """What a node shows, and whether the edit's text encoder may not be the model's, which the log says too."""
+    found = "" if model is None else doubt(model, edit.fingerprint.encoder, clip)
+    if found:
+        logging.warning("TIME-DiffEdit: %s", found)
+    return f"{text}\n{found}" if found else text
 
 
 def report(edit: TimeEdit, summary: str) -> dict:

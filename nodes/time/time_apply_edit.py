@@ -49,4 +49,5 @@ class TIMEApplyEdit(io.ComfyNode):
     def execute(cls, model, time_edit, strength, route="auto", where=time_inputs.CROSS_ATTENTION) -> io.NodeOutput:
         edited = apply_edit(model, time_edit, strength, where, route)
         count = len(projections_for(model, time_edit, where))
-        return io.NodeOutput(edited, ui=ui.PreviewText(f"{count} projections edited at strength {strength:g}"))
+        summary = f"{count} projections edited at strength {strength:g}"
+        return io.NodeOutput(edited, ui=ui.PreviewText(time_inputs.with_doubt(summary, model, time_edit)))

@@ -254,6 +254,7 @@ class TIMEBalance(io.ComfyNode):
 
         found = BalanceReport(search, balance(measure, search, on_probe), pictures, label)
         edit = interruptible(equations.edit, found.best.lamb, with_curve=True)
+        summary = time_inputs.with_doubt(f"{found.summary()}\n{edit.summary()}", model, edit, clip)
         return io.NodeOutput(
             apply_edit(model, edit, where=where),
             edit,
@@ -262,7 +263,7 @@ class TIMEBalance(io.ComfyNode):
             _image(plot(search, found.probes)),
             made[found.best.lamb],
             ui={
-                **ui.PreviewText(f"{found.summary()}\n{edit.summary()}").as_dict(),
+                **ui.PreviewText(summary).as_dict(),
                 "balance": [found.as_json()],
             },
         )

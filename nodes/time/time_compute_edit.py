@@ -51,4 +51,5 @@ class TIMEComputeEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         inputs = time_inputs.EditInputs(source, destination, **settings)
         edit = time_inputs.compute(clip, model, where, inputs, lamb)
-        return io.NodeOutput(edit, ui=time_inputs.report(edit, edit.summary()))
+        summary = time_inputs.with_doubt(edit.summary(), model, edit, clip)
+        return io.NodeOutput(edit, ui=time_inputs.report(edit, summary))

@@ -59,4 +59,4 @@ class TIMEEditModel(io.ComfyNode):
         edited = apply_edit(model, edit, strength, where)
         count = len(projections_for(model, edit, where))
         summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}"
-        return io.NodeOutput(edited, edit, ui=time_inputs.report(edit, summary))
+        return io.NodeOutput(edited, edit, ui=time_inputs.report(edit, time_inputs.with_doubt(summary, model, edit, clip)))
