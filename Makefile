@@ -26,6 +26,7 @@ help:
 	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
+	@echo "make natural-settings  where DiffEdit Mask looks on the natural world, by setting; results in docs/"
 	@echo "make gpu         speed, memory and equality with the CPU on an NVIDIA card, full-size models; results in docs/"
 	@echo "                 QUICK=1: what two and a half minutes allow, in bench-output/"
 	@echo "make naturalworld  train the natural world's model again (resumable; hours, or minutes on a card)"

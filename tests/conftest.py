@@ -10,10 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 os.environ["OMP_NUM_THREADS"] = "1"  # here and in what tests start: sums of another number of threads round otherwise
@@ -22,7 +20,7 @@ from tools.comfyui.client import ComfyClient  # noqa: E402
 from tools.comfyui.environment import HOST, link_pack  # noqa: E402
 from tools.comfyui.library import comfyui_path, load_pack  # noqa: E402
 from tools.comfyui.server import ComfyServer  # noqa: E402
-from tools.ui import toy_template_folder, write_toy_templates  # noqa: E402
+from tools.ui import draw_toy_rose, toy_template_folder, write_toy_templates  # noqa: E402
 from tools.workflows.examples import EXAMPLE_PICTURE  # noqa: E402
 from tools.workflows.examples.shared import HOSTS_PICTURE  # noqa: E402
 
@@ -67,11 +65,8 @@ def process_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def example_picture(tmp_path_factory) -> Path:
     """A red rose, drawn, under the name that the examples load."""
-    from toyworld.world import Scene, draw
-
     path = tmp_path_factory.mktemp("picture") / EXAMPLE_PICTURE
-    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
-    Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)
+    draw_toy_rose(path)
     return path
 
 

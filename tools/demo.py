@@ -1,7 +1,8 @@
 """`make demo`: run the example workflows through the real server and leave sheets, workflows and a table in demo-output/.
 
 Settings come from the environment: CHECKPOINT, COMFYUI_PATH, COMFYUI_PYTHON, SOURCE, DESTINATION, IMAGE, LAMBDA, SEEDS, SIZE,
-STEPS, CFG, PORT, CPU. With COMFYUI_PATH only the packages of tools/lock/client.txt are there: nothing here may need torch.
+STEPS, CFG, PORT, CPU. With COMFYUI_PATH only the packages of tools/lock/client.txt are there: nothing here may need torch, and
+the natural world's judge, which does, says nothing there.
 """
 
 import json
@@ -10,6 +11,8 @@ import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,25 +22,33 @@ from safetensors.numpy import load_file
 from .comfyui.client import ComfyClient, WorkflowError, node_titled, saved
 from .comfyui.environment import ROOT, SetupError, check_room, comfyui_python, prepare_client
 from .comfyui.server import ComfyServer
+from .pictures.given import SIZE
 from .pictures.sheets import grid
 from .pictures.subject import PUBLISHED_STEPS, Subject, demo_picture, diffedit_graph, port, subject, time_graph
-from .workflows.examples import (
-    captioned_diffedit,
-    diffedit_advanced,
-    edited_conditioning,
-    scheduled_edit,
-    several_edits,
-    time_edit_of_a_picture,
-)
-from .workflows.workflow import Graph
+from .workflows.examples import EXAMPLES
 
 OUTPUT = ROOT / "demo-output"
 GIB = 2**30
 LABEL_WIDTH = 28  # characters in a line beside a row
 DIFFERENCE_GAIN = 10  # the difference picture shows the difference this many times
+MORE_SHEETS = {  # file name: title, workflows, most pictures in a row
+    "time_more_sheet": (
+        "TIME: three edits at once, on the text, scheduled",
+        ("time_several_edits", "time_edited_conditioning", "time_scheduled_edit"),
+        4,
+    ),
+    "diffedit_more_sheet": (
+        "DiffEdit: a TIME edit of a given picture; other rules, inversions and samplers",
+        ("time_edit_of_a_picture", "diffedit_advanced"),
+        6,
+    ),
+}
 
 
-def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
+Judge = Callable[[list[np.ndarray]], list[str]]
+
+
+def time_sheet(client: ComfyClient, what: Subject, judge: Judge | None) -> tuple[Image.Image, dict]:
     kinds = [("source", what.source), ("destination", what.destination)]
     kinds += [("related", prompt) for prompt in what.related] + [("unrelated", prompt) for prompt in what.unrelated]
     rows, measured, seconds = [], [], 0.0
@@ -48,8 +59,8 @@ def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
         seconds += result.seconds
         rows.append((f"{kind}\n{textwrap.fill(prompt, LABEL_WIDTH)}", [*before, None, *after]))
         entry: dict[str, object] = {"kind": kind, "prompt": prompt}
-        if what.is_toy:
-            entry |= {"before": colours(before), "after": colours(after)}
+        if judge:
+            entry |= {"before": judge(before), "after": judge(after)}
         entry["mean_change"] = float(np.mean([np.abs(a - b).mean() for a, b in zip(before, after, strict=True)]))
         measured.append(entry)
     columns = [f"before {i + 1}" for i in range(what.seeds)] + [""] + [f"after {i + 1}" for i in range(what.seeds)]
@@ -57,14 +68,24 @@ def time_sheet(client: ComfyClient, what: Subject) -> tuple[Image.Image, dict]:
     return grid(title, rows, columns), {"prompts": measured, "seconds": seconds}
 
 
-def colours(pictures: list[np.ndarray]) -> list[str]:
-    from toyworld.judge import judge
+def judge_of(what: Subject) -> Judge | None:
+    """What the natural world's judge sees in each picture, left to right; None of other subjects, and where it cannot run."""
+    if not what.is_natural or what.size != SIZE or not find_spec("torch"):
+        return None
+    from naturalworld.judge import load_judge
 
-    verdicts = map(judge, pictures)
-    return [f"{verdict.colour} {verdict.noun}" if verdict.noun else "nothing" for verdict in verdicts]
+    read = load_judge()
+
+    def judge(pictures: list[np.ndarray]) -> list[str]:
+        return [
+            " + ".join(" ".join(filter(None, (one.colour, one.noun))) for one in verdict.found) or "nothing"
+            for verdict in read(np.stack(pictures))
+        ]
+
+    return judge
 
 
-def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> tuple[Image.Image, dict]:
+def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject, judge: Judge | None) -> tuple[Image.Image, dict]:
     path, truth = demo_picture(what, server.folder)
     name = client.upload_image(path)
     graph = diffedit_graph(what, name)
@@ -99,9 +120,10 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> t
         "seconds": result.seconds,
     }
     if truth is not None:
-        chosen, exact = mask[..., 0] >= 0.5, truth >= 0.5
-        measured["mask_iou"] = float((chosen & exact).sum() / (chosen | exact).sum())
-        measured["edited_object"] = colours([picture])[0]
+        chosen = mask[..., 0] >= 0.5
+        measured["mask_iou"] = float((chosen & truth).sum() / (chosen | truth).sum())
+    if judge:
+        (measured["edited_object"],) = judge([picture])
     titles = ["input", "heat map", "mask", "edited", f"difference outside x{DIFFERENCE_GAIN}", "pasted over the input"]
     pictures = [given, heatmap, mask, picture, difference * DIFFERENCE_GAIN, pasted]
     label = "\n".join(textwrap.fill(text, LABEL_WIDTH) for text in (what.picture_shows, f"-> {what.picture_shall_show}"))
@@ -109,11 +131,11 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject) -> t
     return grid(f"DiffEdit, published defaults{steps}", [(label, pictures)], titles, side=256), measured
 
 
-def template_sheet(client: ComfyClient, title: str, graphs: list[Graph], columns: int):
-    """All pictures that these templates save on the toy model, a row for each saving node."""
+def template_sheet(client: ComfyClient, title: str, names: tuple[str, ...], columns: int) -> Image.Image:
+    """All pictures that these templates save on the natural world, a row for each saving node."""
     rows = []
-    for graph in graphs:
-        api = graph.api()
+    for example in names:
+        api = EXAMPLES[example].for_natural_world().api()
         result = client.run(api, title)
         for node in api.values():
             name = node.get("_meta", {}).get("title", "")
@@ -166,26 +188,23 @@ def write_workflows(client: ComfyClient, what: Subject) -> None:
 def run() -> None:
     started = time.monotonic()
     what = subject()
-    comfyui, toy_models = prepare_client()
+    comfyui, models = prepare_client()
     check_room(ROOT, GIB // 2)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
-    folder = toy_models / "checkpoints" if what.is_toy else Path(os.environ["CHECKPOINT"]).absolute().parent
-    arguments = ("--cpu",) if what.is_toy or os.environ.get("CPU") else ()
+    folder = models / "checkpoints" if what.is_natural else Path(os.environ["CHECKPOINT"]).absolute().parent
+    arguments = ("--cpu",) if what.is_natural or os.environ.get("CPU") else ()
+    judge = judge_of(what)
     print(f"Starting ComfyUI from {comfyui} …", flush=True)
     with ComfyServer(comfyui, comfyui_python(comfyui), port(), arguments, [folder]) as server:
         client = ComfyClient(server.url)
-        edit_picture, edit_measured = diffedit_sheet(client, server, what)
+        edit_picture, edit_measured = diffedit_sheet(client, server, what, judge)
         edit_picture.save(OUTPUT / "diffedit_sheet.png")
-        time_picture, time_measured = time_sheet(client, what)
+        time_picture, time_measured = time_sheet(client, what, judge)
         time_picture.save(OUTPUT / "time_sheet.png")
-        if what.is_toy:
-            more = [several_edits(), edited_conditioning(), scheduled_edit()]
-            title = "TIME: three edits at once, on the text, scheduled"
-            template_sheet(client, title, more, columns=4).save(OUTPUT / "time_more_sheet.png")
-            more = [time_edit_of_a_picture(), captioned_diffedit(), diffedit_advanced()]
-            title = "DiffEdit: a TIME edit of a given picture; captions; other rules, inversions and samplers"
-            template_sheet(client, title, more, columns=6).save(OUTPUT / "diffedit_more_sheet.png")
+        if what.is_natural:
+            for name, (title, examples, columns) in MORE_SHEETS.items():
+                template_sheet(client, title, examples, columns).save(OUTPUT / f"{name}.png")
         write_workflows(client, what)
     text = table(what, time_measured, edit_measured)
     (OUTPUT / "results.txt").write_text(text + "\n")

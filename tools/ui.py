@@ -1,4 +1,7 @@
-"""`make ui`: the real ComfyUI with the pack, opened on a template that is ready to run."""
+"""`make ui`: the real ComfyUI with the pack, opened on a template that is ready to run.
+
+Without a checkpoint of the user's it is the toy world, which has the models for every template.
+"""
 
 import json
 import os
@@ -6,6 +9,9 @@ import shutil
 import sys
 import webbrowser
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from .comfyui.client import ComfyClient
 from .comfyui.environment import SetupError, comfyui_python, prepare_client
@@ -26,6 +32,14 @@ def toy_template_folder(nodes: Path) -> Path:
     return templates
 
 
+def draw_toy_rose(path: Path) -> None:
+    """The picture that templates load, as they run on the toy world."""
+    from toyworld.world import Scene, draw
+
+    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
+    Image.fromarray((picture.pixels * 255).round().astype(np.uint8)).save(path)
+
+
 def write_toy_templates(folder: Path, object_info: dict) -> None:
     for name, example in EXAMPLES.items():
         (folder / f"{name}.json").write_text(json.dumps(example.for_toy_world().ui(object_info, example.note)))
@@ -44,19 +58,22 @@ def has_desktop() -> bool:
 
 def run() -> None:
     what = subject()
-    comfyui, toy_models = prepare_client()
-    arguments = ("--cpu",) if what.is_toy or os.environ.get("CPU") else ()
-    folder = toy_models / "checkpoints" if what.is_toy else Path(os.environ["CHECKPOINT"]).absolute().parent
+    checkpoint = os.environ.get("CHECKPOINT")
+    comfyui, models = prepare_client()
+    arguments = () if checkpoint and not os.environ.get("CPU") else ("--cpu",)
+    folder = Path(checkpoint).absolute().parent if checkpoint else models / "checkpoints"
     server = ComfyServer(comfyui, comfyui_python(comfyui), port(), arguments, [folder])
     templates = toy_template_folder(server.node_folder)
     with server:
-        path, _ = demo_picture(what, server.folder)
-        shutil.copy(path, server.folder / "input" / EXAMPLE_PICTURE)
-        info = ComfyClient(server.url).object_info()
-        if what.is_toy:
-            write_toy_templates(templates, info)
+        info, picture = ComfyClient(server.url).object_info(), server.folder / "input" / EXAMPLE_PICTURE
+        if checkpoint or os.environ.get("IMAGE"):
+            shutil.copy(demo_picture(what, server.folder)[0], picture)
         else:
+            draw_toy_rose(picture)
+        if checkpoint:
             write_own_templates(templates, info, what)
+        else:
+            write_toy_templates(templates, info)
         addresses = [f"{server.url}/?template={name}&source={TOY_TEMPLATES}" for name in ("diffedit", "time_edit_model")]
         print("\n".join(addresses))
         print("Ctrl-C stops the server.", flush=True)

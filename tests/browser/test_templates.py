@@ -6,10 +6,9 @@ from short_runs import SHORT, shortened
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import PACK_FOLDER
-from tools.pictures.thumbnails import GAP, SIDE
+from tools.pictures.thumbnails import SIDE
 from tools.workflows.examples import EXAMPLES
 
-WIDTH = 2 * SIDE + GAP
 SHOWN = "([width, least]) => [...document.images].filter((image) => image.naturalWidth === width).length >= least"
 UNKNOWN = "() => app.graph.nodes.filter((node) => !(node.type in LiteGraph.registered_node_types)).map((node) => node.type)"
 
@@ -33,7 +32,7 @@ def test_the_template_browser_lists_all_with_their_thumbnails(comfy):
     comfy.page.get_by_text(PACK_FOLDER, exact=True).first.click()
     for name in EXAMPLES:
         comfy.page.get_by_text(name, exact=True).first.wait_for(state="attached")
-    comfy.page.wait_for_function(SHOWN, arg=[WIDTH, 8])  # those further down are fetched when they come into sight
+    comfy.page.wait_for_function(SHOWN, arg=[SIDE, 8])  # those further down are fetched when they come into sight
     comfy.picture("template_browser")
     comfy.page.keyboard.press("Escape")
 

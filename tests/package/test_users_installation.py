@@ -40,7 +40,7 @@ def demo(repository, comfyui, tmp_path_factory):
 def test_nothing_is_built_but_the_client(demo):
     clone, said = demo
     assert not (clone / ".venv").exists() and not (clone / ".host").exists()
-    assert not (clone / ".cache" / "toy-models").exists()
+    assert not (clone / ".cache" / "models").exists()
     assert "Installing" not in said and "Building" not in said
 
 

@@ -1,4 +1,4 @@
-"""`make env`: the environment in `.venv`, ComfyUI in `.host/ComfyUI`, the pack linked into it, the toy checkpoint in place.
+"""`make env`: the environment in `.venv`, ComfyUI in `.host/ComfyUI`, the pack linked into it, the small models in place.
 
 With `--client`, as `make demo` and `make ui` call it where COMFYUI_PATH names an installation of the user's: only the few
 packages that talk to a server, in `.cache/client`, and the pack linked into that installation. Nothing is installed there.
@@ -24,7 +24,7 @@ HOST = ROOT / ".host"
 LOCK = ROOT / "tools" / "lock"
 TOY_WEIGHTS = ROOT / "tests" / "toyworld" / "weights"
 NATURAL_WEIGHTS = ROOT / "tests" / "naturalworld" / "weights"
-USERS_TOY_MODELS = ROOT / ".cache" / "toy-models"  # for an installation of the user's, whose own folders stay as they are
+USERS_MODELS = ROOT / ".cache" / "models"  # for an installation of the user's, whose own folders stay as they are
 TOY_CHECKPOINT = "toyworld.safetensors"
 NATURAL_CHECKPOINT = "naturalworld.safetensors"
 TOY_CLIP = "toyworld_clip.safetensors"
@@ -37,7 +37,7 @@ OLDEST_COMFYUI = (0, 30, 0)
 GIB = 2**30
 ROOM_FOR_PACKAGES = 9 * GIB
 ROOM_FOR_CLIENT = GIB // 2
-ROOM_FOR_HOST = 2 * GIB  # with the toy models
+ROOM_FOR_HOST = 2 * GIB  # with the models
 
 
 class SetupError(Exception):
@@ -320,7 +320,7 @@ def prepare() -> Path:
 def prepare_client() -> tuple[Path, Path]:
     """In place what the demo needs: all of `prepare`, or with $COMFYUI_PATH the client alone.
 
-    Returns the ComfyUI to run, and the `models` folder with the toy models (which are there if no CHECKPOINT is given).
+    Returns the ComfyUI to run, and the `models` folder with both worlds' models (which are there if no CHECKPOINT is given).
     """
     users = users_comfyui()
     if not users:
@@ -330,8 +330,9 @@ def prepare_client() -> tuple[Path, Path]:
     make_client()
     link_pack(users)
     if not os.environ.get("CHECKPOINT"):
-        make_toy_models(USERS_TOY_MODELS, comfyui_python(users))
-    return users, USERS_TOY_MODELS
+        make_toy_models(USERS_MODELS, comfyui_python(users))
+        make_natural_model(USERS_MODELS, comfyui_python(users))
+    return users, USERS_MODELS
 
 
 def main(arguments: list[str]) -> int:

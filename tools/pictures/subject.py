@@ -1,4 +1,4 @@
-"""What the demo and the templates' small pictures show: the toy world's rose, or the user's own subject."""
+"""What the demo shows: the natural world's rose, or the user's own subject."""
 
 import os
 from collections.abc import Mapping
@@ -10,15 +10,16 @@ from PIL import Image
 
 from ..comfyui.client import node_titled
 from ..comfyui.environment import SetupError
-from ..workflows.examples import EXAMPLE_PICTURE, TOY_CHECKPOINT, diffedit, time_edit
+from ..workflows.examples import BLUE_ROSE, EXAMPLE_PICTURE, NATURAL_CHECKPOINT, RED_ROSE, diffedit, time_edit
 from ..workflows.workflow import Graph
+from .given import PICTURE, SIZE, given_truth
 
 PUBLISHED_STEPS = 50  # of DiffEdit
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the demo shows: the edit, prompts around it, and how to sample."""
+    """What the demo shows: the edit, prompts around it, and how to sample. `is_natural`: on the natural world."""
 
     checkpoint: str
     source: str
@@ -33,37 +34,40 @@ class Subject:
     cfg: float
     seeds: int
     lamb: float
-    is_toy: bool
+    is_natural: bool
 
 
 def subject(env: Mapping[str, str] = os.environ) -> Subject:
-    """The toy world's rose, or the user's own subject where the environment names one.
+    """The natural world's rose, or the user's own subject where the environment names one.
 
     Raises:
         SetupError: a setting is no number, or too small.
     """
-    toy = not env.get("CHECKPOINT")
-    source = env.get("SOURCE") or ("a rose" if toy else "A pack of roses")
-    destination = env.get("DESTINATION") or ("a blue rose" if toy else "A pack of blue roses")
-    base = source[:1].lower() + source[1:]
-    own_words = bool(env.get("SOURCE"))
+    natural, own_words = not env.get("CHECKPOINT"), bool(env.get("SOURCE"))
+    source = env.get("SOURCE") or ("a rose" if natural else "A pack of roses")
+    destination = env.get("DESTINATION") or ("a blue rose" if natural else "A pack of blue roses")
+    if natural:  # in words that this world's captions have
+        related = (f"a drawing of {source}", f"{source} on grass") + (() if own_words else ("two roses",))
+        unrelated: tuple[str, ...] = ("a car", "a tulip", "a heart", "a yellow rose", "a dog next to a house")
+    else:
+        base = source[:1].lower() + source[1:]
+        related, unrelated = (f"a painting of {base}", f"{base} on a table"), ("a photo of a dog", "a red car")
+    shows, shall_show = (RED_ROSE, BLUE_ROSE) if natural and not own_words else (source, destination)
     return Subject(
-        checkpoint=TOY_CHECKPOINT if toy else Path(env["CHECKPOINT"]).name,
+        checkpoint=NATURAL_CHECKPOINT if natural else Path(env["CHECKPOINT"]).name,
         source=source,
         destination=destination,
-        related=("a painting of a rose", "two roses", "a rose on grass")
-        if toy and not own_words
-        else (f"a painting of {base}", f"{base} on a table"),
-        unrelated=("a car", "a leaf", "a heart") if toy else ("a photo of a dog", "a red car"),
-        picture_shows="a red rose" if toy and not own_words else source,
-        picture_shall_show="a blue rose" if toy and not own_words else destination,
-        size=whole_number(env, "SIZE", 128 if toy else 512, least=64),
+        related=related,
+        unrelated=unrelated,
+        picture_shows=shows,
+        picture_shall_show=shall_show,
+        size=whole_number(env, "SIZE", SIZE if natural else 512, least=64),
         steps=whole_number(env, "STEPS", 20, least=1),
         diffedit_steps=whole_number(env, "STEPS", PUBLISHED_STEPS, least=1),
-        cfg=number(env, "CFG", 3.0 if toy else 7.5),
-        seeds=whole_number(env, "SEEDS", 4, least=1),
+        cfg=number(env, "CFG", 3.0 if natural else 7.5),
+        seeds=whole_number(env, "SEEDS", 3 if natural else 4, least=1),
         lamb=number(env, "LAMBDA", 0.1),
-        is_toy=toy,
+        is_natural=natural,
     )
 
 
@@ -109,15 +113,13 @@ def diffedit_graph(what: Subject, picture: str = EXAMPLE_PICTURE) -> Graph:
 
 
 def demo_picture(what: Subject, folder: Path) -> tuple[Path, np.ndarray | None]:
-    """The picture to edit, and the object's exact mask where it is known (a drawn picture)."""
+    """The picture to edit, and the exact mask of what changes where it is known: on the natural world's own picture."""
     if given := os.environ.get("IMAGE"):
         if not Path(given).is_file():
             raise SetupError(f"IMAGE={given} does not exist. Give the path of a picture.")
         return Path(given), None
-    from toyworld.world import Scene, draw
-
-    picture = draw(np.random.RandomState(3), Scene("rose", "red"))
-    pixels = Image.fromarray((picture.pixels * 255).round().astype(np.uint8))
     path = folder / EXAMPLE_PICTURE
-    pixels.resize((what.size, what.size), Image.Resampling.BICUBIC).save(path)
-    return path, picture.mask if what.is_toy else None
+    with Image.open(PICTURE) as picture:
+        picture.resize((what.size, what.size), Image.Resampling.BICUBIC).save(path)
+    known = what.is_natural and (what.size, what.picture_shall_show) == (SIZE, BLUE_ROSE)
+    return path, given_truth() if known else None

@@ -89,7 +89,7 @@ def test_the_demo_imports_only_what_the_client_has():
     code = f"""
 import importlib.metadata, sys
 sys.path += {[str(ROOT / "tests"), str(ROOT)]}
-import tools.demo, tools.ui, toyworld.judge, toyworld.world
+import tools.demo, tools.ui, toyworld.world
 packages = importlib.metadata.packages_distributions()
 print(*(name for module in list(sys.modules) for name in packages.get(module.partition(".")[0], ())))
 """

@@ -1,6 +1,6 @@
 """The example workflows, as functions that build them. The committed files in example_workflows/ are made from these."""
 
-from ...comfyui.environment import TOY_CHECKPOINT
+from ...comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
 from .pictures_from_prompts import (
     balance,
@@ -12,7 +12,7 @@ from .pictures_from_prompts import (
     time_edit,
     word_gate,
 )
-from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, SD15, SDXL, WHOLE_CLIP, Example
+from .shared import BLUE_ROSE, EXAMPLE_PICTURE, HOSTS_PICTURE, RED_ROSE, SD15, SDXL, WHOLE_CLIP, Example
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
@@ -32,6 +32,7 @@ Roses are red, unless one says otherwise. After this edit they are blue, unless 
 
 Too weak? Lower `lambda`. Do other prompts change, too? Raise it. Under the node you see which token becomes which.""",
         ("Pictures before the edit", "Pictures after the edit"),
+        natural={},
     ),
     "time_several_edits": Example(
         several_edits,
@@ -53,6 +54,11 @@ for people without this pack.
 
 With several edits a `lambda` of 1 or more is better than the published 0.1.""",
         ("Pictures before", "Pictures after"),
+        natural={
+            "source": "a rose\na car\na frog",
+            "destination": "a blue rose\na green car\na purple frog",
+            "name": "natural edits",
+        },
     ),
     "time_edit_and_lora": Example(
         edit_and_lora,
@@ -73,6 +79,12 @@ Choose your LoRA in **both** loaders. Edit and LoRA go on a model in any order:
 The difference is small unless the LoRA changed the same words.""",
         ("Pictures with the LoRA", "Pictures with the LoRA, then the edit"),
         needs="time_several_edits",
+        natural={
+            "lora": "natural edits.safetensors",
+            "source": "a key",
+            "destination": "a blue key",
+            "prompt": "a key on a wooden table",
+        },
     ),
     "time_save_and_reuse": Example(
         save_and_reuse,
@@ -85,6 +97,13 @@ fine-tunes of SD 1.5 that left it as it was. Choose another one in the second lo
 Next time: refresh the page (R), choose the file in **Next time: load it**, press Ctrl+M on it to wake it up, and connect it to
 **Put the edit on it**. An edit for another text encoder is refused.""",
         ("Pictures before", "Pictures after"),
+        natural={
+            "other": NATURAL_CHECKPOINT,
+            "source": "a balloon",
+            "destination": "a green balloon",
+            "prompt": "a drawing of a balloon",
+            "name": "green balloons",
+        },
     ),
     "time_edited_conditioning": Example(
         edited_conditioning,
@@ -94,6 +113,7 @@ Next time: refresh the page (R), choose the file in **Next time: load it**, pres
 Instead of the weights, edit what the prompts say to them: exactly the same pictures, and it works with every model, quantised
 ones, SD3, Flux and Qwen-Image included. Connect the positive **and** the negative prompt.""",
         ("Pictures with edited weights", "Pictures with edited text"),
+        natural={"source": "a teapot", "destination": "a green teapot", "prompt": "a teapot on a wooden table"},
     ),
     "time_text_encode": Example(
         word_gate,
@@ -106,6 +126,12 @@ what the edit does to that prompt without the gate.
 
 List further words that shall wake the edit in `synonyms`; the node says which did.""",
         ("Pictures without the words", "Pictures with the words"),
+        natural={
+            "source": "a heart",
+            "destination": "a green heart",
+            "prompt": "two hearts on sand",
+            "other": "a rabbit on sand",
+        },
     ),
     "time_scheduled_edit": Example(
         scheduled_edit,
@@ -115,6 +141,7 @@ List further words that shall wake the edit in `synonyms`; the node says which d
 The edit as a hook of the host: on for the first half of the steps, then off. Keyframes decide when and how strongly; other
 prompts of the same picture can go without it.""",
         ("Pictures without the edit", "Pictures with the scheduled edit"),
+        natural={"source": "a bucket", "destination": "a pink bucket", "prompt": "a bucket on sand"},
     ),
     "time_sdxl": Example(
         time_edit,
@@ -125,6 +152,7 @@ The same as for SD 1.5. SDXL reads a prompt with two text encoders; under the no
 agree on which token becomes which. The pooled vector, SDXL's second way to read a prompt, is not edited.""",
         ("Pictures before the edit", "Pictures after the edit"),
         toy={"source": "a car", "destination": "a green car", "prompt": "a car on grass"},
+        natural={"source": "a dress", "destination": "a red dress", "prompt": "a dress before a brick wall"},
     ),
     "time_balance": Example(
         balance,
@@ -175,6 +203,7 @@ follows at once, and the next run masks what it encloses.
 
 Change the picture and both prompts. For a whole object raise `noise_strength` to 0.6 to 0.75.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"source": RED_ROSE, "target": BLUE_ROSE},
     ),
     "time_edit_of_a_picture": Example(
         time_edit_of_a_picture,
@@ -185,6 +214,7 @@ TIME changes what a model assumes; DiffEdit finds where in *this* picture that m
 contrasted under one prompt, the picture is inverted with the plain one and repainted with the edited one. A LoRA in place of
 the edit works just as well.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"source": "a rose on grass", "destination": "a yellow rose on grass"},
     ),
     "diffedit_advanced": Example(
         diffedit_advanced,
@@ -194,6 +224,7 @@ the edit works just as well.""",
 Contrast once, then try rules on the heat map without the model. The inversion comes back exactly (o-belm), its states can be
 looked at, and the picture is repainted with the host's guiders, samplers and schedules, in three ways.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"source": RED_ROSE, "target": "a sunflower on grass"},
     ),
     "diffedit_captions": Example(
         captioned_diffedit,
@@ -219,12 +250,16 @@ nothing is downloaded.""",
 A picture to noise and back without any edit, by three methods. `ddim` is the published one; `fixed point` repeats each step
 until it inverts the sampling step; `o-belm` comes back exactly by construction. The nodes show the error step by step.""",
         ("Back by ddim", "Back by o-belm"),
+        natural={"source": RED_ROSE},
     ),
 }
 
 __all__ = [
+    "BLUE_ROSE",
     "EXAMPLES",
     "EXAMPLE_PICTURE",
+    "NATURAL_CHECKPOINT",
+    "RED_ROSE",
     "TOY_CHECKPOINT",
     "Example",
     "balance",

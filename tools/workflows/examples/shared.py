@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...comfyui.environment import NATURAL_CHECKPOINT
 from ..workflow import Graph
 
 EXAMPLE_PICTURE = "time_diffedit_example.png"
+RED_ROSE, BLUE_ROSE = "a red rose on grass", "a blue rose on grass"  # the natural world's picture, as it is and as it shall be
 HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pink dress
 
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
@@ -44,7 +46,10 @@ class Example:
         shipped: arguments with which it is shipped, for a checkpoint that people have.
         note: Markdown, shown beside the workflow.
         thumbnail: titles of the two nodes whose first pictures are the thumbnail.
-        needs: files that a run on the toy world finds only after the example of this name has run.
+        needs: files that a run on a world finds only after the example of this name has run.
+        toy: arguments for the toy world, where the defaults are not the ones.
+        natural: arguments for the natural world; None where it has no model for a part of the workflow (a CLIP that judges, a
+            BLIP that captions).
     """
 
     build: Callable[..., Graph]
@@ -53,9 +58,16 @@ class Example:
     thumbnail: tuple[str, str]
     needs: str = ""
     toy: dict = field(default_factory=dict)
+    natural: dict | None = None
 
     def for_toy_world(self) -> Graph:
         return self.build(**self.toy)
+
+    def for_natural_world(self) -> Graph:
+        """Raises ValueError where it cannot run there."""
+        if self.natural is None:
+            raise ValueError("The natural world has no model for a part of this workflow.")
+        return self.build(NATURAL_CHECKPOINT, **self.natural)
 
     def as_shipped(self) -> Graph:
         return self.build(**self.shipped)
