@@ -93,6 +93,12 @@ def test_what_cannot_be_aligned_is_said_in_the_node_s_words(edit_model):
     assert view.locator(".chip").count() == 0
 
 
+def test_prompts_that_take_the_server_too_long_are_said_to_be_too_long(edit_model):
+    view = type_prompts(edit_model, "\n".join(["a " * 250] * 8), "\n".join(["a " * 499] * 8))
+    expect(view.get_by_text("The prompts are too long to be aligned before a run.")).to_be_visible()
+    assert view.locator(".chip").count() == 0
+
+
 def test_lines_are_turned_by_the_pager(edit_model):
     view = type_prompts(edit_model, "a dog\na rose\na cat", "a red dog\na blue rose | 2\na bird")
     expect(view.get_by_text("Cannot be aligned: line 3")).to_be_visible()

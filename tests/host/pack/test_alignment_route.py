@@ -375,3 +375,25 @@ def test_too_many_questions():
     *first, (status, answer, headers) = ask(*[ROSES] * (alignment.BURST + 1), clock=lambda: 0.0)
     assert all(answered[0] == 200 for answered in first)
     assert status == 429 and headers["Retry-After"] == "1" and "too many" in answer["error"]
+
+
+def test_more_than_can_wait_are_sent_away(monkeypatch):
+    monkeypatch.setattr(alignment, "MOST_WAITING", 0)
+    ((status, answer, headers),) = ask(ROSES)
+    assert status == 429 and headers["Retry-After"] == "1" and "too many" in answer["error"]
+
+
+def test_a_host_name_that_leads_here_may_ask():
+    """As at every route of the host; SECURITY.md says why nothing is done about it."""
+    from server import create_origin_only_middleware  # the host's; slow to import
+
+    async def run():
+        routes = web.RouteTableDef()
+        alignment.register(routes)
+        app = web.Application(middlewares=[create_origin_only_middleware()])
+        app.add_routes(routes)
+        async with TestClient(TestServer(app)) as client:
+            names = {"Host": "rebound.example", "Origin": "http://rebound.example"}
+            return (await client.post(alignment.PATH, json=ROSES, headers=names)).status
+
+    assert asyncio.run(run()) == 200

@@ -262,6 +262,8 @@ def test_a_failed_save_leaves_the_old_file(edit, folders):
         "dot.",
         "a//../b",
         "con",
+        "CONIN$",
+        "flowers/conout$.v2",
         "flowers/NUL.v2",
         "x" * 244,
         "\ud800",
@@ -270,6 +272,17 @@ def test_a_failed_save_leaves_the_old_file(edit, folders):
 def test_names_stay_inside(name):
     with pytest.raises(ValueError, match="filename is "):
         places.save_path("models", places.EDITS, name)
+
+
+@pytest.mark.parametrize("character", "\u202e\u2066\u200f\u200b\ufeff\u2028\x85")
+def test_names_that_look_like_others(character):
+    with pytest.raises(ValueError, match="filename is .*, with characters that are not seen; type the name anew"):
+        places.save_path("models", places.EDITS, f"ro{character}ses")
+
+
+def test_names_in_any_script_are_fine():
+    for name in ("roses", "バラ", "گل‌ها", "ورود", "गुलाब", "👩‍🌾"):
+        assert places.save_path("models", places.EDITS, name).name == f"{name}.safetensors"
 
 
 def test_a_link_out_of_the_folder_is_not_followed(folders):

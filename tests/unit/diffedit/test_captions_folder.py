@@ -64,3 +64,11 @@ def test_a_root_that_cannot_be_listed_costs_only_itself(root, tmp_path_factory, 
         assert len(caplog.records) == 1
     finally:
         closed.chmod(0o700)
+
+
+def test_a_link_to_a_folder_is_followed(root, tmp_path_factory):
+    """Models may lie elsewhere; SECURITY.md says why a link is no danger here."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "config.json").write_text(json.dumps(GOOD))
+    (root / "link").symlink_to(elsewhere)
+    assert listed([str(root)], BLIP) == ["good", "link"]
