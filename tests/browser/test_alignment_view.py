@@ -97,6 +97,8 @@ def test_prompts_that_take_the_server_too_long_are_said_to_be_too_long(edit_mode
     view = type_prompts(edit_model, "\n".join(["a " * 250] * 8), "\n".join(["a " * 499] * 8))
     expect(view.get_by_text("The prompts are too long to be aligned before a run.")).to_be_visible()
     assert view.locator(".chip").count() == 0
+    assert all("status of 413" in error for error in edit_model.errors)  # the browser's own line
+    edit_model.errors.clear()
 
 
 def test_lines_are_turned_by_the_pager(edit_model):
