@@ -1,10 +1,12 @@
-"""`make help-pictures`: what settings do, drawn by the toy model through the real server, for the help pages.
+"""`make help-pictures`: what settings do, drawn by the natural world's model through the real server, for the help pages.
 
-One small sheet for each page that has one, in web/docs/images/. ONLY=trajectory,composite makes these alone.
+One small sheet for each page that has one, in web/docs/images/. ONLY=trajectory,composite makes these alone. What needs a CLIP
+that judges or a BLIP that captions is drawn by the toy world's models, which has them.
 """
 
 import os
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -18,10 +20,14 @@ from time_core.balance.plot import plot
 from time_core.balance.search import Probe, Search
 
 from ..comfyui.client import ComfyClient, Result, node_titled, saved
-from ..comfyui.environment import ROOT, comfyui_python, prepare
+from ..comfyui.environment import HOST, ROOT, comfyui_python, prepare
 from ..comfyui.server import ComfyServer
 from ..workflows.examples import (
+    BLUE_ROSE,
     EXAMPLE_PICTURE,
+    EXAMPLES,
+    NATURAL_CHECKPOINT,
+    RED_ROSE,
     balance,
     captioned_diffedit,
     diffedit,
@@ -32,6 +38,7 @@ from ..workflows.examples import (
     time_edit,
 )
 from ..workflows.workflow import Choice, Graph, flat, is_link
+from .given import PICTURE, given_pixels
 from .sheets import GAP, INK, MUTED, PAPER, to_image
 
 FOLDER = ROOT / "web" / "docs" / "images"
@@ -39,28 +46,26 @@ SIDE = 96
 IN_A_ROW = 3  # the browser's help panel is narrow
 TEXT = 13
 COLOURS = 160  # of a sheet's palette, so that it stays small
-GIVEN = Scene("rose", "red")
 DIFFERENCE_GAIN = 10
 BALANCE_PLOT = 220  # pixels high
 
 BEFORE, AFTER = "Pictures before the edit", "Pictures after the edit"
 
 
-class Toy:
-    """The running server, with the picture that the workflows edit."""
+class Stage:
+    """The running server, with the natural world's picture where the workflows load theirs."""
 
     def __init__(self, server: ComfyServer):
         self.client = ComfyClient(server.url)
-        self.folder = server.folder
-        self.given = self.give(GIVEN)
+        self.given = given_pixels()
+        self.client.upload_image(PICTURE, EXAMPLE_PICTURE)
 
-    def give(self, scene: Scene, seed: int = 3) -> np.ndarray:
-        """Draw a scene and put it where the workflows load their picture."""
-        pixels = draw(np.random.RandomState(seed), scene).pixels
-        path = self.folder / EXAMPLE_PICTURE
-        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
-        self.client.upload_image(path)
-        return pixels
+    def give(self, pixels: np.ndarray) -> None:
+        """Put another picture there."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / EXAMPLE_PICTURE
+            Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
+            self.client.upload_image(path)
 
     def run(self, graph: Graph, *titles: str) -> Callable[[str], list[np.ndarray]]:
         """Run what the nodes of these titles need; gives the pictures of each."""
@@ -120,67 +125,69 @@ def tiles(title: str, rows: list[tuple[str, list]], columns: list[str]) -> Image
     return sheet.crop((0, 0, width, y))
 
 
-def time_lambda(toy: Toy) -> Image.Image:
-    lambdas = (0.01, 0.1, 1, 100, 10000)
+def rose_edit(prompt: str, lamb: float = 0.1) -> Graph:
+    return time_edit(NATURAL_CHECKPOINT, prompt=prompt, batch=1, lamb=lamb)
+
+
+def time_lambda(stage: Stage) -> Image.Image:
+    lambdas = (0.1, 100, 10_000, 100_000, 1_000_000)
     rows = []
-    for prompt in ("a rose on grass", "a car"):
-        before = toy.one(time_edit(prompt=prompt, batch=1), BEFORE)
-        after = [toy.one(time_edit(prompt=prompt, batch=1, lamb=value), AFTER) for value in lambdas]
+    for prompt in ("a rose on grass", "a heart"):
+        before = stage.one(rose_edit(prompt), BEFORE)
+        after = [stage.one(rose_edit(prompt, value), AFTER) for value in lambdas]
         rows.append((prompt, [before, *after]))
-    return tiles("a rose -> a blue rose, by lambda", rows, ["unedited", *(f"{value:g}" for value in lambdas)])
+    return tiles("a rose -> a blue rose, by lambda", rows, ["unedited", *(f"{value:,g}" for value in lambdas)])
 
 
-def time_strength(toy: Toy) -> Image.Image:
+def time_strength(stage: Stage) -> Image.Image:
     strengths = (-1, 0, 0.5, 1, 1.5, 2)
 
     def graph(value: float) -> Graph:
-        return having(time_edit(prompt="a rose on grass", batch=1), "Edit what the model assumes", strength=value)
+        return having(rose_edit("a rose on grass"), "Edit what the model assumes", strength=value)
 
-    pictures = [toy.one(graph(value), AFTER) for value in strengths]
+    pictures = [stage.one(graph(value), AFTER) for value in strengths]
     title = "a rose -> a blue rose, by strength"
     return tiles(title, [("a rose on grass", pictures)], [f"{value:g}" for value in strengths])
 
 
-def time_several(toy: Toy) -> Image.Image:
-    prompts = (
-        "a rose on grass",
-        "a car on grass",
-        "a star on grass",
-        "a house on grass",
-        "a leaf on grass",
-        "a heart on grass",
-    )
-    runs = [toy.run(several_edits(prompt=prompt, batch=1), "Pictures before", "Pictures after") for prompt in prompts]
+def time_several(stage: Stage) -> Image.Image:
+    things = ("rose", "car", "frog", "house", "tulip", "bear")
+    edits = EXAMPLES["time_several_edits"].natural or {}
+
+    def graph(thing: str) -> Graph:
+        return several_edits(NATURAL_CHECKPOINT, **edits, prompt=f"a {thing} on grass", batch=1)
+
+    runs = [stage.run(graph(thing), "Pictures before", "Pictures after") for thing in things]
     rows = [(when, [run(f"Pictures {when}")[0] for run in runs]) for when in ("before", "after")]
-    title = "blue roses, green cars and purple stars; houses are kept"
-    return tiles(title, rows, [prompt.split()[1] for prompt in prompts])
+    return tiles("blue roses, green cars and purple frogs; houses are kept", rows, list(things))
 
 
-def time_conditioning(toy: Toy) -> Image.Image:
+def time_conditioning(stage: Stage) -> Image.Image:
     rows = []
     for way in ("with edited weights", "with edited text"):
         title = f"Pictures {way}"
-        rows.append((way, toy.run(edited_conditioning(batch=3), title)(title)))
+        rows.append((way, stage.run(edited_conditioning(NATURAL_CHECKPOINT, batch=3), title)(title)))
     return tiles("a rose -> a blue rose, the same seeds", rows, [f"seed {i + 1}" for i in range(3)])
 
 
-def time_hook(toy: Toy) -> Image.Image:
+def time_hook(stage: Stage) -> Image.Image:
     ends = (0.1, 0.2, 0.3, 0.5, 1.0)
     without, scheduled = "Pictures without the edit", "Pictures with the scheduled edit"
-    pictures = [toy.one(scheduled_edit(batch=1), without)]
-    pictures += [toy.one(scheduled_edit(batch=1, until=end), scheduled) for end in ends]
+    pictures = [stage.one(scheduled_edit(NATURAL_CHECKPOINT, batch=1), without)]
+    pictures += [stage.one(scheduled_edit(NATURAL_CHECKPOINT, batch=1, until=end), scheduled) for end in ends]
     columns = ["never", *(f"{end:.0%}" for end in ends)]
     return tiles("The edit acts from the start until …", [("a rose on sand", pictures)], columns)
 
 
-def time_balance(toy: Toy) -> Image.Image:
+def time_balance(stage: Stage) -> Image.Image:
+    """Of the toy world, which has a CLIP that judges."""
     count, judged = 6, "The pictures that were judged"
     api = only(balance(pictures=count, probes=5, lowest=1e3, highest=1e6).api(), [judged])
-    result = toy.client.run(api, judged)
+    result = stage.client.run(api, judged)
     (report,) = result.outputs[node_titled(api, "Hold the edit in balance")]["balance"]
     search = Search(**{item.name: report[item.name] for item in fields(Search)})
     probes = [Probe(one["lamb"], one["share"]) for one in report["measured"]]
-    pictures = saved(toy.client, api, result, judged)
+    pictures = saved(stage.client, api, result, judged)
     below = tiles(
         f"The pictures at lambda {report['best']['lamb']:.3g}", [("", pictures)], [f"seed {i + 1}" for i in range(count)]
     )
@@ -191,7 +198,15 @@ def time_balance(toy: Toy) -> Image.Image:
     return sheet
 
 
-def diffedit_rules(toy: Toy) -> Image.Image:
+def rose_repainted(target: str = BLUE_ROSE) -> Graph:
+    return diffedit(NATURAL_CHECKPOINT, source=RED_ROSE, target=target)
+
+
+def sunflower_instead() -> Graph:
+    return EXAMPLES["diffedit_advanced"].for_natural_world()
+
+
+def diffedit_rules(stage: Stage) -> Image.Image:
     others = (
         Choice("paper", {"outliers": 2.0, "threshold": 0.5}),
         Choice("level", {"level": 0.05}),
@@ -201,72 +216,77 @@ def diffedit_rules(toy: Toy) -> Image.Image:
     step = "1. Where to edit"
 
     def mask(target: str, **inputs) -> np.ndarray:
-        return toy.one(having(diffedit(target=target), step, **inputs), "Mask")
+        return stage.one(having(rose_repainted(target), step, **inputs), "Mask")
 
     rows = []
-    for target, strength in (("a blue rose", 0.5), ("a blue star", 0.75)):
-        first = toy.run(having(diffedit(target=target), step, noise_strength=strength), "Mask")
+    for target, strength in ((BLUE_ROSE, 0.5), ("a sunflower on grass", 0.75)):
+        first = stage.run(having(rose_repainted(target), step, noise_strength=strength), "Mask")
         heat, *_ = first(step)
         masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in others]
         rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks]))
-    return tiles("What would change a red rose into …", rows, ["heat map", "mean ratio", *(rule.option for rule in others)])
+    return tiles(f"What would change {RED_ROSE} into …", rows, ["heat map", "mean ratio", *(rule.option for rule in others)])
 
 
-def heatmap_to_mask(toy: Toy) -> Image.Image:
+def heatmap_to_mask(stage: Stage) -> Image.Image:
     thresholds = (0.2, 0.5, 0.8)
     node = "Then try rules without the model"
 
+    def graph() -> Graph:
+        return having(
+            diffedit_advanced(NATURAL_CHECKPOINT, source=RED_ROSE, target=BLUE_ROSE), "Contrast once", noise_strength=0.5
+        )
+
     def mask(threshold: float, **inputs) -> np.ndarray:
         rule = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": threshold})
-        return toy.one(having(diffedit_advanced(), node, rule=rule, **inputs), "Mask")
+        return stage.one(having(graph(), node, rule=rule, **inputs), "Mask")
 
     rows = [
         ("as it comes", [mask(threshold=value, grow=0, smooth=0.0, fill_holes=False) for value in thresholds]),
         ("fill_holes, smooth 0.5", [mask(threshold=value, grow=0, smooth=0.5, fill_holes=True) for value in thresholds]),
     ]
-    return tiles("a red rose -> a blue star, by threshold", rows, [f"{value:g}" for value in thresholds])
+    return tiles("a red rose -> a blue rose, by threshold", rows, [f"{value:g}" for value in thresholds])
 
 
-def trajectory(toy: Toy) -> Image.Image:
+def trajectory(stage: Stage) -> Image.Image:
     title = "The way, from noise to picture"
-    states = toy.run(diffedit_advanced(), title)(title)
+    states = stage.run(sunflower_instead(), title)(title)
     return tiles(
         "The states of an inversion, decoded", [("", states)], ["noise", *(f"state {i}" for i in range(2, 6)), "picture"]
     )
 
 
-def masked_latent_sample(toy: Toy) -> Image.Image:
+def masked_latent_sample(stage: Stage) -> Image.Image:
     starts = (0.4, 0.6, 0.8, 1.0)
-    mask = toy.one(diffedit(), "Mask")
+    mask = stage.one(rose_repainted(), "Mask")
 
     def edited(**inputs) -> np.ndarray:
-        return toy.one(having(diffedit(), "3. Repaint inside the mask", **inputs), "Edited picture")
+        return stage.one(having(rose_repainted(), "3. Repaint inside the mask", **inputs), "Edited picture")
 
-    rows = [("a red rose -> a blue rose", [toy.given, mask, *(edited(start=value) for value in starts)])]
+    rows = [("a red rose -> a blue rose", [stage.given, mask, *(edited(start=value) for value in starts)])]
     return tiles("By start", rows, ["picture", "mask", *(f"{value:g}" for value in starts)])
 
 
-def composite(toy: Toy) -> Image.Image:
+def composite(stage: Stage) -> Image.Image:
     decoded, pasted = "Edited picture", "Edited inside the mask, untouched outside"
-    run = toy.run(diffedit(), decoded, pasted, "Mask")
+    run = stage.run(rose_repainted(), decoded, pasted, "Mask")
     outside = run("Mask")[0] < 0.5
     rows = []
     for label, title in (("decoded", decoded), ("composite", pasted)):
-        difference = np.abs(run(title)[0] - toy.given) * outside * DIFFERENCE_GAIN
+        difference = np.abs(run(title)[0] - stage.given) * outside * DIFFERENCE_GAIN
         rows.append((label, [run("Mask")[0], run(title)[0], difference]))
     columns = ["mask", "result", f"outside x{DIFFERENCE_GAIN}"]
     return tiles("What changed outside the mask", rows, columns)
 
 
-def captions(toy: Toy) -> Image.Image:
-    scenes = (Scene("rose", "red"), Scene("car", "green"), Scene("star", "purple"))
-    pictures, words = [], []
-    for scene in scenes:
-        pictures.append(toy.give(scene))
-        words.append(toy.text(captioned_diffedit(), "The caption"))
-    toy.give(GIVEN)
-    rows = [(text, [picture]) for text, picture in zip(words, pictures, strict=True)]
-    return tiles("Captions by the toy model", rows, [""])
+def captions(stage: Stage) -> Image.Image:
+    """Of the toy world, which has a BLIP."""
+    rows = []
+    for scene in (Scene("rose", "red"), Scene("car", "green"), Scene("star", "purple")):
+        pixels = draw(np.random.RandomState(3), scene).pixels
+        stage.give(pixels)
+        rows.append((stage.text(captioned_diffedit(), "The caption"), [pixels]))
+    stage.give(stage.given)
+    return tiles("Captions by the toy world's BLIP", rows, [""])
 
 
 SHEETS = {
@@ -287,13 +307,13 @@ SHEETS = {
 
 def main() -> int:
     comfyui = prepare()
-    checkpoints = Path(ROOT) / ".host" / "ComfyUI" / "models" / "checkpoints"
+    checkpoints = HOST / "ComfyUI" / "models" / "checkpoints"
     wanted = os.environ.get("ONLY", "").split(",") if os.environ.get("ONLY") else list(SHEETS)
     with ComfyServer(comfyui, comfyui_python(comfyui), checkpoint_folders=[checkpoints]) as server:
-        toy = Toy(server)
+        stage = Stage(server)
         for name in wanted:
             path = FOLDER / f"{name}.png"
-            SHEETS[name](toy).quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+            SHEETS[name](stage).quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
             print(f"wrote {path.relative_to(ROOT)} ({path.stat().st_size // 1024} kB)")
     return 0
 
