@@ -66,6 +66,11 @@ def saving(path: Path) -> Iterator[None]:
         ) from error
 
 
+def own_path(kind: str, name: str) -> Path:
+    """Where the pack keeps a file of this `kind` that no user named; what a file name cannot have becomes "_"."""
+    return Path(_root("models", kind), RESERVED.sub("_", name) + SUFFIX)
+
+
 def label(folder: str, kind: str, path: Path) -> str:
     """What to call a path from `save_path` in a message: "<folder>/<kind>/<name>"."""
     return f"{folder}/{kind}/{path.relative_to(_root(folder, kind)).as_posix()}"

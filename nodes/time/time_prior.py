@@ -52,7 +52,7 @@ class TIMEPrior(io.ComfyNode):
         lines = lines or captions()
         reader = time_inputs.reader_of(clip, model, where)
         digest, reading = digest_of(lines), reader.fingerprint
-        path = places.save_path("models", places.PRIORS, f"{reading.encoder}-{reading.digest}-{digest[:12]}")
+        path = places.own_path(places.PRIORS, f"{reading.encoder}-{reading.digest}-{digest[:12]}")
         shown = places.label("models", places.PRIORS, path)
         prior = load_prior(path, digest, reading)
         if prior is not None:
