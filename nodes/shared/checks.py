@@ -5,6 +5,7 @@ there. What depends on the model or on several inputs is checked by the nodes th
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -17,6 +18,7 @@ from comfy_api.latest import io
 
 DEEPEST = 100  # parentheses in parentheses; the host reads them by recursion
 COLOURS = 3
+LARGEST = sys.float_info.max
 
 
 def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
@@ -91,10 +93,9 @@ def is_finite(value: Any) -> bool:
 
 def _check_number(name: str, value: Any, bounds: io.Int.Input | io.Float.Input) -> None:
     whole = isinstance(bounds, io.Int.Input)
-    low = -math.inf if bounds.min is None else bounds.min
-    high = math.inf if bounds.max is None else bounds.max
-    fits = isinstance(value, Real) and math.isfinite(value) and low <= value <= high
-    if not fits or (whole and value != int(value)):
+    low, high = (least if bound is None else bound for bound, least in ((bounds.min, -LARGEST), (bounds.max, LARGEST)))
+    number: Any = value if isinstance(value, Real) else math.nan  # which lies between no bounds
+    if not low <= number <= high or (whole and number != int(number)):
         raise ValueError(f"{name} is {value!r}; it must be a {'whole ' * whole}number from {low:g} to {high:g}.")
 
 

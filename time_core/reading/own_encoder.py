@@ -48,5 +48,5 @@ def _names(tokenizer: type) -> tuple[str, ...]:
 
 def _checkpoint(patcher: Any) -> str:
     """The file that a patcher comes from, if it is a whole checkpoint."""
-    load, arguments, *_ = getattr(patcher, "cached_patcher_init", None) or (None, ())
-    return str(arguments[0]) if getattr(load, "__name__", "").startswith("load_checkpoint") else ""
+    load, (path, *_), *_ = getattr(patcher, "cached_patcher_init", None) or (None, ("",))
+    return str(path) if getattr(load, "__name__", "").startswith("load_checkpoint") else ""

@@ -11,7 +11,7 @@ import pytest
 import torch
 from comfy_api.latest import io
 from time_diffedit.nodes import NODES
-from time_diffedit.nodes.shared.checks import DEEPEST, checked, is_finite, named
+from time_diffedit.nodes.shared.checks import DEEPEST, check_value, checked, is_finite, named
 
 NUMBERS = (io.Int.Input, io.Float.Input)
 
@@ -74,6 +74,12 @@ def test_numbers_that_are_none_or_out_of_bounds(node, one, choice, option):
         )
     if isinstance(one, io.Int.Input):
         refused(node, one, choice, option, one.min + 0.5, "is .*; it must be a whole number")
+
+
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(*NUMBERS))
+def test_the_bounds_themselves_are_numbers(node, one, choice, option):
+    for value in (one.min, one.max, one.default):
+        check_value(one, value)
 
 
 @pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.String.Input))
