@@ -214,7 +214,7 @@ TIME changes what a model assumes; DiffEdit finds where in *this* picture that m
 contrasted under one prompt, the picture is inverted with the plain one and repainted with the edited one. A LoRA in place of
 the edit works just as well.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
-        natural={"source": "a rose on grass", "destination": "a yellow rose on grass"},
+        natural={"source": "a rose on grass", "destination": "a purple rose on grass"},
     ),
     "diffedit_advanced": Example(
         diffedit_advanced,
