@@ -11,7 +11,7 @@ from tools.comfyui import environment
 from tools.comfyui.environment import HOST, PACK_FOLDER, TOY_CHECKPOINT
 from tools.release.installation import copy_host, files_below
 
-SETTINGS = {"SIZE": "64", "STEPS": "2", "SEEDS": "1", "CPU": "1", "SOURCE": "a rose", "DESTINATION": "a blue rose"}
+SETTINGS = {"SIZE": "128", "STEPS": "2", "SEEDS": "1", "CPU": "1", "SOURCE": "a rose", "DESTINATION": "a blue rose"}
 SETTINGS |= {"COMFYUI_PYTHON": sys.executable}
 
 

@@ -151,7 +151,7 @@ def time_strength(stage: Stage) -> Image.Image:
 
 
 def time_several(stage: Stage) -> Image.Image:
-    things = ("rose", "car", "frog", "house", "tulip", "bear")
+    things = ("rose", "car", "frog", "house")
     edits = EXAMPLES["time_several_edits"].natural or {}
 
     def graph(thing: str) -> Graph:

@@ -276,7 +276,7 @@ def test_an_interrupt_between_samplings_is_heard(toy):
         ({"source": "a rose", "destination": "a tulip"}, "no place for the word 'rose'"),
         ({"source": ""}, "source is empty"),
         ({"lowest": 5.0, "highest": 2.0}, "lowest is 5 and highest is 2"),
-        ({"target": 1.5}, "target is 1.5"),
+        ({"target": 1.5}, "target share is 1.5"),
         ({"edit_keys": False, "edit_values": False}, "both off"),
         ({"layers": "left"}, "layers has 'left'"),
         ({"judge_clip": None}, "no text projection"),
