@@ -1,4 +1,4 @@
-"""Long calculations that a user's interrupt ends at once."""
+"""Long calculations: their progress bar, and a user's interrupt, which ends them at once."""
 
 import threading
 from collections.abc import Callable
@@ -7,9 +7,24 @@ from typing import TypeVar
 
 import torch
 from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.utils import ProgressBar
 
 Result = TypeVar("Result")
 LISTENED_EVERY = 0.05  # seconds
+
+
+def progress(total: int) -> Callable[..., None]:
+    """`step(count=1)`, to be called before so many of `total` parts: it moves the node's progress bar.
+
+    It raises InterruptProcessingException if the user interrupted.
+    """
+    bar = ProgressBar(total)
+
+    def step(count: int = 1) -> None:
+        throw_exception_if_processing_interrupted()
+        bar.update(count)
+
+    return step
 
 
 def interruptible(work: Callable[..., Result], *args, **kwargs) -> Result:

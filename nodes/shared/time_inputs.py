@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 from comfy.model_management import throw_exception_if_processing_interrupted
-from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
 from ...time_core.equations.equations import Equations, equations, steps
@@ -17,7 +16,7 @@ from ...time_core.equations.time_edit import TimeEdit
 from ...time_core.reading.own_encoder import doubt
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
-from .interrupts import interruptible
+from .interrupts import interruptible, progress
 from .sockets import TimePriorSocket
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
@@ -178,24 +177,22 @@ def sparing() -> list[io.Input]:
             "Exactly: these prompts do not move at all; what that costs of the edit is shown after a run. "
             "Exactly if moved: only those that the edit would move more than the mean of them.",
         ),
-        TimePriorSocket.Input(
-            "prior",
-            optional=True,
-            tooltip="From TIME Prior: directions that everyday prompts use cost the edit more. Left out: as published.",
-        ),
-        io.Float.Input(
-            "rho",
-            default=1.0,
-            min=0.0,
-            max=1e6,
-            step=0.1,
-            round=False,
-            optional=True,
-            advanced=True,
-            tooltip="How much dearer prior makes the directions that everyday prompts use. More: other prompts move less, and "
-            "the source is changed less completely. 0: as published. Nothing without prior.",
+        prior("From TIME Prior: directions that everyday prompts use cost the edit more. Left out: as published."),
+        rho(
+            "How much dearer prior makes the directions that everyday prompts use. More: other prompts move less, and "
+            "the source is changed less completely. 0: as published. Nothing without prior."
         ),
     ]
+
+
+def prior(tooltip: str) -> io.Input:
+    return TimePriorSocket.Input("prior", optional=True, tooltip=tooltip)
+
+
+def rho(tooltip: str) -> io.Float.Input:
+    return io.Float.Input(
+        "rho", default=1.0, min=0.0, max=1e6, step=0.1, round=False, optional=True, advanced=True, tooltip=tooltip
+    )
 
 
 @dataclass(frozen=True)
@@ -251,16 +248,10 @@ def encoded(reader: TextReader, model, where: str, request: Request) -> Equation
 
     Raises ValueError as `choose` and `equations`, InterruptProcessingException if the user interrupted.
     """
-    bar = ProgressBar(steps(request))
-
-    def step() -> None:
-        throw_exception_if_processing_interrupted()
-        bar.update(1)
-
     if model is not None:
         width = reader.empty.rows.shape[1]
         choose(model, read_text(model, where), request.settings, width)  # before the long part
-    return equations(reader, request, step, throw_exception_if_processing_interrupted)
+    return equations(reader, request, progress(steps(request)), throw_exception_if_processing_interrupted)
 
 
 def reader_of(clip, model, where: str) -> TextReader:

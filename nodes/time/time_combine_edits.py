@@ -5,7 +5,7 @@ from ...time_core.equations.pairs import PRESERVE_MODES
 from ..shared import time_inputs
 from ..shared.checks import checked
 from ..shared.interrupts import interruptible
-from ..shared.sockets import CATEGORY_TIME, TimeEditSocket, TimePriorSocket
+from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 MOST = 50
 NAMES = [f"time_edit_{number}" for number in range(1, MOST + 1)]
@@ -52,22 +52,9 @@ class TIMECombineEdits(io.ComfyNode):
                     tooltip="How all prompts that the edits preserve are kept: as TIME Edit Model says, or in the way that the "
                     "edits have in common.",
                 ),
-                TimePriorSocket.Input(
-                    "prior",
-                    optional=True,
-                    tooltip="From TIME Prior, with the same clip. An edit's own prior is not in its file.",
-                ),
-                io.Float.Input(
-                    "rho",
-                    default=1.0,
-                    min=0.0,
-                    max=1e6,
-                    step=0.1,
-                    round=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="How much dearer prior makes the directions that everyday prompts use. 0: none, also where an edit "
-                    "had one.",
+                time_inputs.prior("From TIME Prior, with the same clip. An edit's own prior is not in its file."),
+                time_inputs.rho(
+                    "How much dearer prior makes the directions that everyday prompts use. 0: none, also where an edit had one."
                 ),
                 io.Model.Input(
                     "model",
@@ -99,7 +86,7 @@ class TIMECombineEdits(io.ComfyNode):
         request = combined(edits, lamb or None, preserve_mode, prior, rho)
         reader = time_inputs.reader_of(clip, model, where)
         made, reading = edits[0].fingerprint, reader.fingerprint
-        if not (made.same_encoder(reading) and made.same_projector(reading.projector, reading.projector_probe)):
+        if not made.same_text(reading):
             raise ValueError(
                 f"time_edits are for the text of {made}, but clip and model give that of {reading}; connect what the edits "
                 "were computed with."

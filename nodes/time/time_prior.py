@@ -1,5 +1,3 @@
-from comfy.model_management import throw_exception_if_processing_interrupted
-from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
 from ...time_core.application.prior_file import load_prior, save_prior
@@ -9,6 +7,7 @@ from ...time_core.equations.prior import Prior, digest_of
 from ...time_core.equations.prompts import parse_lines
 from ..shared import places, time_inputs
 from ..shared.checks import checked
+from ..shared.interrupts import progress
 from ..shared.sockets import CATEGORY_TIME, TimePriorSocket
 
 
@@ -57,13 +56,7 @@ class TIMEPrior(io.ComfyNode):
         prior = load_prior(path, digest, reading)
         if prior is not None:
             return io.NodeOutput(prior, ui=ui.PreviewText(f"{_summary(prior, name)}\nread from {shown}"))
-        bar = ProgressBar(len(lines))
-
-        def step(count: int) -> None:
-            throw_exception_if_processing_interrupted()
-            bar.update(count)
-
-        prior = make_prior(reader, lines, step)
+        prior = make_prior(reader, lines, progress(len(lines)))
         try:
             save_prior(path, prior)
             note = f"kept as {shown}"

@@ -1,8 +1,6 @@
 import json
 from dataclasses import asdict
 
-from comfy.model_management import throw_exception_if_processing_interrupted
-from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 from safetensors.torch import save_file
 
@@ -11,6 +9,7 @@ from ...time_core.application.atomic import write_atomically
 from ...time_core.application.lora import export_lora
 from ..shared import places, time_inputs
 from ..shared.checks import checked
+from ..shared.interrupts import progress
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -69,13 +68,8 @@ class TIMESaveLoRA(io.ComfyNode):
         cls, model, time_edit, filename, strength, tolerance, folder, where=time_inputs.CROSS_ATTENTION
     ) -> io.NodeOutput:
         path = places.save_path(folder, places.LORAS, filename)
-        bar = ProgressBar(2 * len({projection.name for projection in projections_for(model, time_edit, where)}))
-
-        def step() -> None:
-            throw_exception_if_processing_interrupted()
-            bar.update(1)
-
-        lora = export_lora(model, time_edit, strength, tolerance, where, step)
+        weights = {projection.name for projection in projections_for(model, time_edit, where)}
+        lora = export_lora(model, time_edit, strength, tolerance, where, progress(2 * len(weights)))
         metadata = {
             "time_diffedit.pairs": json.dumps([asdict(pair) for pair in time_edit.pairs]),
             "time_diffedit.settings": json.dumps(asdict(time_edit.settings)),

@@ -60,13 +60,11 @@ class TIMETextEncode(io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, clip, text, time_edit, wake, synonyms="", strength=1.0) -> io.NodeOutput:
-        if clip is None:
-            raise ValueError("clip is empty: the checkpoint has no text encoder; load one with Load CLIP.")
         check_edits_text(time_edit, strength)
         gate = WordGate(wake, parse_synonyms(synonyms))
-        sources = [pair.source for pair in time_edit.pairs]
+        words = gate.woken_by(text, [pair.source for pair in time_edit.pairs])
         conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(text))
-        if not gate.is_awake(text, sources):
+        if not words and not gate.is_always_awake:
             return io.NodeOutput(conditioning, ui=ui.PreviewText("asleep: as CLIP Text Encode"))
         reading = TextReader(clip).fingerprint
         if not time_edit.fingerprint.same_encoder(reading):
@@ -74,5 +72,5 @@ class TIMETextEncode(io.ComfyNode):
                 f"time_edit was computed with the text encoder {time_edit.fingerprint}, but clip is {reading}; connect the "
                 "clip that the edit was computed with (LoRAs on it count), or compute the edit anew."
             )
-        words = ", ".join(gate.woken_by(text, sources)) or "nothing, it always is"
-        return io.NodeOutput(edit_conditioning(conditioning, time_edit, strength), ui=ui.PreviewText(f"awake by: {words}"))
+        note = f"awake by: {', '.join(words) or 'nothing, it always is'}"
+        return io.NodeOutput(edit_conditioning(conditioning, time_edit, strength), ui=ui.PreviewText(note))

@@ -16,17 +16,22 @@ WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 EMBEDDING = re.compile(r"(?<!\S)\(*embedding:\S+")
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that put no blanks between words
 
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Words that name nothing by themselves.
-FUNCTION_WORDS = """
+FUNCTION_WORDS = words_of("""
 a an the this that these those some any every each no my your his her its our their and or but nor of in on at by with without
 from to into onto over under above below beside between behind before after near through for as is are was were be been being
 has have having do does it he she they we i you who which what very one two three four five many several few
-"""
+""")
 # What stands before "of" and says how something is shown or counted: "an oil painting of", "a pack of".
-FRAMES = """
+FRAMES = words_of("""
 photo photograph picture image painting drawing sketch illustration rendering render portrait poster closeup pack pair bunch
 bouquet group set piece lot kind type sort bowl cup glass plate basket box bottle
-"""
+""")
 IRREGULAR = {
     "men": "man",
     "women": "woman",
@@ -77,8 +82,12 @@ class WordGate:
                 found[match] = None
         return tuple(found)
 
+    @property
+    def is_always_awake(self) -> bool:
+        return self.rule == RULES[2]
+
     def is_awake(self, text: str, sources: Sequence[str]) -> bool:
-        return self.rule == RULES[2] or bool(self.woken_by(text, sources))
+        return self.is_always_awake or bool(self.woken_by(text, sources))
 
 
 def content_words(source: str) -> tuple[str, ...]:
@@ -86,9 +95,9 @@ def content_words(source: str) -> tuple[str, ...]:
     words = [match.group().lower() for match in WORD.finditer(source)]
     subject = words
     for place, (word, after) in enumerate(pairwise(words)):
-        if after == "of" and base_forms(word) & frozenset(FRAMES.split()):
+        if after == "of" and base_forms(word) & FRAMES:
             subject = words[place + 2 :]
-    named = [[word for word in some if word not in FUNCTION_WORDS.split()] for some in (subject, words)]
+    named = [[word for word in some if word not in FUNCTION_WORDS] for some in (subject, words)]
     return tuple(dict.fromkeys(named[0] or named[1] or words))
 
 

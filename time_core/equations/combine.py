@@ -69,7 +69,7 @@ def combined(
 
 def _check_together(first: TimeEdit, edit: TimeEdit, number: int) -> None:
     one, other = first.fingerprint, edit.fingerprint
-    if not (one.same_encoder(other) and one.same_projector(other.projector, other.projector_probe)):
+    if not one.same_text(other):
         raise ValueError(
             f"time_edit_{number} is for the text of {other}, and time_edit_1 for that of {one}; combine edits that were "
             "computed with the same clip, and with the same model or without."

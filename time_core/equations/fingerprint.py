@@ -46,6 +46,10 @@ class Fingerprint:
         """Whether the rows passed this projector, up to its precision."""
         return self.projector == projector and _close(self.projector_probe, projector_probe)
 
+    def same_text(self, other: "Fingerprint") -> bool:
+        """Whether rows of both mean the same: they are of one encoder, behind one projector or none."""
+        return self.same_encoder(other) and self.same_projector(other.projector, other.projector_probe)
+
 
 def summarise(rows: torch.Tensor, numbers: int = NUMBERS) -> tuple[float, ...]:
     """A few numbers of rows (n, width): sums over equal runs of columns, signs alternating along rows and columns.
