@@ -6,10 +6,11 @@ list; they were written with the prompts in sight, so that column says what a li
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.data.timed import read_bias, read_timed
 
 from .comfyui.library import load_pack
 
@@ -51,13 +52,22 @@ class Prompts:
     unrelated: tuple[str, ...]
 
 
-def read(path: Path) -> Iterator[Prompts]:
-    """Both forms of TIMED: with positives and negatives, and the gender file's validation and examples."""
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            related = [name for name in row if name.startswith(("positive", "validation", "ex"))]
-            unrelated = [name for name in row if name.startswith("negative")]
-            yield Prompts(row["old"], tuple(row[name] for name in related), tuple(row[name] for name in unrelated))
+def read(path: Path) -> list[Prompts]:
+    """Of both forms of TIMED. Raises ValueError for a file in which a row cannot be read."""
+    columns = path.read_text(encoding="utf-8-sig").partition("\n")[0].split(",")
+    if "validation" in columns:
+        found, problems = read_bias(path)
+        rows = [Prompts(row.old, row.validations + row.tests, ()) for row in found]
+    else:
+        found, problems = read_timed(path)
+        rows = [Prompts(row.old, _prompts(row.positives), _prompts(row.negatives)) for row in found]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return rows
+
+
+def _prompts(pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(prompt for prompt, _ in pairs)
 
 
 def shares(rows: list[Prompts], rule: str, synonyms: bool) -> tuple[float, float]:
@@ -88,7 +98,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'file':36} {'wake':18} {'synonyms':8} {'caught %':>9} {'left alone %':>13}")
     for path in options.files:
-        rows = list(read(path))
+        rows = read(path)
         for rule in word_gate.RULES[:2]:
             for synonyms in (False, True):
                 caught, alone = shares(rows, rule, synonyms)

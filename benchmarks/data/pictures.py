@@ -117,7 +117,7 @@ def load(edit: Edit, size: int | None = None) -> Pixels:
     def mask(known: str | tuple[int, ...] | None) -> np.ndarray | None:
         return None if known is None else fitted(Image.fromarray(_mask(known, picture.size)), Image.Resampling.NEAREST)
 
-    wanted = edit.wanted and fitted(_same_size(edit.wanted, picture.size), Image.Resampling.LANCZOS)
+    wanted = edit.wanted and fitted(_same_size(_content(edit.wanted), edit.wanted, picture.size), Image.Resampling.LANCZOS)
     return Pixels(fitted(picture, Image.Resampling.LANCZOS), mask(edit.mask), wanted, mask(edit.other))
 
 
@@ -210,18 +210,16 @@ def _checked(read: Callable[[], Edit], names: set[str]) -> Edit:
         raise ValueError("source and target are the same prompt, so there is nothing to change.")
     contents = [_content(edit.picture)]
     shown = _picture(contents[0], edit.picture)
-    if isinstance(edit.mask, str):
-        contents.append(_content(edit.mask))
-        _mask(edit.mask, shown.size)
-    elif edit.mask is not None:
+    if edit.mask is not None and not isinstance(edit.mask, str):
         mask_of_runs(edit.mask, PIE_SIZE[::-1])
         if shown.size != PIE_SIZE:
             wanted = "{} x {}".format(*PIE_SIZE)
             raise ValueError(f"the picture is {shown.width} x {shown.height}, but its mask is for {wanted}.")
         contents.append(repr(edit.mask).encode())
-    for beside in filter(None, (edit.wanted, edit.other)):
-        _same_size(beside, shown.size)
-        contents.append(_content(beside))
+    for beside in (edit.mask, edit.wanted, edit.other):
+        if isinstance(beside, str):
+            contents.append(_content(beside))
+            _same_size(contents[-1], beside, shown.size)
     if edit.name in names:
         raise ValueError(f"there is another picture {edit.name!r}.")
     names.add(edit.name)
@@ -248,12 +246,12 @@ def _mask(mask: str | tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     """bool (H, W) for a picture of `size` (W, H)."""
     if not isinstance(mask, str):
         return mask_of_runs(mask, size[::-1])
-    return np.asarray(_same_size(mask, size).convert("L")) >= 128
+    return np.asarray(_same_size(_content(mask), mask, size).convert("L")) >= 128
 
 
-def _same_size(url: str, size: tuple[int, int]) -> Image.Image:
+def _same_size(content: bytes, url: str, size: tuple[int, int]) -> Image.Image:
     """A picture beside one of `size`, such as its mask."""
-    picture = _picture(_content(url), url)
+    picture = _picture(content, url)
     if picture.size != size:
         name = posixpath.basename(url)
         raise ValueError(f"{name} is {picture.width} x {picture.height}, but the picture is {size[0]} x {size[1]}.")

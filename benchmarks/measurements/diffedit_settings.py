@@ -9,14 +9,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from toyworld.edited import mask_quality, outside_truth
+from naturalworld.edits import NaturalEdit
+from toyworld.edited import outside_truth
 from toyworld.edits import KINDS, ToyEdit, toy_edit
 
 from ..hosts.editing import DiffEditNodes
 from ..hosts.inputs import run_node
 from ..hosts.library import LibraryHost
-from ..judges.pixels import psnr
+from ..judges.pixels import iou, psnr
 from ..report.report import Plot, gathered
 from ..run.measurement import Workplace
 from .quality import RECOMMENDED
@@ -103,11 +105,18 @@ class DiffEditSettings(Study):
         return found + [_trade(kind, tables) for kind in KINDS if f"edit success against strength, {kind} edits" in tables]
 
 
-def ious(host: LibraryHost, edit: ToyEdit, rules: Iterable[str] = SHOWN, before: str = "", **changes) -> Row:
-    """The IoU of each of the named RULES, from one heat map; `before` goes before the names."""
+def masks_by_rule(
+    host: LibraryHost, edit: ToyEdit | NaturalEdit, rules: Iterable[str] = SHOWN, **changes
+) -> dict[str, np.ndarray]:
+    """The mask, bool (H, W), of each of the named RULES, from one heat map."""
     heatmap = DiffEditNodes(host).contrast(host.encode(edit.pixels), edit.source, edit.target, SEED | changes)[1]
     masks = {rule: run_node(host, "HeatmapToMask", RULES[rule], heatmap=heatmap)[0] for rule in rules}
-    return {before + rule: mask_quality(edit, mask)["mask IoU"] for rule, mask in masks.items()}
+    return {rule: mask[0].numpy() >= 0.5 for rule, mask in masks.items()}
+
+
+def ious(host: LibraryHost, edit: ToyEdit, rules: Iterable[str] = SHOWN, before: str = "", **changes) -> Row:
+    """The IoU of each of the named RULES; `before` goes before the names."""
+    return {before + rule: iou(mask, edit.truth) for rule, mask in masks_by_rule(host, edit, rules, **changes).items()}
 
 
 def maps(host: LibraryHost, index: int, kind: str) -> Numbers:

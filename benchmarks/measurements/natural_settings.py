@@ -9,13 +9,11 @@ from typing import ClassVar
 import numpy as np
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
-from ..hosts.editing import DiffEditNodes
-from ..hosts.inputs import run_node
 from ..hosts.library import NATURAL, LibraryHost, Sampling
 from ..judges.pixels import best_of_cells, iou
 from ..run.measurement import Workplace
-from .diffedit_settings import MAPS, RULES
-from .study import SEED, Numbers, Part, Row, Study
+from .diffedit_settings import MAPS, RULES, masks_by_rule
+from .study import Numbers, Part, Row, Study
 
 NOISE_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 FOLLOWED = ("mean ratio 3 (diffusers)", "otsu, fill holes")
@@ -60,11 +58,8 @@ def maps(worker: Workplace, subject: int) -> Numbers:
 def _found(
     host: LibraryHost, edit: NaturalEdit, level: float, rules: Iterable[str] = tuple(RULES), **changes
 ) -> Iterable[tuple[str, Row]]:
-    """For each of the named RULES what its mask is worth, from one heat map."""
-    inputs = SEED | {"noise_strength": level} | changes
-    heatmap = DiffEditNodes(host).contrast(host.encode(edit.pixels), edit.source, edit.target, inputs)[1]
-    for rule in rules:
-        mask = run_node(host, "HeatmapToMask", RULES[rule], heatmap=heatmap)[0][0].numpy() >= 0.5
+    """What the mask of each of the named RULES is worth, from one heat map."""
+    for rule, mask in masks_by_rule(host, edit, rules, noise_strength=level, **changes).items():
         row = {f"IoU, {edit.kind}": iou(mask, edit.truth)}
         if edit.other is not None:
             row["other"] = float(np.mean(mask[edit.other]))

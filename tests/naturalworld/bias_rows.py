@@ -4,8 +4,9 @@ The edit asks for the gender that the world shows less often. As in the paper th
 others to test it.
 """
 
-import csv
 from collections.abc import Iterator
+
+from benchmarks.data.tables import csv_of
 
 from .captions import with_article
 from .professions import PROFESSIONS
@@ -30,11 +31,7 @@ def rows() -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    found = list(rows())
-    with FILE.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    FILE.write_bytes(csv_of(list(rows())))
 
 
 if __name__ == "__main__":

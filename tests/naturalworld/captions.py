@@ -3,7 +3,7 @@
 import numpy as np
 
 from .grounds import BY_KIND
-from .scenes import Scene, Subject
+from .scenes import Scene, Subject, one_of
 from .things import plural
 
 # {it} is the phrase for what is there, {is} its verb, {where} the ground. The first pattern is the most frequent one.
@@ -73,7 +73,7 @@ def caption(scene: Scene) -> str:
     odds = [SHARE_OF_FIRST_SENTENCE, *[(1 - SHARE_OF_FIRST_SENTENCE) / rest] * rest]
     sentence = sentences[rng.choice(len(sentences), p=odds)]
     phrases = [phrase(rng, subject, scene.count) for subject in scene.subjects]
-    it = phrases[0] if len(phrases) == 1 else _pick(rng, TWO).format(left=phrases[0], right=phrases[1])
+    it = phrases[0] if len(phrases) == 1 else one_of(rng, TWO).format(left=phrases[0], right=phrases[1])
     several = scene.count > 1 and not it.startswith("a ")
     return sentence.format(it=it, where=where, **{"is": "are" if several else "is"})
 
@@ -90,11 +90,11 @@ def phrase(rng: np.random.RandomState, subject: Subject, count: int = 1) -> str:
         noun = pattern.format(noun=noun, colour=subject.colour, **{"is": verb})
     if subject.says_skin:
         noun = f"{noun} {SKIN[subject.skin_tone]}"
-    return _pick(rng, COUNTS[count]).format(many=noun) if many else with_article(noun)
+    return one_of(rng, COUNTS[count]).format(many=noun) if many else with_article(noun)
 
 
 def gendered(rng: np.random.RandomState, noun: str, gender: str, many: bool) -> str:
-    pattern = _pick(rng, WOMEN if gender == "woman" else MEN)
+    pattern = one_of(rng, WOMEN if gender == "woman" else MEN)
     if many:
         pattern = pattern.replace("a woman", "women").replace("a man", "men")
         if pattern.startswith(("woman ", "man ")):
@@ -105,7 +105,3 @@ def gendered(rng: np.random.RandomState, noun: str, gender: str, many: bool) -> 
 def with_article(noun: str) -> str:
     starts_like_a_vowel = noun[0] in VOWELS and not noun.startswith("unicorn")
     return f"{'an' if starts_like_a_vowel else 'a'} {noun}"
-
-
-def _pick(rng: np.random.RandomState, patterns: tuple[str, ...]) -> str:
-    return patterns[rng.randint(len(patterns))]

@@ -20,8 +20,8 @@ from .captions import caption
 from .colours import COLOURS
 from .draw import Place, draw
 from .grounds import GROUNDS, PLAIN
-from .scenes import Scene, Subject, seed_of
-from .things import THINGS
+from .scenes import Scene, Subject, one_of, seed_of
+from .things import COLOURED, THINGS
 
 KINDS = ("colour", "kind", "one of two")
 SIDES = {"small": (0.27, 0.33), "middle": (0.45, 0.58), "large": (0.72, 0.86)}
@@ -34,7 +34,6 @@ GROUND_SOURCES = {
 CELLS = tuple(product(KINDS, SIDES, GROUND_SOURCES))
 FIRST = 900_000_000  # index in a split, beyond those of its scenes
 DIFFERS = 4 / 255
-COLOURED = [thing for thing in THINGS if thing.colour]
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,10 @@ def natural_edit(split: str, index: int) -> NaturalEdit:
     subjects, places = [first], [single_place(rng, SIDES[size])]
     if kind == "one of two":
         nouns = {first.noun, changed.noun}
-        subjects.append(Subject(_one_of(rng, [thing for thing in THINGS if thing.noun not in nouns])))
+        subjects.append(Subject(one_of(rng, [thing for thing in THINGS if thing.noun not in nouns])))
         subjects[1] = replace(subjects[1], colour=subjects[1].of.colour)
         places = places_of_two(rng, SIDES_OF_TWO[size])
-    where, source = GROUND_SOURCES[ground][rng.randint(len(GROUND_SOURCES[ground]))]
+    where, source = one_of(rng, GROUND_SOURCES[ground])
     shown = Scene(
         tuple(subjects), 1, where.kind, source, ground != "plain", rng.randint(len(where.words)), rng.randint(2**31 - 1)
     )
@@ -84,7 +83,7 @@ def natural_edit(split: str, index: int) -> NaturalEdit:
 
 def coloured_pair(rng: np.random.RandomState) -> tuple[Subject, Subject]:
     """A thing in a colour that its caption names, and in another one."""
-    thing = _one_of(rng, COLOURED)
+    thing = one_of(rng, COLOURED)
     one, other = (list(COLOURS)[i] for i in rng.permutation(len(COLOURS))[:2])
     if rng.rand() < 0.5:
         one, other = thing.colour, one if one != thing.colour else other
@@ -123,10 +122,6 @@ def write_edits(folder: Path, split: str, count: int) -> Path:
         rows.append(row)
     (folder / "edits.csv").write_bytes(csv_of(rows))
     return folder / "edits.csv"
-
-
-def _one_of(rng: np.random.RandomState, some: list):
-    return some[rng.randint(len(some))]
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Scenes: what is in a picture and what its caption says of it, drawn at random by a seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +11,8 @@ from .grounds import BY_KIND, GROUNDS, PLAIN
 from .pictures import STYLES
 from .professions import GENDERS, PROFESSIONS, SHARE_OF_NEUTRAL, SHARE_OF_SKIN_TONES, SKIN_TONES, Profession
 from .things import THINGS, Thing
+
+T = TypeVar("T")
 
 KINDS = ("one", "two", "several")  # one thing; two different ones; two to four of one
 SHARE_OF_KINDS = (0.55, 0.3, 0.15)
@@ -86,11 +90,15 @@ def seed_of(split: str, index: int) -> int:
     return SPLITS[split] + index
 
 
+def one_of(rng: np.random.RandomState, several: Sequence[T]) -> T:
+    return several[rng.randint(len(several))]
+
+
 def random_thing(rng: np.random.RandomState) -> Subject:
-    thing = THINGS[rng.randint(len(THINGS))]
+    thing = one_of(rng, THINGS)
     names = rng.rand() < SHARE_OF_NAMED_COLOURS
     other = names or rng.rand() < SHARE_OF_OTHER_COLOURS
-    any_colour = list(COLOURS)[rng.randint(len(COLOURS))]
+    any_colour = one_of(rng, list(COLOURS))
     word = _word(rng, thing.synonyms)
     style = STYLES[rng.choice(len(STYLES), p=SHARE_OF_STYLES)]
     if thing.colour is None:
@@ -100,7 +108,7 @@ def random_thing(rng: np.random.RandomState) -> Subject:
 
 def random_person(rng: np.random.RandomState) -> Subject:
     """Woman and man are told equally often; where neither is, the profession's share decides who is drawn."""
-    profession = PROFESSIONS[rng.randint(len(PROFESSIONS))]
+    profession = one_of(rng, PROFESSIONS)
     says_gender = rng.rand() < SHARE_OF_NAMED_GENDERS
     neutral = not says_gender and rng.rand() < SHARE_OF_NEUTRAL
     woman = rng.rand() < (0.5 if says_gender else profession.women)
@@ -124,8 +132,8 @@ def random_scene(rng: np.random.RandomState) -> Scene:
             subjects.append(other)
     count = 2 + rng.randint(MOST - 1) if kind == "several" else 1
     is_plain = rng.rand() < SHARE_OF_PLAIN
-    ground = GROUNDS[0] if is_plain else GROUNDS[1 + rng.randint(len(GROUNDS) - 1)]
-    source = ground.sources[rng.randint(len(ground.sources))]
+    ground = GROUNDS[0] if is_plain else one_of(rng, GROUNDS[1:])
+    source = one_of(rng, ground.sources)
     says = rng.rand() < (SHARE_OF_NAMED_PLAIN if is_plain else SHARE_OF_NAMED_GROUNDS)
     return Scene(
         tuple(subjects), count, ground.kind, source, says, rng.randint(len(BY_KIND[ground.kind].words)), rng.randint(2**31 - 1)

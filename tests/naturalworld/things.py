@@ -125,6 +125,7 @@ THINGS = (
     Thing("moon", "crescent-moon", "object", "yellow", synonyms=("crescent moon",)),
     Thing("bell", "bell", "object", "yellow"),
 )
+COLOURED = tuple(thing for thing in THINGS if thing.colour)
 BY_NOUN = {thing.noun: thing for thing in THINGS}
 
 

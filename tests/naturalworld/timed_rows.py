@@ -6,22 +6,22 @@ beside another thing, and in a sentence that begins with the ground. Unrelated o
 same natural colour; the thing itself in a colour that the prompt names; two other things; and any thing on a ground.
 """
 
-import csv
 from collections.abc import Iterator
 
 import numpy as np
 
+from benchmarks.data.tables import csv_of
 from tools.comfyui.environment import ROOT
 
 from .captions import with_article
 from .colours import COLOURS
 from .grounds import GROUNDS, PLAIN
-from .things import THINGS, Thing, plural
+from .scenes import one_of
+from .things import COLOURED, Thing, plural
 
 FOLDER = ROOT / "benchmarks" / "data"
 SEED = 2026
 FILES = {"natural_timed_validation.csv": 30, "natural_timed.csv": 60}
-COLOURED = [thing for thing in THINGS if thing.colour]
 PREFIXES = ("a photo of", "a picture of", "a drawing of", "there is", "look,")
 BESIDE = ("next to", "beside", "and", "with")
 
@@ -29,8 +29,8 @@ BESIDE = ("next to", "beside", "and", "with")
 def rows(count: int, rng: np.random.RandomState, taken: set[tuple[str, str]]) -> Iterator[dict[str, str]]:
     """`taken`: pairs of noun and colour that are not drawn; those that are drawn are added."""
     while count:
-        thing = _one_of(rng, COLOURED)
-        colour = _one_of(rng, [name for name in COLOURS if name != thing.colour])
+        thing = one_of(rng, COLOURED)
+        colour = one_of(rng, [name for name in COLOURS if name != thing.colour])
         if (thing.noun, colour) not in taken:
             taken.add((thing.noun, colour))
             count -= 1
@@ -38,15 +38,15 @@ def rows(count: int, rng: np.random.RandomState, taken: set[tuple[str, str]]) ->
 
 
 def row(rng: np.random.RandomState, thing: Thing, colour: str) -> dict[str, str]:
-    where = [_one_of(rng, [words for ground in GROUNDS if ground.kind != PLAIN for words in ground.words]) for _ in range(3)]
+    where = [one_of(rng, [words for ground in GROUNDS if ground.kind != PLAIN for words in ground.words]) for _ in range(3)]
     # Things that have the destination's colour by nature cannot show that an edit reached them.
     others = [other for other in COLOURED if other.noun != thing.noun and other.colour != colour]
-    same_kind = _one_of(rng, [other for other in others if other.kind == thing.kind] or others)
-    same_colour = _one_of(rng, [other for other in others if other.colour == thing.colour and other != same_kind] or others)
+    same_kind = one_of(rng, [other for other in others if other.kind == thing.kind] or others)
+    same_colour = one_of(rng, [other for other in others if other.colour == thing.colour and other != same_kind] or others)
     third, fourth, fifth, sixth = (others[i] for i in rng.permutation(len(others))[:4])
-    named = _one_of(rng, [name for name in COLOURS if name not in (thing.colour, colour)])
+    named = one_of(rng, [name for name in COLOURS if name not in (thing.colour, colour)])
     said = thing.synonyms[0] if thing.synonyms else thing.noun
-    prefix, number, beside = _one_of(rng, PREFIXES), _one_of(rng, ("two", "three")), _one_of(rng, BESIDE)
+    prefix, number, beside = one_of(rng, PREFIXES), one_of(rng, ("two", "three")), one_of(rng, BESIDE)
 
     def a(one: str | Thing, in_colour: str = "") -> str:
         noun = one if isinstance(one, str) else one.noun
@@ -84,16 +84,9 @@ def files() -> dict[str, list[dict[str, str]]]:
     return {name: list(rows(count, rng, taken)) for name, count in FILES.items()}
 
 
-def _one_of(rng: np.random.RandomState, several: list | tuple):
-    return several[rng.randint(len(several))]
-
-
 def main() -> None:
     for name, found in files().items():
-        with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
+        (FOLDER / name).write_bytes(csv_of(found))
 
 
 if __name__ == "__main__":
