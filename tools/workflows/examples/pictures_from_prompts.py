@@ -1,7 +1,7 @@
 """Workflows that make pictures with and without a TIME edit."""
 
 from ...comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
-from ..workflow import Graph
+from ..workflow import Graph, Node
 from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
 
 LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
@@ -116,15 +116,7 @@ def edited_conditioning(
     graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
     graph.group(EDIT)
-    edit = graph.add(
-        "TIMEComputeEdit",
-        "Compute the edit",
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-        **EDIT_DEFAULTS,
-    )
+    edit = _computed(graph, loader, source, destination, lamb)
     applied = graph.add("TIMEApplyEdit", "On the weights", model=loader[0], time_edit=edit[0], strength=1.0)
 
     def on_the_text(text: list, which: str) -> list:
@@ -152,15 +144,7 @@ def word_gate(
     graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
     graph.group(EDIT)
-    edit = graph.add(
-        "TIMEComputeEdit",
-        "Compute the edit",
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-        **EDIT_DEFAULTS,
-    )
+    edit = _computed(graph, loader, source, destination, lamb)
 
     def encoded(text: str, wake: str, title: str) -> list:
         given = {"text": text, "wake": wake, "synonyms": "", "strength": 1.0}
@@ -194,15 +178,7 @@ def scheduled_edit(
     graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
     graph.group(EDIT)
-    edit = graph.add(
-        "TIMEComputeEdit",
-        "Compute the edit",
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-        **EDIT_DEFAULTS,
-    )
+    edit = _computed(graph, loader, source, destination, lamb)
     hook = graph.add("TIMEEditHook", "The edit as a hook", model=loader[0], time_edit=edit[0], strength=1.0)
     first = graph.add("CreateHookKeyframe", "From the start: on", strength_mult=1.0, start_percent=0.0)
     second = graph.add("CreateHookKeyframe", "Later: off", strength_mult=0.0, start_percent=until, prev_hook_kf=first[0])
@@ -240,15 +216,7 @@ def edit_and_lora(
     graph.group(LOAD)
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
     graph.group("2. LoRA and edit, edit and LoRA")
-    edit = graph.add(
-        "TIMEComputeEdit",
-        "Compute the edit",
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-        **EDIT_DEFAULTS,
-    )
+    edit = _computed(graph, loader, source, destination, lamb)
 
     def with_lora(model: list, title: str) -> list:
         return graph.add("LoraLoaderModelOnly", title, model=model, lora_name=lora, strength_model=1.0)[0]
@@ -283,15 +251,7 @@ def save_and_reuse(
     graph = Graph()
     graph.group("1. Make the edit and keep it")
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
-    edit = graph.add(
-        "TIMEComputeEdit",
-        "Compute the edit",
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-        **EDIT_DEFAULTS,
-    )
+    edit = _computed(graph, loader, source, destination, lamb)
     kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
     graph.group("2. Put it on another checkpoint")
     second = graph.add("CheckpointLoaderSimple", "Another with the same text encoder", ckpt_name=other)
@@ -362,7 +322,13 @@ def balance(
     return graph
 
 
-def _before_and_after(graph: Graph, loader, prompt: str, size: int, batch: int, cfg: float, ways: dict) -> None:
+def _computed(graph: Graph, loader: Node, source: str, destination: str, lamb: float) -> Node:
+    """An edit by itself, with the settings of the paper."""
+    prompts = {"source": source, "destination": destination}
+    return graph.add("TIMEComputeEdit", "Compute the edit", clip=loader[1], **prompts, lamb=lamb, **EDIT_DEFAULTS)
+
+
+def _before_and_after(graph: Graph, loader: Node, prompt: str, size: int, batch: int, cfg: float, ways: dict) -> None:
     """Pictures from the same noise: `ways` are a name, a model, and what is done with the encoded prompts."""
     graph.group(SAMPLE)
     positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
