@@ -17,6 +17,7 @@ from tools.release.words import LANGUAGES, LOCALES, PAGES
 from tools.workflows.examples import (
     EXAMPLES,
     captioned_diffedit,
+    combined_edits,
     diffedit,
     diffedit_advanced,
     edit_and_lora,
@@ -54,14 +55,11 @@ def test_templates_in_the_repository_are_what_the_code_makes(client):
         assert (FOLDER / name).read_text() == text, f"{name} is out of date; run `make templates`"
 
 
-WITHOUT_TEMPLATE = {"TIMEPrior", "TIMECombineEdits"}  # tests/e2e/test_sparing_nodes.py has workflows of theirs
-
-
 def test_every_node_of_the_pack_is_in_a_template(client):
     used = {node["class_type"] for example in EXAMPLES.values() for node in example.as_shipped().nodes.values()}
     ours = {name for name, node in client.object_info().items() if node["python_module"].endswith(PACK_FOLDER)}
     assert len(ours) >= 11
-    assert not ours - used - WITHOUT_TEMPLATE
+    assert not ours - used
 
 
 def test_every_seed_says_whether_the_browser_draws_a_new_one(client):
@@ -233,6 +231,15 @@ def test_edited_text_makes_the_pictures_of_edited_weights(client):
     )
     assert [judge(p).colour for p in weights] == ["blue", "blue"]
     np.testing.assert_allclose(text, weights, atol=1.01 / 255)
+
+
+def test_two_edits_are_combined(client):
+    for prompt, colour in (("a car on grass", "green"), ("a rose on sand", "blue")):
+        graph = quick(combined_edits(batch=2, prompt=prompt))
+        result = client.run(graph.api(), "combined", quiet=True)
+        before, after = (saved(client, graph.api(), result, f"Pictures {when}") for when in ("before", "after"))
+        assert [judge(p).colour for p in after] == [colour, colour]
+        assert colour not in [judge(p).colour for p in before]
 
 
 def test_only_prompts_with_the_words_are_edited(client):

@@ -1,10 +1,14 @@
-"""A node's inputs in the order in which the browser puts them on the node: those of a choice's option follow the choice."""
+"""A node's inputs in the order in which the browser puts them on the node.
+
+Those of a choice's option follow the choice; a growing input is the sockets that it has grown.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 CHOICE = "COMFY_DYNAMICCOMBO_V3"  # the host's DynamicCombo
+GROWING = "COMFY_AUTOGROW_V3"  # the host's Autogrow: as many sockets as are connected
 WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE}
 
 
@@ -12,7 +16,7 @@ WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE}
 class Input:
     """
     Attributes:
-        name: of a setting of a choice "choice.setting", as in a prompt and in the browser.
+        name: of a setting of a choice "choice.setting", of a grown socket "input.socket", as in a prompt and in the browser.
         type: of its socket.
         options: of its schema.
     """
@@ -43,6 +47,11 @@ def _inputs(schema: Mapping[str, Mapping], values: Mapping[str, Any], prefix: st
     for kind in ("required", "optional"):
         for name, spec in schema.get(kind, {}).items():
             options = spec[1] if len(spec) > 1 else {}
+            if spec[0] == GROWING:
+                ((grown, *_),) = options["template"]["input"]["required"].values()
+                grown_names = (f"{prefix}{name}.{each}" for each in options["template"]["names"])
+                yield from (Input(each, grown, {}) for each in grown_names if each in values)
+                continue
             found = Input(prefix + name, "COMBO" if isinstance(spec[0], list) else spec[0], options)
             yield found
             if found.type == CHOICE:

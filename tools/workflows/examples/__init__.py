@@ -4,6 +4,7 @@ from ...comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
 from .pictures_from_prompts import (
     balance,
+    combined_edits,
     edit_and_lora,
     edited_conditioning,
     save_and_reuse,
@@ -131,6 +132,30 @@ List further words that shall wake the edit in `synonyms`; the node says which d
             "destination": "a green heart",
             "prompt": "two hearts on sand",
             "other": "a rabbit on sand",
+        },
+    ),
+    "time_combine_edits": Example(
+        combined_edits,
+        {
+            **ON_SD15,
+            "first": ("A pack of roses", "A pack of blue roses"),
+            "second": ("A car", "A green car"),
+            "everyday": "",
+            "prompt": "a car in the city",
+        },
+        """## Edits of several people, as one (TIME)
+
+Edits that are put on a model one after another spoil one another through the words that they share. **TIME Combine Edits**
+solves their pairs jointly again; load saved ones with **Load TIME Edit** and connect them.
+
+**TIME Prior** measures once for each text encoder which directions a thousand everyday captions use, and the joint edit spares
+these. Raise `rho` to spare them more, 0 is the published method.""",
+        ("Pictures before", "Pictures after"),
+        natural={
+            "first": ("a cap", "a red cap"),
+            "second": ("a backpack", "a green backpack"),
+            "everyday": "a house\na dog on grass\ntwo hearts\na drawing of a tree\na nurse\na cat next to a chair",
+            "prompt": "a backpack on sand",
         },
     ),
     "time_scheduled_edit": Example(
@@ -264,6 +289,7 @@ __all__ = [
     "Example",
     "balance",
     "captioned_diffedit",
+    "combined_edits",
     "diffedit",
     "diffedit_advanced",
     "edit_and_lora",

@@ -162,6 +162,32 @@ def word_gate(
     return graph
 
 
+def combined_edits(
+    checkpoint: str = TOY_CHECKPOINT,
+    first: tuple[str, str] = ("a rose", "a blue rose"),
+    second: tuple[str, str] = ("a car", "a green car"),
+    everyday: str = "a house\na tree on grass\ntwo stars\na photo of a moon",
+    prompt: str = "a car on grass",
+    size: int = 128,
+    batch: int = 4,
+    cfg: float = 3.0,
+    lamb: float = 1.0,
+) -> Graph:
+    """Two edits, solved jointly again into one that spares what everyday prompts use."""
+    graph = Graph()
+    graph.group(LOAD)
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph.group("2. Edits, such as by two people")
+    edits = [_computed(graph, loader, *prompts, lamb) for prompts in (first, second)]
+    prior = graph.add("TIMEPrior", "What everyday prompts use", clip=loader[1], prompts=everyday)
+    graph.group("3. Into one")
+    grown = {f"time_edits.time_edit_{number}": edit[0] for number, edit in enumerate(edits, start=1)}
+    joint = graph.add("TIMECombineEdits", "Combine them", clip=loader[1], **grown, prior=prior[0])
+    edited = graph.add("TIMEApplyEdit", "Put the edit on the model", model=loader[0], time_edit=joint[0], strength=1.0)
+    _before_and_after(graph, loader, prompt, size, batch, cfg, {"before": (loader[0], None), "after": (edited[0], None)})
+    return graph
+
+
 def scheduled_edit(
     checkpoint: str = TOY_CHECKPOINT,
     source: str = "a rose",
