@@ -20,10 +20,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..time_core.equations.pairs import ALIGNMENTS, TOKENS, Pair, Settings
-from ..time_core.equations.placing import align_tokens
-from ..time_core.equations.prompts import parse_pairs
-from ..time_core.equations.text import TextReader, refuse_embeddings
+from ..time_core.prompts.pairs import ALIGNMENTS, TOKENS, Pair, Settings
+from ..time_core.prompts.parsing import parse_pairs
+from ..time_core.prompts.placing import align_tokens
+from ..time_core.prompts.text import TextReader, refuse_embeddings
 from .token_bucket import TokenBuckets
 from .tokenizers import kind_of_checkpoint, kind_of_loader, tokenizing
 

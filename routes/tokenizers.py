@@ -54,7 +54,7 @@ IN_CHECKPOINTS_ONLY = (
 
 
 class TokenizerOnly:
-    """What `time_core.equations.text.TextReader` needs of a CLIP to know its tokens."""
+    """What `time_core.prompts.text.TextReader` needs of a CLIP to know its tokens."""
 
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer

@@ -1,9 +1,10 @@
 """TIME, text-to-image model editing (Orgad, Kawar, Belinkov, ICCV 2023, arXiv 2303.08084): prompts to an edited model.
 
-1. `equations`: prompts -> pairs -> rows of text -> which row becomes which -> P -> the edit (TimeEdit).
-2. `reading`: where a model reads text, and what it does to it first.
-3. `application`: what an edit becomes: a patch of weights or of text, a conditioning, a hook, a LoRA, a file.
-4. `balance`: which lambda gives a wanted share of pictures.
+1. `prompts`: what is typed -> pairs -> rows of text -> which row becomes which.
+2. `equations`: these rows -> P -> the edit (TimeEdit).
+3. `reading`: where a model reads text, and what it does to it first.
+4. `application`: what an edit becomes: a patch of weights or of text, a conditioning, a hook, a LoRA, a file.
+5. `balance`: which lambda gives a wanted share of pictures.
 
 Later folders import earlier ones, never the reverse; `balance` imports none, it is handed models that are already edited.
 The host is imported by `reading.projections`, `reading.projector`, `reading.current_weight`, `application.apply`,

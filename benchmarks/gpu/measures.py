@@ -14,8 +14,8 @@ import torch
 
 from time_core.application.apply import apply_edit
 from time_core.equations.equations import Equations, equations
-from time_core.equations.pairs import Request
-from time_core.equations.text import TextReader
+from time_core.equations.request import Request
+from time_core.prompts.text import TextReader
 from time_core.reading.projections import cross_attention
 
 from ..hosts.inputs import execute, inputs_of

@@ -7,12 +7,13 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy_api.latest import io, ui
 
 from ...time_core.equations.equations import Equations, equations, steps
-from ...time_core.equations.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS, Request, Settings
 from ...time_core.equations.prior import Prior
-from ...time_core.equations.prompts import parse_lines, parse_pairs, parse_preserve
+from ...time_core.equations.request import Request
 from ...time_core.equations.solve import check_lambda
-from ...time_core.equations.text import TextReader
 from ...time_core.equations.time_edit import TimeEdit
+from ...time_core.prompts.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS, Settings
+from ...time_core.prompts.parsing import parse_lines, parse_pairs, parse_preserve
+from ...time_core.prompts.text import TextReader
 from ...time_core.reading.own_encoder import doubt
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of

@@ -10,7 +10,7 @@ from ...time_core.balance.plot import plot
 from ...time_core.balance.probe import Judge, Sampling, Series, sample_pictures
 from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search, balance
-from ...time_core.equations.prompts import parse_lines, parse_pairs, plain
+from ...time_core.prompts.parsing import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
 from ..shared.checks import checked
 from ..shared.interrupts import interruptible

@@ -1,7 +1,7 @@
 from comfy_api.latest import io, ui
 
 from ...time_core.equations.combine import AS_IN_THE_EDITS, combined
-from ...time_core.equations.pairs import PRESERVE_MODES
+from ...time_core.prompts.pairs import PRESERVE_MODES
 from ..shared import time_inputs
 from ..shared.checks import checked
 from ..shared.interrupts import interruptible

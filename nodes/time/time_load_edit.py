@@ -1,7 +1,7 @@
 from comfy_api.latest import io, ui
 
 from ...time_core.application.edit_file import load_edit
-from ...time_core.equations.text import TextReader
+from ...time_core.prompts.text import TextReader
 from ..shared import places
 from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket

@@ -4,7 +4,7 @@ from ...time_core.application.prior_file import load_prior, save_prior
 from ...time_core.equations.everyday import captions
 from ...time_core.equations.many_prompts import make_prior
 from ...time_core.equations.prior import Prior, digest_of
-from ...time_core.equations.prompts import parse_lines
+from ...time_core.prompts.parsing import parse_lines
 from ..shared import places, time_inputs
 from ..shared.checks import checked
 from ..shared.interrupts import progress

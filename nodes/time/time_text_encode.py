@@ -2,7 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.conditioning import check_edits_text, edit_conditioning
 from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms
-from ...time_core.equations.text import TextReader
+from ...time_core.prompts.text import TextReader
 from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 

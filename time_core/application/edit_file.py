@@ -14,11 +14,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..equations.fingerprint import Fingerprint
-from ..equations.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS
 from ..equations.prior import check_rho
 from ..equations.solve import check_lambda
 from ..equations.time_edit import TimeEdit, tuples
+from ..prompts.fingerprint import Fingerprint
+from ..prompts.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS
 from .atomic import write_atomically
 
 FORMAT = "time-diffedit TIME edit"

@@ -8,9 +8,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..equations.fingerprint import Fingerprint
 from ..equations.prior import Prior
 from ..equations.time_edit import tuples
+from ..prompts.fingerprint import Fingerprint
 from .atomic import write_atomically
 from .edit_file import checksum
 

@@ -10,9 +10,10 @@ one system with the smallest ridge l0, in which the rows of an edit count l0 / l
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .pairs import Kept, Own, Pair, Request, Settings
+from ..prompts.pairs import Kept, Own, Pair, Settings
+from ..prompts.parsing import plain
 from .prior import Prior
-from .prompts import plain
+from .request import Request
 from .solve import check_lambda
 from .time_edit import TimeEdit
 

@@ -6,16 +6,18 @@ from functools import cached_property
 
 import torch
 
-from . import placing, solve
-from .alignment import Alignment, Placement, last_word, restrict
+from ..prompts import placing
+from ..prompts.alignment import Alignment, Placement, last_word, restrict
+from ..prompts.fingerprint import Fingerprint
+from ..prompts.pairs import PRESERVE_MODES, Pair, Settings, choices
+from ..prompts.parsing import augment, plain
+from ..prompts.text import Text, TextReader
+from . import solve
 from .costs import costs
 from .exactly import KeptExactly, check_something_moves, prices, those_moved
-from .fingerprint import Fingerprint
 from .lambda_curve import curve
-from .pairs import PRESERVE_MODES, Pair, Request, Settings, choices
 from .prior import check_rho
-from .prompts import augment, plain
-from .text import Text, TextReader
+from .request import Request
 from .time_edit import Diagnostics, TimeEdit
 
 

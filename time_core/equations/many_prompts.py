@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from ..prompts.text import TextReader
 from .prior import Moment, Prior, digest_of
-from .text import TextReader
 
 BATCH = 16
 SAME = 1e-3

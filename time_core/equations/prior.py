@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .fingerprint import Fingerprint
+from ..prompts.fingerprint import Fingerprint
 
 NEGLIGIBLE = 1e-4
 """Directions of smaller eigenvalues (their mean is 1) are left out: at rho = 1 they cost what unused ones do to 0.01 %."""

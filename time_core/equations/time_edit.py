@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from .alignment import Alignment
-from .fingerprint import Fingerprint
+from ..prompts.alignment import Alignment
+from ..prompts.fingerprint import Fingerprint
+from ..prompts.pairs import PRESERVE_MODES, Kept, Own, Pair, Settings
 from .lambda_curve import Point
-from .pairs import PRESERVE_MODES, Kept, Own, Pair, Settings
 
 NOT_REPORTED = ("left", "right", "lambda_curve")
 SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary

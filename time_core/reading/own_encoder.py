@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ..equations.text import TextReader
+from ..prompts.text import TextReader
 
 
 def doubt(model: Any, encoder: str, clip: Any = None) -> str:

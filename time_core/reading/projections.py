@@ -3,7 +3,7 @@
 import comfy.utils
 from comfy.model_patcher import ModelPatcher
 
-from ..equations.pairs import Settings
+from ..prompts.pairs import Settings
 from .families import FAMILIES, REFUSED
 from .families.family import Family, Weights
 from .families.text_reading import Projection, TextReading

@@ -6,8 +6,8 @@ import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
 
-from ..equations.fingerprint import summarise
-from ..equations.text import Projector
+from ..prompts.fingerprint import summarise
+from ..prompts.text import Projector
 from .current_weight import current_weight
 from .families.family import Family
 from .projections import family_of

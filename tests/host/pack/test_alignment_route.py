@@ -16,9 +16,9 @@ from host.models import tiny
 from safetensors.torch import save_file
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.routes import alignment, tokenizers
-from time_diffedit.time_core.equations.pairs import Pair, Settings
-from time_diffedit.time_core.equations.placing import align_tokens
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.prompts.pairs import Pair, Settings
+from time_diffedit.time_core.prompts.placing import align_tokens
+from time_diffedit.time_core.prompts.text import TextReader
 
 ROSES = {
     "source": "A pack of roses",

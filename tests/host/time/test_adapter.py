@@ -13,8 +13,8 @@ from comfy.weight_adapter import BypassForwardHook, LoRAAdapter
 from host.models import tiny
 from time_diffedit.time_core.application.adapter import TimeAdapter
 from time_diffedit.time_core.application.apply import apply_edit
-from time_diffedit.time_core.equations.fingerprint import Fingerprint
-from time_diffedit.time_core.equations.pairs import Settings
+from time_diffedit.time_core.prompts.fingerprint import Fingerprint
+from time_diffedit.time_core.prompts.pairs import Settings
 from time_diffedit.time_core.reading.projections import cross_attention
 
 WIDTH, RANK = 768, 24

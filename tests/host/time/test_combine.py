@@ -7,8 +7,8 @@ from time_diffedit.nodes.time.time_combine_edits import NAMES, TIMECombineEdits
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.time_core.application.edit_file import load_edit, save_edit
 from time_diffedit.time_core.equations.many_prompts import make_prior
-from time_diffedit.time_core.equations.text import TextReader
 from time_diffedit.time_core.equations.time_edit import TimeEdit
+from time_diffedit.time_core.prompts.text import TextReader
 
 ROSES, CARS = ("A pack of roses", "A pack of blue roses"), ("a car", "a green car")
 

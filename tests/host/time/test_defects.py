@@ -7,9 +7,10 @@ from comfy.supported_models import SD15, SD20, SDXL
 from host.models import tiny
 from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.equations.request import Request
 from time_diffedit.time_core.equations.time_edit import TimeEdit
+from time_diffedit.time_core.prompts.pairs import Pair, Settings
+from time_diffedit.time_core.prompts.text import TextReader
 from time_diffedit.time_core.reading.projections import cross_attention
 
 FULL_SIZE = {

@@ -14,8 +14,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionModelEditingP
 from diffusers.models.attention_processor import Attention
 from host.models import tiny
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.equations.request import Request
+from time_diffedit.time_core.prompts.pairs import Pair, Settings
+from time_diffedit.time_core.prompts.text import TextReader
 from transformers import CLIPTokenizer
 
 # Of diffusers' result, measured here; the reference is ours, which float64 diffusers agrees with.

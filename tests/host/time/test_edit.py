@@ -8,10 +8,11 @@ import torch
 from host.models import tiny
 from time_diffedit.time_core.equations import solve
 from time_diffedit.time_core.equations.equations import build_edit, steps
-from time_diffedit.time_core.equations.pairs import Kept, Pair, Request, Settings
-from time_diffedit.time_core.equations.prompts import augment
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.equations.request import Request
 from time_diffedit.time_core.equations.time_edit import TimeEdit
+from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
+from time_diffedit.time_core.prompts.parsing import augment
+from time_diffedit.time_core.prompts.text import TextReader
 
 ROSES = ("A pack of roses", "A pack of blue roses")
 BEGINNINGS = ("A photo of", "An image of", "A picture of")

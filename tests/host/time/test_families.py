@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from host.models import tiny
 from host.models.families import CASES, ROWS, Case, random
 from time_diffedit.time_core.application.adapter import TimeAdapter
-from time_diffedit.time_core.equations.fingerprint import Fingerprint
+from time_diffedit.time_core.prompts.fingerprint import Fingerprint
 from time_diffedit.time_core.reading.families import FAMILIES
 from time_diffedit.time_core.reading.projections import cross_attention, text_entry
 from time_diffedit.time_core.reading.projector import projector_of, projector_probe

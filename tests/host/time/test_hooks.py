@@ -17,7 +17,7 @@ from host.time.test_quantised import MODELS
 from time_diffedit.nodes.time.time_edit_hook import TIMEEditHook
 from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.application.hook import TextHook, edit_hook
-from time_diffedit.time_core.equations.fingerprint import Fingerprint
+from time_diffedit.time_core.prompts.fingerprint import Fingerprint
 from time_diffedit.time_core.reading.projections import cross_attention, text_entry
 from time_diffedit.time_core.reading.projector import projector_probe
 

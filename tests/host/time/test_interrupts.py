@@ -12,9 +12,10 @@ from time_diffedit.nodes.shared import time_inputs
 from time_diffedit.nodes.shared.interrupts import interruptible
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.time_core.equations.equations import equations
-from time_diffedit.time_core.equations.pairs import Pair, Request, Settings
+from time_diffedit.time_core.equations.request import Request
 from time_diffedit.time_core.equations.solve import System, low_rank
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.prompts.pairs import Pair, Settings
+from time_diffedit.time_core.prompts.text import TextReader
 
 AFTER, WITHIN = 0.2, 0.1  # seconds
 LONG = "a " * 690, "a " * 1380

@@ -40,9 +40,9 @@ from time_diffedit.nodes.shared.time_inputs import CROSS_ATTENTION, TEXT_ENTRY
 from time_diffedit.nodes.time.time_save_lora import TIMESaveLoRA
 from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.application.lora import export_lora, lora_names
-from time_diffedit.time_core.equations.fingerprint import Fingerprint
-from time_diffedit.time_core.equations.pairs import Settings
 from time_diffedit.time_core.equations.time_edit import Diagnostics, TimeEdit
+from time_diffedit.time_core.prompts.fingerprint import Fingerprint
+from time_diffedit.time_core.prompts.pairs import Settings
 from time_diffedit.time_core.reading.current_weight import current_weight
 from time_diffedit.time_core.reading.families.text_reading import TextReading
 from time_diffedit.time_core.reading.projections import cross_attention, text_entry

@@ -9,8 +9,8 @@ from time_diffedit.nodes.time.time_apply_edit import TIMEApplyEdit
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.nodes.time.time_edit_conditioning import TIMEEditConditioning
 from time_diffedit.nodes.time.time_edit_model import TIMEEditModel
-from time_diffedit.time_core.equations.pairs import Kept, Pair, Settings
 from time_diffedit.time_core.equations.time_edit import TimeEdit
+from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
 
 
 def defaults(node=TIMEEditModel) -> dict:

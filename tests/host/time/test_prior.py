@@ -12,9 +12,9 @@ from time_diffedit.time_core.application.edit_file import load_edit, save_edit
 from time_diffedit.time_core.application.prior_file import load_prior, save_prior
 from time_diffedit.time_core.equations import solve
 from time_diffedit.time_core.equations.many_prompts import BATCH, batches_are_exact, make_prior
-from time_diffedit.time_core.equations.pairs import PRESERVE_MODES
 from time_diffedit.time_core.equations.prior import Prior, digest_of
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.prompts.pairs import PRESERVE_MODES
+from time_diffedit.time_core.prompts.text import TextReader
 
 PROMPTS = tuple(
     f"a {look} {thing} in a garden" for look in ("small", "wooden", "red") for thing in ("chair", "cup", "car", "hat")

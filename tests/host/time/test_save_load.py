@@ -24,9 +24,10 @@ from time_diffedit.nodes.time.time_save_edit import TIMESaveEdit
 from time_diffedit.time_core.application.atomic import write_atomically
 from time_diffedit.time_core.application.edit_file import FORMAT, checksum, load_edit, save_edit
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.pairs import Kept, Pair, Request, Settings
-from time_diffedit.time_core.equations.text import TextReader
+from time_diffedit.time_core.equations.request import Request
 from time_diffedit.time_core.equations.time_edit import TimeEdit
+from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
+from time_diffedit.time_core.prompts.text import TextReader
 
 import nodes
 

@@ -12,7 +12,7 @@ from comfy.text_encoders.qwen_image import QwenImageTokenizer
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 from comfy.text_encoders.sd3_clip import SD3Tokenizer
 from host.models import tiny
-from time_diffedit.time_core.equations.text import TextReader, Track, arrange
+from time_diffedit.time_core.prompts.text import TextReader, Track, arrange
 
 
 def tokenizing(tokenizer) -> TextReader:

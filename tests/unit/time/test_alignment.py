@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from comfy.sd import CLIP
 from comfy.sd1_clip import SD1Tokenizer
-from time_diffedit.time_core.equations.alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
-from time_diffedit.time_core.equations.prompts import plain, segments
-from time_diffedit.time_core.equations.text import Chunk, TextReader, Track
+from time_diffedit.time_core.prompts.alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
+from time_diffedit.time_core.prompts.parsing import plain, segments
+from time_diffedit.time_core.prompts.text import Chunk, TextReader, Track
 
 TIMED = Path(__file__).resolve().parents[4] / "shared" / "timed"
 TIMED_ROWS = {

@@ -5,9 +5,9 @@ import torch
 from time_diffedit.time_core.equations import exactly, solve
 from time_diffedit.time_core.equations.costs import EXACT, costs, span
 from time_diffedit.time_core.equations.exactly import KeptExactly
-from time_diffedit.time_core.equations.fingerprint import Fingerprint
 from time_diffedit.time_core.equations.lambda_curve import curve
 from time_diffedit.time_core.equations.prior import Moment, Prior, check_rho, digest_of
+from time_diffedit.time_core.prompts.fingerprint import Fingerprint
 
 from .test_solve import relative, rows, system
 

@@ -5,7 +5,7 @@ import time
 from difflib import SequenceMatcher
 
 import pytest
-from time_diffedit.time_core.equations.matching import BETWEEN_STEPS, Comparisons, fewest_displaced, first_places, replaced
+from time_diffedit.time_core.prompts.matching import BETWEEN_STEPS, Comparisons, fewest_displaced, first_places, replaced
 
 IMPOSSIBLE = 10**6
 

@@ -47,7 +47,7 @@ interface View {
   destroy(): void;
 }
 
-/** `Alignment` of time_core/equations/alignment.py. */
+/** `Alignment` of time_core/prompts/alignment.py. */
 interface Track {
   encoder: string;
   source: string[];

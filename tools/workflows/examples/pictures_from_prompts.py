@@ -1,5 +1,7 @@
 """Workflows that make pictures with and without a TIME edit."""
 
+from typing import Any
+
 from ...comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 from ..workflow import Graph, Node
 from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
@@ -181,7 +183,7 @@ def combined_edits(
     edits = [_computed(graph, loader, *prompts, lamb) for prompts in (first, second)]
     prior = graph.add("TIMEPrior", "What everyday prompts use", clip=loader[1], prompts=everyday)
     graph.group("3. Into one")
-    grown = {f"time_edits.time_edit_{number}": edit[0] for number, edit in enumerate(edits, start=1)}
+    grown: dict[str, Any] = {f"time_edits.time_edit_{number}": edit[0] for number, edit in enumerate(edits, start=1)}
     joint = graph.add("TIMECombineEdits", "Combine them", clip=loader[1], **grown, prior=prior[0])
     edited = graph.add("TIMEApplyEdit", "Put the edit on the model", model=loader[0], time_edit=joint[0], strength=1.0)
     _before_and_after(graph, loader, prompt, size, batch, cfg, {"before": (loader[0], None), "after": (edited[0], None)})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from .alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
 from .pairs import Pair, Settings
-from .prompts import plain, segments
+from .parsing import plain, segments
 from .text import SIDE_BY_SIDE, TextReader, Track
 
 Units = tuple[tuple[int, tuple[Track, ...]], ...]

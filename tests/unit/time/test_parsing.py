@@ -1,8 +1,8 @@
 """What people type into the text fields."""
 
 import pytest
-from time_diffedit.time_core.equations.pairs import Kept, Pair
-from time_diffedit.time_core.equations.prompts import augment, parse_lines, parse_pairs, parse_preserve, plain, segments
+from time_diffedit.time_core.prompts.pairs import Kept, Pair
+from time_diffedit.time_core.prompts.parsing import augment, parse_lines, parse_pairs, parse_preserve, plain, segments
 
 
 def test_pairs_by_line():

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from .prior import Prior
-
 # How a row of the source prompt finds its row of the destination; `alignment` describes them.
 ALIGNMENTS = ("inserted words", "replaced words", "whole prompt")
 # Which rows of a prompt are in the equations.
@@ -67,14 +65,3 @@ class Settings:
 def choices(pair: Pair, settings: Settings) -> Settings:
     """The settings as they are for this pair."""
     return settings if pair.own is None else replace(settings, **vars(pair.own))
-
-
-@dataclass(frozen=True)
-class Request:
-    """All that an edit is asked for: `pairs`, at least one, shall change, `preserve` shall stay; `prior` is the prior that
-    `settings.rho` weighs."""
-
-    pairs: tuple[Pair, ...]
-    preserve: tuple[Kept, ...] = ()
-    settings: Settings = Settings()
-    prior: Prior | None = None
