@@ -1,4 +1,4 @@
-"""The inputs that TIME Edit Model, TIME Compute Edit and TIME Balance share, and what all of them do with them."""
+"""The inputs that the TIME nodes share, and what those that compute an edit do with them."""
 
 import logging
 from dataclasses import dataclass
@@ -58,6 +58,10 @@ def lamb() -> io.Float.Input:
         "More: a weaker edit that disturbs other prompts less. "
         "Published value 0.1; useful range 0.01 to 10000.",
     )
+
+
+def strength(tooltip: str, **options) -> io.Float.Input:
+    return io.Float.Input("strength", default=1.0, min=-10.0, max=10.0, step=0.05, tooltip=tooltip, **options)
 
 
 def edit_keys(**options) -> io.Boolean.Input:

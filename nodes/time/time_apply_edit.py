@@ -21,14 +21,7 @@ class TIMEApplyEdit(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model to edit. LoRAs may come before or after this node."),
                 TimeEditSocket.Input("time_edit", tooltip="From TIME Edit Model, TIME Compute Edit or Load TIME Edit."),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Scales the edit: 0 is the original model, 1 the full edit, less than 0 the opposite.",
-                ),
+                time_inputs.strength("Scales the edit: 0 is the original model, 1 the full edit, less than 0 the opposite."),
                 io.Combo.Input(
                     "route",
                     options=list(ROUTES),

@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ...time_core.application.conditioning import edit_conditioning
+from ..shared import time_inputs
 from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -26,14 +27,7 @@ class TIMEEditConditioning(io.ComfyNode):
                 TimeEditSocket.Input(
                     "time_edit", tooltip="An edit of keys and values in all layers, computed with the same text encoder."
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Scales the edit: 0 is the original prompt, 1 the full edit, less than 0 the opposite.",
-                ),
+                time_inputs.strength("Scales the edit: 0 is the original prompt, 1 the full edit, less than 0 the opposite."),
             ],
             outputs=[io.Conditioning.Output(display_name="CONDITIONING", tooltip="The edited prompt.")],
         )

@@ -21,14 +21,7 @@ class TIMEEditHook(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model that is sampled; it says which weights the edit belongs on."),
                 TimeEditSocket.Input("time_edit", tooltip="The edit."),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Scales the edit; keyframes multiply it further.",
-                ),
+                time_inputs.strength("Scales the edit; keyframes multiply it further."),
                 io.Hooks.Input("prev_hooks", optional=True, tooltip="Hooks to be joined with this one."),
                 time_inputs.where(),
             ],

@@ -33,14 +33,7 @@ class TIMESaveLoRA(io.ComfyNode):
                     default="my edit",
                     tooltip="Name of the file, also with sub-folders: flowers/roses. A file of that name is replaced.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="The edit's strength when the LoRA is loaded at 1.",
-                ),
+                time_inputs.strength("The edit's strength when the LoRA is loaded at 1."),
                 io.Float.Input(
                     "tolerance",
                     default=0.001,

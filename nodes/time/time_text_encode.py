@@ -3,6 +3,7 @@ from comfy_api.latest import io, ui
 from ...time_core.application.conditioning import check_edits_text, edit_conditioning
 from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms
 from ...time_core.prompts.text import TextReader
+from ..shared import time_inputs
 from ..shared.checks import checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -41,15 +42,10 @@ class TIMETextEncode(io.ComfyNode):
                     tooltip="Other words and phrases that wake the edit, separated by commas or lines: for a dog also puppy, "
                     "bulldog. More: fewer related prompts are missed.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
+                time_inputs.strength(
+                    "Scales the edit: 0 is the original prompt, 1 the full edit, less than 0 the opposite.",
                     optional=True,
                     advanced=True,
-                    tooltip="Scales the edit: 0 is the original prompt, 1 the full edit, less than 0 the opposite.",
                 ),
             ],
             outputs=[
