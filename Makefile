@@ -9,6 +9,9 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 
 # Settings of `make demo` and `make ui`, all optional.
 export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
+# Another ComfyUI and another frontend than the main ones. Only from the command line: some shells call the machine HOST.
+export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
+export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
 .PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
@@ -48,13 +51,13 @@ help:
 
 env:
 	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
-	@$(PYTHON) tools/comfyui/environment.py
+	@$(PYTHON) -m tools.comfyui.environment
 
 # With COMFYUI_PATH, `make demo` and `make ui` need no ComfyUI of ours: a few packages that talk to the user's are enough.
 CLIENT := PYTHONPATH=tests:. $(if $(COMFYUI_PATH),.cache/client/bin/python,$(VENV)) -m
 client:
 	@$(PYTHON) -c 'import sys' 2>/dev/null || { echo "error: no Python found; install Python 3.11." >&2; exit 1; }
-	@$(PYTHON) tools/comfyui/environment.py --client
+	@$(PYTHON) -m tools.comfyui.environment --client
 
 demo: client
 	@$(CLIENT) tools.demo
@@ -64,6 +67,7 @@ ui: client
 
 # Without the user's ComfyUI: types and tests are those of our own.
 check: override export COMFYUI_PATH :=
+check: override export COMFYUI_VERSION :=
 check: env
 	@$(RUN) tools.check
 

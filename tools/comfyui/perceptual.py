@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 from safetensors.numpy import save_file
 
-from .environment import LOCK, ROOT, digest, is_complete, pip, remove
+from .install import LOCK, ROOT, digest, is_complete, pip, remove
 
 FOLDER = ROOT / ".cache" / "lpips"
 WEIGHTS = FOLDER / "alexnet.safetensors"

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from .environment import PACK_FOLDER, SetupError
+from .environment import PACK_FOLDER
+from .hosts import frontend_root
+from .install import SetupError
 from .patience import Standstill, processor_time, wait_while_it_moves
 
 ADDRESS = "127.0.0.1"
@@ -74,6 +76,8 @@ class ComfyServer:
             (self.folder / kind).mkdir(exist_ok=True)
             command += [f"--{kind}-directory", str(self.folder / kind)]
         command += ["--database-url", f"sqlite:///{self.folder / 'comfyui.db'}"]
+        if frontend := frontend_root():
+            command += ["--front-end-root", str(frontend)]
         paths = self.folder / "paths.yaml"
         sections = {"time_diffedit": self._extra_folders(), "time_diffedit_models": self._model_folders()}
         paths.write_text(yaml.safe_dump(sections))

@@ -18,7 +18,9 @@ from datetime import date
 from pathlib import Path
 
 from ..comfyui.client import ComfyClient
-from ..comfyui.environment import LOCK, ROOT, VENV, SetupError, digest, is_complete, prepare, remove
+from ..comfyui.environment import prepare
+from ..comfyui.hosts import MAIN
+from ..comfyui.install import LOCK, ROOT, VENV, SetupError, digest, is_complete, remove
 from ..comfyui.server import free_port
 from ..workflows.examples import EXAMPLES
 from ..workflows.ui_to_api import with_defaults
@@ -199,7 +201,7 @@ CHECK = {
 def report(findings: list[Finding]) -> str:
     head = (
         "# Other people's checks\n\n"
-        f"Written by `make peers`, {date.today()}, Python {platform.python_version()}, ComfyUI 0.30.0, CPU.\n\n"
+        f"Written by `make peers`, {date.today()}, Python {platform.python_version()}, ComfyUI {MAIN}, CPU.\n\n"
         "| check | | |\n|---|---|---|\n"
     )
     return head + "".join(f"| {f.check} | {f.verdict} | {cell(f.note)} |\n" for f in findings)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..comfyui.environment import OLDEST_COMFYUI, PACK_FOLDER, PROJECT
+from ..comfyui.environment import PACK_FOLDER, PROJECT
+from ..comfyui.hosts import OLDEST
 from .inputs import inputs_of
 
 NODE_WIDTH = 340
@@ -25,7 +26,7 @@ VIEW_HEIGHTS = {
 }
 NOTE_SIZE = (400, 420)
 OURS = {"cnr_id": PROJECT["name"], "ver": PROJECT["version"]}
-HOSTS = {"cnr_id": "comfy-core", "ver": ".".join(map(str, OLDEST_COMFYUI))}
+HOSTS = {"cnr_id": "comfy-core", "ver": OLDEST}
 NOTE = "MarkdownNote"
 MUTED = 2  # the frontend's mode of a node that does not run
 CONTROL = "fixed"  # the widget "control after generate" that the browser puts after a seed

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from PIL import Image
 
-from tools.comfyui.environment import ROOT
+from tools.comfyui.hosts import frontend_of, host_folder
+from tools.comfyui.install import LOCK, ROOT
+from tools.comfyui.library import comfyui_path
 from tools.release.archive import project
 
 PROJECT = project()
+OLDEST_FRONTEND = "1.43.18"  # in the requirements.txt of the oldest ComfyUI
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 
@@ -43,8 +47,18 @@ def test_every_field_is_there():
 
 def test_the_only_dependency_is_the_line_that_names_the_frontends():
     (line,) = PROJECT["project"]["dependencies"]
-    assert re.fullmatch(r"comfyui-frontend-package>=\d+\.\d+\.\d+", line)
+    assert line == f"comfyui-frontend-package>={OLDEST_FRONTEND}"
     assert not (ROOT / "requirements.txt").exists()
+
+
+def test_no_frontend_of_a_host_is_replaced_because_of_that_line():
+    wanted = Requirement(PROJECT["project"]["dependencies"][0])
+    frontends = {file.stem for file in (LOCK / "frontends").glob("*.txt")} | {
+        frontend_of(host_folder()),
+        frontend_of(comfyui_path()),
+    }
+    assert OLDEST_FRONTEND in frontends and len(frontends) >= 5
+    assert all(wanted.specifier.contains(version) for version in frontends)
 
 
 def test_the_hosts_parser_reads_every_classifier():
@@ -54,7 +68,7 @@ def test_the_hosts_parser_reads_every_classifier():
     assert read.project.supported_os == ["OS Independent"]
     assert len(read.project.supported_accelerators) == 4
     assert read.project.supported_comfyui_version == PROJECT["tool"]["comfy"]["requires-comfyui"]
-    assert read.project.supported_comfyui_frontend_version == ">=1.47.12"
+    assert read.project.supported_comfyui_frontend_version == f">={OLDEST_FRONTEND}"
 
 
 @pytest.mark.parametrize(("field", "shape"), [("Icon", (400, 400)), ("Banner", (1260, 540))])

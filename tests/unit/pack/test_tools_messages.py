@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tools.comfyui import environment, server
+from tools.comfyui import environment, hosts, install, server
 from tools.pictures import subject
 
-ROOT = environment.ROOT
-SETUP = str(ROOT / "tools" / "comfyui" / "environment.py")
+ROOT = install.ROOT
+OLDER = "0.20.1"  # the last before the oldest that the pack works on
 
 
 def run_setup(*arguments: str, **env) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, SETUP, *arguments], capture_output=True, text=True, env=os.environ | env)
+    command = [sys.executable, "-m", "tools.comfyui.environment", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | env)
 
 
 def assert_plain(result: subprocess.CompletedProcess, *words: str) -> None:
@@ -34,7 +35,7 @@ def fake_comfyui(folder: Path, version: str) -> Path:
 
 
 def test_wrong_python():
-    with pytest.raises(environment.SetupError, match=r"Python 3\.9\.1 is running.*need Python 3\.11"):
+    with pytest.raises(install.SetupError, match=r"Python 3\.9\.1 is running.*need Python 3\.11"):
         environment.check_python((3, 9, 1))
 
 
@@ -43,24 +44,24 @@ def test_comfyui_path_that_is_none(tmp_path):
 
 
 def test_comfyui_too_old(tmp_path):
-    fake_comfyui(tmp_path, "0.29.3")
-    assert_plain(run_setup(COMFYUI_PATH=str(tmp_path)), "0.29.3", "too old", "0.30.0")
+    fake_comfyui(tmp_path, OLDER)
+    assert_plain(run_setup(COMFYUI_PATH=str(tmp_path)), OLDER, "too old", hosts.OLDEST)
 
 
 def test_comfyui_new_enough_is_accepted(tmp_path):
-    environment.check_comfyui(fake_comfyui(tmp_path, "0.100.0"))
+    hosts.check_comfyui(fake_comfyui(tmp_path, "0.100.0"))
 
 
 @pytest.mark.parametrize("arguments", [(), ("--client",)])
 def test_comfyui_without_a_python(tmp_path, arguments):
-    fake_comfyui(tmp_path, "0.30.0")
+    fake_comfyui(tmp_path, hosts.OLDEST)
     result = run_setup(*arguments, COMFYUI_PATH=str(tmp_path), COMFYUI_PYTHON="")
     assert_plain(result, str(tmp_path), "has no Python", "COMFYUI_PYTHON=")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--client",)])
 def test_comfyui_python_that_does_not_exist(tmp_path, arguments):
-    fake_comfyui(tmp_path, "0.30.0")
+    fake_comfyui(tmp_path, hosts.OLDEST)
     result = run_setup(*arguments, COMFYUI_PATH=str(tmp_path), COMFYUI_PYTHON="/nowhere/python")
     assert_plain(result, "COMFYUI_PYTHON=/nowhere/python", "does not exist", "starts your ComfyUI")
 
@@ -74,13 +75,13 @@ def test_a_python_that_is_named_from_here_is_found_from_the_folder_of_comfyui(tm
 
 def test_a_user_without_checkpoint_needs_a_python_that_can_build_one(tmp_path):
     """The fake's Python has no torch: the environment of the client is enough for everything else."""
-    with pytest.raises(environment.SetupError, match="failed, see above.*ComfyUI's requirements"):
+    with pytest.raises(install.SetupError, match="failed, see above.*ComfyUI's requirements"):
         environment.make_toy_models(tmp_path, Path(sys.base_prefix) / "bin" / "python3")
     assert not (tmp_path / "checkpoints" / environment.TOY_CHECKPOINT).exists()
 
 
 def test_python_too_old_for_the_client():
-    with pytest.raises(environment.SetupError, match=r"Python 3\.9\.1 is running; 3\.10 or newer is needed"):
+    with pytest.raises(install.SetupError, match=r"Python 3\.9\.1 is running; 3\.10 or newer is needed"):
         environment.check_clients_python((3, 9, 1))
 
 
@@ -95,7 +96,7 @@ print(*(name for module in list(sys.modules) for name in packages.get(module.par
 """
     run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     used = {name.lower().replace("_", "-") for name in run.stdout.split()}
-    pinned = set(re.findall(r"^([a-z0-9-]+)==", (environment.LOCK / "client.txt").read_text(), re.MULTILINE))
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (install.LOCK / "client.txt").read_text(), re.MULTILINE))
     only_if_there = {"setuptools", "charset-normalizer"}  # by the others, in try ... except ImportError
     assert {"numpy", "pillow", "websocket-client"} <= used <= pinned | only_if_there
 
@@ -111,12 +112,12 @@ print(*(name for module in list(sys.modules) for name in packages.get(module.par
     ],
 )
 def test_a_setting_that_is_no_number(name, value, words):
-    with pytest.raises(environment.SetupError, match=re.escape(words)):
+    with pytest.raises(install.SetupError, match=re.escape(words)):
         subject.subject({name: value})
 
 
 def test_a_port_that_is_no_number():
-    with pytest.raises(environment.SetupError, match="PORT=web is no whole number"):
+    with pytest.raises(install.SetupError, match="PORT=web is no whole number"):
         subject.port({"PORT": "web"})
 
 
@@ -125,8 +126,8 @@ def test_missing_checkpoint(tmp_path):
 
 
 def test_no_disk_space(tmp_path):
-    with pytest.raises(environment.SetupError, match=r"No disk space: .* GiB are needed"):
-        environment.check_room(tmp_path, 2**60)
+    with pytest.raises(install.SetupError, match=r"No disk space: .* GiB are needed"):
+        install.check_room(tmp_path, 2**60)
 
 
 def test_port_taken():
@@ -134,7 +135,7 @@ def test_port_taken():
         holder.bind((server.ADDRESS, 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(environment.SetupError, match=f"Port {port} is taken"):
+        with pytest.raises(install.SetupError, match=f"Port {port} is taken"):
             server.check_port(port)
 
 
@@ -146,13 +147,13 @@ def test_no_network(monkeypatch):
         monkeypatch.setenv(name, f"http://{server.ADDRESS}:{port}/simple")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    with pytest.raises(environment.SetupError, match="No network"):
-        environment.pip("download", "--no-cache-dir", "--no-deps", "-d", "unused", "wheel==0.45.1")
+    with pytest.raises(install.SetupError, match="No network"):
+        install.pip("download", "--no-cache-dir", "--no-deps", "-d", "unused", "wheel==0.45.1")
 
 
 def test_a_server_that_dies_while_starting_shows_its_last_words(tmp_path):
     (tmp_path / "main.py").write_text("print('the last words'); raise SystemExit(3)")
-    with pytest.raises(environment.SetupError, match="the last words"):
+    with pytest.raises(install.SetupError, match="the last words"):
         server.ComfyServer(tmp_path, Path(sys.executable)).start()
 
 
@@ -165,7 +166,7 @@ def test_link_is_repaired_and_a_copy_is_not_overwritten(tmp_path):
     assert link.resolve() == ROOT
     link.unlink()
     link.mkdir()
-    with pytest.raises(environment.SetupError, match="another copy"):
+    with pytest.raises(install.SetupError, match="another copy"):
         environment.link_pack(tmp_path)
 
 
@@ -174,20 +175,20 @@ def test_another_copy_under_another_name_is_not_joined_by_a_second_one(tmp_path)
     installed = tmp_path / "custom_nodes" / environment.PROJECT["name"]
     installed.mkdir(parents=True)
     (installed / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    with pytest.raises(environment.SetupError, match=f"{installed} exists and is another copy"):
+    with pytest.raises(install.SetupError, match=f"{installed} exists and is another copy"):
         environment.link_pack(tmp_path)
     assert list((tmp_path / "custom_nodes").iterdir()) == [installed]
 
 
 def test_custom_nodes_that_cannot_be_written(tmp_path):
     (tmp_path / "custom_nodes").write_text("")
-    with pytest.raises(environment.SetupError, match="cannot be made a link to .*: File exists"):
+    with pytest.raises(install.SetupError, match="cannot be made a link to .*: File exists"):
         environment.link_pack(tmp_path)
 
 
 def test_a_part_without_its_stamp_is_made_again(tmp_path):
     stamp = tmp_path / "complete"
-    assert not environment.is_complete(stamp, "a")
+    assert not install.is_complete(stamp, "a")
     stamp.write_text("a")
-    assert environment.is_complete(stamp, "a")
-    assert not environment.is_complete(stamp, "b")
+    assert install.is_complete(stamp, "a")
+    assert not install.is_complete(stamp, "b")
