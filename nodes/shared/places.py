@@ -48,7 +48,7 @@ def save_path(folder: str, kind: str, name: str) -> Path:
     root = _root(folder, kind)
     path = os.path.join(root, *parts)
     path = path if path.endswith(SUFFIX) else path + SUFFIX
-    if not folder_paths.is_within_directory(root, path):
+    if not _is_within(root, path):
         raise ValueError(f"filename is {name!r}, which leads out of the {folder} folder; choose a name inside it.")
     _require_free(name, path)
     return Path(path)
@@ -85,7 +85,7 @@ def saved(kind: str) -> list[str]:
             found += [
                 f"{folder}/{Path(name).as_posix()}"
                 for name in names
-                if name.endswith(SUFFIX) and folder_paths.is_within_directory(root, os.path.join(root, name))
+                if name.endswith(SUFFIX) and _is_within(root, os.path.join(root, name))
             ]
     return sorted(dict.fromkeys(found))
 
@@ -96,7 +96,7 @@ def find(kind: str, file: str) -> Path:
     if folder in FOLDERS and name:
         for root in _roots(folder, kind):
             path = os.path.join(root, *PurePosixPath(name).parts)
-            if folder_paths.is_within_directory(root, path) and os.path.isfile(path):
+            if _is_within(root, path) and os.path.isfile(path):
                 return Path(path)
     raise ValueError(f"file {file!r} is not in the models or output folder; save the edit first, or refresh the page.")
 
@@ -110,6 +110,11 @@ def _require_free(name: str, path: str) -> None:
         raise ValueError(f"filename is {name[:60]!r}, which cannot be written ({error.strerror}); choose another.") from None
     if is_folder:
         raise ValueError(f"filename is {name!r}, and a folder has that name; choose another.")
+
+
+def _is_within(folder: str, path: str) -> bool:
+    """Whether `path` lies in `folder` once links are followed. Older hosts have no function of their own for it."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _root(folder: str, kind: str) -> str:

@@ -25,7 +25,7 @@ import comfy.options
 comfy.options.enable_args_parsing()
 import app.logger
 app.logger.setup_logger(use_stdout=False)
-import nodes
+import utils.extra_config, nodes, server  # as main.py does; nodes of older hosts put a folder before the host's own `utils`
 asyncio.run(nodes.init_builtin_extra_nodes())
 module, _, name = withdrawn.partition(":")
 if name:
@@ -82,7 +82,7 @@ def test_an_old_version_is_told_so_by_the_server_which_goes_on(repository, tmp_p
     try:
         (line,) = [line for line in old.log if "TIME & DiffEdit" in line]
         assert "this is 0.20.1" in line and f"needs ComfyUI {OLDEST}" in line
-        assert "Traceback" not in "\n".join(old.log) and "IMPORT FAILED" not in "\n".join(old.log)
+        assert not [line for line in old.log if old.pack.name in line and ("File " in line or "FAILED" in line)], old.log
         assert old.nodes() == {} and "KSampler" in old.get("/object_info")
         assert not [path for path in old.get("/extensions") if old.pack.name in path]
     finally:

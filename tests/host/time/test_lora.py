@@ -33,7 +33,7 @@ from diffusers import (
 from host.models import tiny
 from host.models.families import CASES, Case
 from host.time.test_quantised import MODELS as QUANTISED
-from host.time.test_quantised import dequantised
+from host.time.test_quantised import dequantised, of_this_host
 from safetensors.torch import load_file, save_file
 from time_diffedit.nodes.shared import places
 from time_diffedit.nodes.shared.time_inputs import CROSS_ATTENTION, TEXT_ENTRY
@@ -331,7 +331,7 @@ def test_a_lora_before_counts_as_part_of_the_model():
     assert all(torch.equal(tensor, still_plain.tensors[name]) for name, tensor in plain.tensors.items())
 
 
-@pytest.mark.parametrize("name", QUANTISED)
+@pytest.mark.parametrize("name", of_this_host(QUANTISED))
 def test_weights_in_8_bits_count_as_what_they_stand_for(name):
     model, edit = QUANTISED[name](), some_edit(768)
     lora, names = export_lora(model, edit), lora_names(model)
