@@ -92,7 +92,7 @@ def saved(kind: str) -> list[str]:
 
 def find(kind: str, file: str) -> Path:
     """The file that `saved` listed as `file`. Raises ValueError if it is not there or lies outside."""
-    folder, _, name = file.partition("/")
+    folder, _, name = file.partition("/") if isinstance(file, str) else ("", "", "")
     if folder in FOLDERS and name:
         for root in _roots(folder, kind):
             path = os.path.join(root, *PurePosixPath(name).parts)
@@ -114,7 +114,10 @@ def _require_free(name: str, path: str) -> None:
 
 def _is_within(folder: str, path: str) -> bool:
     """Whether `path` lies in `folder` once links are followed. Older hosts have no function of their own for it."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    try:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    except ValueError:  # a null character
+        return False
 
 
 def _root(folder: str, kind: str) -> str:
