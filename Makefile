@@ -13,7 +13,7 @@ export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMA
 export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
 export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
-.PHONY: help env client demo ui check test quality evaluation bench-time time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -26,7 +26,8 @@ help:
 	@echo "make quality     measure both methods on the toy world; results in quality-output/"
 	@echo "make evaluation  TIMED, bias and DiffEdit on the toy world, two to three hours; results in bench-output/evaluation/"
 	@echo "make bench-time  speed and memory of a TIME edit against the published route; results in bench-output/"
-	@echo "make time-settings  what each setting of TIME buys, on the toy world; results in bench-output/"
+	@echo "make time-settings  what each setting of TIME buys, on the natural world; results in docs/"
+	@echo "make toy-time-settings  the same on the toy world"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make natural-settings  where DiffEdit Mask looks on the natural world, by setting; results in docs/"
@@ -102,8 +103,9 @@ evaluation: env
 bench-time: env
 	@$(call STUDY,time-speed,bench-output)
 
-time-settings: env
-	@$(call STUDY,time-settings,bench-output)
+time-settings toy-time-settings: env
+	@$(RUN) tools.comfyui.perceptual
+	@$(call STUDY,$@,docs)
 
 bench-diffedit: env
 	@$(call STUDY,diffedit-speed,docs)

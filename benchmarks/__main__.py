@@ -30,7 +30,7 @@ from .measurements.natural_settings import NaturalSettings
 from .measurements.quality import Quality
 from .measurements.scaling import Scaling
 from .measurements.study import Study
-from .measurements.time_settings import TimeSettings
+from .measurements.time_settings import TimeSettings, ToyTimeSettings
 from .measurements.time_speed import TimeSpeed
 from .measurements.timed import Timed
 from .report.files import write_files
@@ -42,7 +42,7 @@ from .run.store import Store
 from .run.workers import LostWorker, RayPool, Worker, processes, threads
 
 PAPERS = (Timed, Bias, DiffEdit, Captions)
-STUDIES = (Quality, TimeSettings, DiffEditSettings, NaturalSettings, TimeSpeed, DiffEditSpeed, Scaling)
+STUDIES = (Quality, TimeSettings, ToyTimeSettings, DiffEditSettings, NaturalSettings, TimeSpeed, DiffEditSpeed, Scaling)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
 JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: toy_clip_judge, NATURAL: NaturalJudge}

@@ -4,12 +4,14 @@ A choice that brings settings of its own (the host's DynamicCombo) is its key, a
 {"rule": "otsu", "rule.area_floor": 1}.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from tools.workflows.inputs import CHOICE
 from tools.workflows.inputs import inputs_of as workflow_inputs
+
+PRIOR, GATE = "prior", "gate"
 
 
 def inputs_of(node, changes: Mapping[str, object]) -> dict:
@@ -37,11 +39,37 @@ def run_node(desk: Any, node_id: str, changes: Mapping[str, object], **connected
 
 
 def edited_model(desk: Any, edits: Iterable[Mapping[str, object]]) -> Any:
-    """Its MODEL after TIME Edit Model with each of these changes, one node after another."""
+    """Its MODEL after TIME Edit Model with each of these changes, one node after another; gated edits leave it alone.
+
+    Changes are values of the node's inputs, and besides them `PRIOR: True`, for the prior of the desk's `everyday` prompts, and
+    `GATE: RULE`, for an edit that TIME Text Encode makes where it wakes by that rule.
+    """
     model = desk.model
     for changes in edits:
-        model = run_node(desk, "TIMEEditModel", changes, model=model, clip=desk.clip)[0]
+        if GATE not in changes:
+            model = run_node(desk, "TIMEEditModel", _values(changes), model=model, clip=desk.clip, **_prior(desk, changes))[0]
     return model
+
+
+def edited_prompt(desk: Any, prompt: str, edits: Sequence[Mapping[str, object]]) -> Any:
+    """CONDITIONING of a prompt, by TIME Text Encode if one of the edits is gated. Raises ValueError if several are."""
+    gated = [changes for changes in edits if GATE in changes]
+    if len(gated) > 1:
+        raise ValueError("TIME Text Encode takes one edit; solve several jointly.")
+    if not gated:
+        return desk.conditioning(prompt)
+    (changes,) = gated
+    edit = run_node(desk, "TIMEComputeEdit", _values(changes), clip=desk.clip, **_prior(desk, changes))[0]
+    wake = {"text": prompt, "wake": changes[GATE]}
+    return run_node(desk, "TIMETextEncode", wake, clip=desk.clip, time_edit=edit)[0]
+
+
+def _values(changes: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in changes.items() if name not in (PRIOR, GATE)}
+
+
+def _prior(desk: Any, changes: Mapping[str, object]) -> dict[str, Any]:
+    return {PRIOR: run_node(desk, "TIMEPrior", {"prompts": desk.everyday}, clip=desk.clip)[0]} if changes.get(PRIOR) else {}
 
 
 def execute(node, inputs: Mapping[str, object]) -> tuple:

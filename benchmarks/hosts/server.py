@@ -13,8 +13,8 @@ from tools.comfyui.library import load_nodes
 from tools.workflows.workflow import Graph
 
 from ..data.pictures import png_of
-from .inputs import edited_model
-from .library import Sampling
+from .inputs import edited_model, edited_prompt
+from .library import Sampling, everyday_prompts
 
 
 class ServerHost:
@@ -29,7 +29,11 @@ class ServerHost:
         desk, s = self.desk(), self.sampling
         model = edited_model(desk, edits)
         latent = desk.run("EmptyLatentImage", width=s.size, height=s.size, batch_size=1)[0]
-        sides = {"positive": desk.conditioning(prompt), "negative": desk.conditioning(s.negative), "latent_image": latent}
+        sides = {
+            "positive": edited_prompt(desk, prompt, edits),
+            "negative": desk.conditioning(s.negative),
+            "latent_image": latent,
+        }
         how = {"steps": s.steps, "cfg": s.cfg, "sampler_name": s.sampler, "scheduler": s.scheduler, "denoise": 1.0}
         sampled = [desk.run("KSampler", model=model, seed=seed, **sides, **how)[0] for seed in seeds]
         return desk.results([desk.decoded(one) for one in sampled])[0]
@@ -44,6 +48,7 @@ class Workflow:
 
     def __init__(self, host: ServerHost):
         self.nodes, self.client, self.graph = host.nodes, host.client, Graph()
+        self.everyday = everyday_prompts(host.checkpoint)
         loader = self.run("CheckpointLoaderSimple", ckpt_name=host.checkpoint)
         self.model, self.clip, self.vae = loader[0], loader[1], loader[2]
         self._encoded: dict[str, list] = {}

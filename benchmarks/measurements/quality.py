@@ -12,18 +12,19 @@ import numpy as np
 import torch
 from toyworld.edited import outside_mask
 from toyworld.edits import KINDS, ToyEdit, assumption_edit, toy_edit
-from toyworld.timed_rows import next_objects, toy_row, toy_rows
+from toyworld.timed_rows import JUDGED, VALIDATION, edit_of
 
 from tools.comfyui.environment import TOY_CHECKPOINT
 
-from ..data.timed import TimedRow
+from ..data.timed import KINDS as MEASURES
+from ..data.timed import TimedRow, read_timed
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.library import LibraryHost
 from ..judges.pixels import psnr
 from ..report.report import Target
 from ..run.measurement import Results, Workplace
 from .study import SEED, Numbers, Part, Study, Tables
-from .time_settings import shares, with_geometric_means
+from .time_settings import DATA, moved
 
 PUBLISHED_LAMBDA = 0.1
 LAMBDAS = (0.1, 1.0, 10.0, 100.0)
@@ -49,8 +50,8 @@ DIFFEDIT_BOUNDS = (
 """Of a target its name, its row and column, and what it must reach."""
 
 
-JUDGED = toy_rows(3, 3, next_objects)
-CHOSEN_ON = toy_rows(5, 3, next_objects)[::3]
+ASKED = read_timed(DATA / JUDGED)[0][::4]
+CHOSEN_ON = read_timed(DATA / VALIDATION)[0][::6]
 
 
 class Quality(Study):
@@ -61,17 +62,17 @@ class Quality(Study):
 
     def parts(self) -> dict[str, Part]:
         pictures, inversions = self.few(50, 6), self.few(12, 2)
-        seeds, to_choose = range(1, 1 + self.few(16, 4)), range(1, 1 + self.few(4, 1))
-        how = f"{len(JUDGED)} pairs x {len(seeds)} seeds, euler, 10 steps, CFG 3."
+        seeds, to_choose = range(1, 1 + self.few(4, 2)), range(1, 1 + self.few(4, 1))
+        how = f"{len(ASKED)} pairs x {len(seeds)} seeds, euler, 10 steps, CFG 3."
         return {
             "base model": Part(base_model_untouched, note="The checkpoint as the host loads it; 1 is yes."),
-            "TIME": Part(partial(time_shares, "TIME", JUDGED, seeds, lambdas=AS_PUBLISHED), len(JUDGED), how),
+            "TIME": Part(partial(time_shares, "TIME", ASKED, seeds, lambdas=AS_PUBLISHED), len(ASKED), how),
             "choice": Part(
                 partial(time_shares, CHOICE, CHOSEN_ON, to_choose, lambdas={f"lambda {lamb:g}": lamb for lamb in LAMBDAS}),
                 len(CHOSEN_ON),
                 f"Other pairs, {len(to_choose)} seeds.",
             ),
-            "chosen": Part(partial(time_shares, "TIME", JUDGED, seeds), len(JUDGED), how),
+            "chosen": Part(partial(time_shares, "TIME", ASKED, seeds), len(ASKED), how),
             "diffedit": Part(edited, 2 * pictures, f"{pictures} pictures a row."),
             "joined": Part(joined, pictures, f"{pictures} pictures a row."),
             "inversion": Part(reconstructed, inversions, f"{inversions} pictures; PSNR in dB against encode-decode."),
@@ -106,7 +107,15 @@ def time_shares(
     """Of the unedited model, of the oracle, and of edits by name of the row."""
     row = rows[subject]
     edits = {name: [] if lamb is None else [row.edit(lamb=lamb)] for name, lamb in lambdas.items()}
-    return {table: {name: shares(worker, row, seeds, some, oracle=name == ORACLE) for name, some in edits.items()}}
+    return {table: {name: moved(worker, [row], seeds, some, oracle=name == ORACLE) for name, some in edits.items()}}
+
+
+def with_geometric_means(tables: Tables) -> Tables:
+    """Each row that has all measures of TIMED with one number for them."""
+    for row in (row for rows in tables.values() for row in rows.values()):
+        if row.keys() >= set(MEASURES):
+            row["geometric mean"] = float(np.cbrt(row["efficacy"] * row["generality"] * row["specificity"]))
+    return tables
 
 
 def base_model_untouched(worker: Workplace, subject: int) -> Numbers:
@@ -133,7 +142,7 @@ def edited(worker: Workplace, subject: int) -> Numbers:
 
 def joined(worker: Workplace, subject: int) -> Numbers:
     edit = assumption_edit(subject, seed=6)
-    model = worker.host.edited([toy_row(edit.noun, edit.colour, 0, ()).edit(lamb=PUBLISHED_LAMBDA)])
+    model = worker.host.edited([edit_of(edit.noun, edit.colour).edit(lamb=PUBLISHED_LAMBDA)])
     return {"DiffEdit": {TIME_OF_A_PICTURE: measured(worker.host, edit, PUBLISHED, model)}}
 
 

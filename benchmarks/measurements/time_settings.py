@@ -1,31 +1,33 @@
-"""TIME settings: what each setting of a TIME edit buys, on the toy world.
+"""TIME settings: what each setting of a TIME edit buys, on pairs that no other table judges.
 
-Every row is the published edit with one thing changed, judged from pixels; several edits on one model are solved together or
-made one after another.
+Every row is the published edit with one thing changed, and asked what TIMED asks, and what else of a picture moved.
 """
 
-from collections.abc import Sequence
-from functools import partial
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from itertools import product
+from typing import ClassVar
 
 import numpy as np
-from toyworld.timed_rows import third_colour, toy_rows
-from toyworld.world import OBJECTS
 
-from ..data.timed import KINDS, TimedRow, joint_edit
+from tools.comfyui.environment import ROOT
+
+from ..data.timed import KINDS, TimedRow, joint_edit, read_timed
+from ..hosts.inputs import GATE, PRIOR
+from ..hosts.library import NATURAL, TOY, Sampling
+from ..judges.perceptual import distances, lpips
 from ..report.report import Plot
 from ..run.measurement import Workplace
 from .study import Numbers, Part, Row, Study, Tables, curves
 
-UNRELATED = 2
+DATA = ROOT / "benchmarks" / "data"
+LAMBDAS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+SPARING_LAMBDA = 10.0
+OTHER_COLOURS = "other colours"
 CHOICES = {
-    "lambda": {f"{lamb:g}": {"lamb": lamb} for lamb in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)},
-    "strength": {f"{strength:g}": {"strength": strength} for strength in (0.25, 0.5, 0.75, 1.0, 1.25)},
-    "preserve": {
-        "nothing (published)": {},
-        "the empty prompt": {"preserve_empty": True},
-        "3 other objects": {"preserve": 3},
-        "3 other objects and the empty prompt": {"preserve_empty": True, "preserve": 3},
-    },
+    "lambda": {f"{lamb:g}": {"lamb": lamb} for lamb in LAMBDAS},
+    "strength": {f"{strength:g}": {"strength": strength} for strength in (0.5, 0.75, 1.0, 1.25)},
     "tokens": {
         "all (published)": {},
         "without padding": {"tokens": "without padding"},
@@ -40,88 +42,142 @@ CHOICES = {
         "middle and up blocks": {"layers": "middle, up"},
     },
     "augmentations": {"three beginnings (published)": {}, "none": {"augmentations": ""}},
+    "prior": {
+        "none (published)": {},
+        **{
+            f"rho {rho:g}, lambda {lamb:g}": {PRIOR: True, "rho": rho, "lamb": lamb}
+            for rho in (0.1, 1.0, 10.0)
+            for lamb in (0.1, SPARING_LAMBDA)
+        },
+    },
+    "preserve": {
+        "nothing (published)": {},
+        "the empty prompt": {"preserve_empty": True},
+        "the empty prompt, exactly": {"preserve_empty": True, "preserve_mode": "exactly"},
+        "other colours": {"preserve": OTHER_COLOURS},
+        "other colours, exactly": {"preserve": OTHER_COLOURS, "preserve_mode": "exactly"},
+        f"other colours, exactly, lambda {SPARING_LAMBDA:g}": {
+            "preserve": OTHER_COLOURS,
+            "preserve_mode": "exactly",
+            "lamb": SPARING_LAMBDA,
+        },
+    },
+    "gate": {"everywhere (published)": {}, "TIME Text Encode, all source words": {GATE: "all source words"}},
 }
-"""By table and row, changed inputs of TIME Edit Model; of `preserve` the number of other objects."""
-COUNTS = (1, 2, 3, 4, 6, 9, 12)
-WAYS = {"several edits, joint": {}, "several edits, sequential": {}, "several edits, joint, lambda 1": {"lamb": 1.0}}
-
-
-def share(worker: Workplace, prompt: str, wording: str, seeds: Sequence[int], edits: Sequence[dict]) -> float:
-    """Of the seeds, those whose picture has the colour that `wording` names or implies."""
-    return float(np.mean(worker.judge.scores(worker.host.pictures(prompt, seeds, edits), [wording])))
-
-
-def shares(worker: Workplace, row: TimedRow, seeds: Sequence[int], edits: Sequence[dict], oracle: bool = False) -> Row:
-    """By measure of TIMED, the mean over its prompts."""
-    found = [(q.kind.split()[0], share(worker, q.prompt, q.wording, seeds, edits)) for q in row.questions(oracle)]
-    return {kind: float(np.mean([value for of, value in found if of == kind])) for kind in KINDS}
-
-
-def with_geometric_means(tables: Tables) -> Tables:
-    """Each row that has all measures with one number for them."""
-    for row in (row for rows in tables.values() for row in rows.values()):
-        if row.keys() >= set(KINDS):
-            row["geometric mean"] = float(np.cbrt(row["efficacy"] * row["generality"] * row["specificity"]))
-    return tables
-
-
-def others_than(noun: str) -> list[str]:
-    return [other for other in OBJECTS if other != noun]
-
-
-ROWS = toy_rows(3, 2, lambda noun: others_than(noun)[:UNRELATED])
+"""By table and row, changed inputs of TIME Edit Model (see `inputs.edited_model`)."""
+COUNTS = (1, 2, 4, 8, 12)
+WAYS = {
+    "several edits, joint": {},
+    "several edits, sequential": {},
+    f"several edits, joint, lambda {SPARING_LAMBDA:g}": {"lamb": SPARING_LAMBDA},
+}
+NAMED, SECOND = "named colours", "second things"
+TO_ORACLE, TO_UNEDITED = "LPIPS to the oracle", "LPIPS, unrelated"
+NOTE = (
+    "*Efficacy*, *generality*, *specificity* as TIMED has them. *Named colours*: of the unrelated prompts those of the thing "
+    "itself in a third colour. *Second things* that are still there beside the edited one. *LPIPS* of one seed: of related "
+    "prompts to the oracle's pictures, of unrelated ones to the unedited."
+)
 
 
 class TimeSettings(Study):
-    """What each setting of a TIME edit buys: the published edit with one thing changed, judged from pixels."""
+    """What each setting of a TIME edit buys, on the natural world: the published edit with one thing changed."""
 
     name = "time-settings"
-    percent = True
+    checkpoint: ClassVar[str] = NATURAL
+    sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
+    pairs: ClassVar[str] = "natural_timed_validation.csv"
+    together: ClassVar[str] = "natural_timed_together.csv"
+    most: ClassVar[int] = 16
 
     def parts(self) -> dict[str, Part]:
-        note = f"{len(self.rows)} pairs, {len(self.seeds)} seeds, euler, 10 steps, CFG 3."
-        found = {name: Part(partial(self.measure_choices, name), len(self.rows), note) for name in CHOICES}
-        return found | {way: Part(partial(self.measure_together, way), len(COUNTS), note) for way in WAYS}
+        note = f"{len(self.rows)} pairs of {self.pairs}, {len(self.seeds)} seeds, {self.sampling.steps} steps, CFG 3. {NOTE}"
+        return {
+            "settings": Part(self.measure_choices, len(self.rows), note),
+            **{way: Part(partial(self.measure_together, way), len(COUNTS), f"{self.together}.") for way in WAYS},
+        }
 
     @property
     def seeds(self) -> range:
-        return range(1, 1 + self.few(8, 2))
+        return range(1, 2)
 
-    @property
+    @cached_property
     def rows(self) -> list[TimedRow]:
-        return ROWS[:: self.few(2, 6)]
+        return read_timed(DATA / self.pairs, self.few(self.most, 2))[0]
 
-    def measure_choices(self, table: str, worker: Workplace, subject: int) -> Numbers:
-        """One pair, edited by itself in every way."""
-        row, found = self.rows[subject], {}
-        kept = [f"a {noun}" for noun in others_than(row.old.removeprefix("a "))[UNRELATED:]]
-        for name, changes in CHOICES[table].items():
-            preserve = "\n".join(kept[: changes.get("preserve", 0)])
-            found[name] = shares(worker, row, self.seeds, [row.edit(**changes | {"preserve": preserve})])
-        return {table: found}
+    def prepare(self, worker: Workplace) -> None:
+        lpips()
+
+    def measure_choices(self, worker: Workplace, subject: int) -> Numbers:
+        """One pair, edited by itself in every way; what stands in several tables is made once."""
+        row, done, tables = self.rows[subject], {}, {}
+        for table, choices in CHOICES.items():
+            for name, changes in choices.items():
+                edit = json.dumps(row.edit(**with_other_colours(row, changes, worker.judge.colours)))
+                if edit not in done:
+                    done[edit] = moved(worker, [row], self.seeds, [json.loads(edit)])
+                tables.setdefault(table, {})[name] = done[edit]
+        return tables
 
     def measure_together(self, table: str, worker: Workplace, subject: int) -> Numbers:
         """The first pairs, all on one model: solved in one system, or one node after another."""
-        chosen, inputs = ROWS[: COUNTS[subject]], WAYS[table]
+        chosen, inputs = read_timed(DATA / self.together, COUNTS[subject])[0], WAYS[table]
         edits = [joint_edit(chosen, **inputs)] if "joint" in table else [row.edit(**inputs) for row in chosen]
-        edited = {row.old for row in chosen}
-        others = [f"a {noun}" for noun in OBJECTS if f"a {noun}" not in edited][:4]
-        asked = {
-            "efficacy": [(row.old, row.new) for row in chosen],
-            "specificity, other objects": [(other, other) for other in others],
-            "named colours kept": [(third_colour(row),) * 2 for row in chosen[:4]],
-        }
-        seen = {column: [share(worker, *pair, self.seeds, edits) for pair in pairs] for column, pairs in asked.items()}
-        return {table: {f"{len(chosen)} pairs": {c: float(np.mean(found)) if found else None for c, found in seen.items()}}}
-
-    def finished(self, tables: Tables) -> Tables:
-        return with_geometric_means(tables)
+        return {table: {f"{len(chosen)} pairs": moved(worker, chosen, self.seeds, edits)}}
 
     def plots(self, tables: Tables) -> list[Plot]:
-        found = []
-        for title, rows in tables.items():
-            percent = {name: {c: v if v is None else 100 * v for c, v in row.items()} for name, row in rows.items()}
-            columns = [column for column in next(iter(rows.values())) if column != "geometric mean"]
-            ticks = [name.replace(" (", "\n(").replace(" and ", "\nand ") for name in rows]
-            found.append(Plot(title, "", "%", curves(percent, columns, range(len(rows))), ticks=ticks))
-        return found
+        return [
+            Plot(title, "", "share; LPIPS", curves(rows, next(iter(rows.values())), range(len(rows))), ticks=list(rows))
+            for title, rows in tables.items()
+        ]
+
+
+class ToyTimeSettings(TimeSettings):
+    """The same on the toy world, whose text encoder was taught what TIME needs."""
+
+    name = "toy-time-settings"
+    checkpoint: ClassVar[str] = TOY
+    sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
+    pairs: ClassVar[str] = "toy_timed_validation.csv"
+    together: ClassVar[str] = "toy_timed_together.csv"
+    most: ClassVar[int] = 24
+
+
+def with_other_colours(row: TimedRow, changes: Mapping[str, object], colours: Sequence[str]) -> dict[str, object]:
+    """`changes` with `OTHER_COLOURS` to preserve as prompts: the thing in all but the colours that the row asks about."""
+    if changes.get("preserve") != OTHER_COLOURS:
+        return dict(changes)
+    noun = row.old.split(" ", 1)[1]
+    asked = {word for prompt in (row.new, *named_colours(row)) for word in prompt.split()}
+    articles = {colour: "an" if colour[0] in "aeiou" else "a" for colour in colours if colour not in asked}
+    return changes | {"preserve": "\n".join(f"{article} {colour} {noun}" for colour, article in articles.items())}
+
+
+def named_colours(row: TimedRow) -> list[str]:
+    """The unrelated prompts about the thing itself, in a colour that they name."""
+    noun = row.old.split(" ", 1)[1]
+    return [prompt for prompt, _ in row.negatives if prompt.endswith(noun)]
+
+
+def moved(
+    worker: Workplace, rows: Sequence[TimedRow], seeds: Sequence[int], edits: Sequence[dict], oracle: bool = False
+) -> Row:
+    """What the edits of a model do to the pictures of all rows' prompts, and how far they move them."""
+    found: dict[str, list[float]] = {}
+    for row, seed in product(rows, seeds):
+        questions = row.questions(oracle)
+        made = worker.host.pictures_of([question.prompt for question in questions], seed, edits)
+        should_be = worker.host.pictures_of([question.wording for question in questions], seed)
+        for question, picture, other in zip(questions, made[:, None], should_be[:, None], strict=True):
+            related = not question.kind.startswith("specificity")
+            ((score, against),) = worker.judge.scores(picture, [question.wording, question.rather_than])
+            numbers = {question.kind.split()[0]: score > against}
+            if question.prompt in named_colours(row):
+                numbers[NAMED] = score > against
+            if related and hasattr(worker.judge, "kept"):
+                numbers[SECOND] = worker.judge.kept(picture, question.prompt).get("the second thing", [np.nan])[0]
+            numbers[TO_ORACLE if related else TO_UNEDITED] = distances(picture, other)["LPIPS"][0]
+            for name, number in numbers.items():
+                found.setdefault(name, []).append(float(number))
+    columns = (*KINDS, NAMED, SECOND, TO_ORACLE, TO_UNEDITED)
+    return {name: float(np.nanmean(found[name])) for name in columns if name in found}

@@ -4,9 +4,12 @@ natural_timed.csv has 60 pairs, natural_timed_validation.csv 30 others, on which
 colour than its own, drawn by a seed, no pair in both. Related prompts: the thing in other words, on a ground, several of it,
 beside another thing, and in a sentence that begins with the ground. Unrelated ones: a thing of the same kind and one of the
 same natural colour; the thing itself in a colour that the prompt names; two other things; and any thing on a ground.
+
+natural_timed_together.csv has 48 pairs to be edited on one model: no thing is in two of them, and the others that their prompts
+name are 15 that none edits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +25,7 @@ from .things import COLOURED, Thing, plural
 FOLDER = ROOT / "benchmarks" / "data"
 SEED = 2026
 FILES = {"natural_timed_validation.csv": 30, "natural_timed.csv": 60}
+TOGETHER, SEVERAL = "natural_timed_together.csv", 48
 PREFIXES = ("a photo of", "a picture of", "a drawing of", "there is", "look,")
 BESIDE = ("next to", "beside", "and", "with")
 
@@ -37,10 +41,18 @@ def rows(count: int, rng: np.random.RandomState, taken: set[tuple[str, str]]) ->
             yield row(rng, thing, colour)
 
 
-def row(rng: np.random.RandomState, thing: Thing, colour: str) -> dict[str, str]:
+def together(rng: np.random.RandomState) -> list[dict[str, str]]:
+    things = [COLOURED[i] for i in rng.permutation(len(COLOURED))]
+    edited, free = things[:SEVERAL], things[SEVERAL:]
+    pairs = [(thing, one_of(rng, [name for name in COLOURS if name != thing.colour])) for thing in edited]
+    return [row(rng, *pair, free) for pair in pairs]
+
+
+def row(rng: np.random.RandomState, thing: Thing, colour: str, others: Sequence[Thing] = COLOURED) -> dict[str, str]:
+    """`others`: what prompts may name besides."""
     where = [one_of(rng, [words for ground in GROUNDS if ground.kind != PLAIN for words in ground.words]) for _ in range(3)]
     # Things that have the destination's colour by nature cannot show that an edit reached them.
-    others = [other for other in COLOURED if other.noun != thing.noun and other.colour != colour]
+    others = [other for other in others if other.noun != thing.noun and other.colour != colour]
     same_kind = one_of(rng, [other for other in others if other.kind == thing.kind] or others)
     same_colour = one_of(rng, [other for other in others if other.colour == thing.colour and other != same_kind] or others)
     third, fourth, fifth, sixth = (others[i] for i in rng.permutation(len(others))[:4])
@@ -81,7 +93,8 @@ def row(rng: np.random.RandomState, thing: Thing, colour: str) -> dict[str, str]
 def files() -> dict[str, list[dict[str, str]]]:
     """By file, its rows; the same at every call."""
     rng, taken = np.random.RandomState(SEED), set()
-    return {name: list(rows(count, rng, taken)) for name, count in FILES.items()}
+    found = {name: list(rows(count, rng, taken)) for name, count in FILES.items()}
+    return found | {TOGETHER: together(rng)}
 
 
 def main() -> None:

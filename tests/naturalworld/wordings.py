@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .colours import COLOURS
 from .judge import Found, Verdict, load_judge
 from .reading import Named, read
 from .things import BY_NOUN
@@ -20,6 +21,7 @@ class NaturalJudge:
 
     cosines = False
     structure = None
+    colours = tuple(COLOURS)
 
     def __init__(self):
         self.judge = load_judge()

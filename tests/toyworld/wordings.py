@@ -21,6 +21,7 @@ class ToyJudge:
 
     cosines = False
     structure = None
+    colours = tuple(COLOURS)
 
     def scores(self, pictures: np.ndarray, wordings: Sequence[str]) -> np.ndarray:
         """(pictures, wordings) of uint8 (n, H, W, 3). Raises ValueError for a wording that says nothing about a colour."""

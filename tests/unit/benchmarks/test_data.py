@@ -4,9 +4,13 @@ import csv
 
 import pytest
 from naturalworld import timed_rows
+from naturalworld.everyday import everyday
 from naturalworld.reading import read
 from naturalworld.things import BY_NOUN
-from toyworld.timed_rows import other_colour, toy_row
+from toyworld import timed_rows as toy_rows
+from toyworld.timed_rows import edit_of
+from toyworld.wordings import colour_of, object_of
+from toyworld.world import ASSUMED_COLOUR, COLOURS, OBJECTS
 
 from benchmarks.data.timed import other_gender, read_bias, read_timed
 from tools.comfyui.environment import ROOT
@@ -74,24 +78,27 @@ def test_gender_rows_are_judged_against_the_other_gender(tmp_path):
     assert other_gender("an old woman") == "an old man"
 
 
-def test_the_toy_files_hold_what_is_said_of_them():
-    rows, problems = read_timed(FOLDER / "toy_timed.csv")
-    assert problems == []
-    assert len(rows) == 48
-    assert {(len(row.positives), len(row.negatives)) for row in rows} == {(5, 5)}
-    other, _ = read_timed(FOLDER / "toy_timed_validation.csv")
-    assert not {row.new for row in rows} & {row.new for row in other}
-    for places, row in enumerate(rows + other, 12):  # twelve objects, colour after colour
-        noun = row.old.removeprefix("a ")
-        made = toy_row(noun, other_colour(noun, places // 12), 5, ())
-        assert (row.old, row.new, row.positives) == (made.old, made.new, made.positives)
-    rose = toy_row("rose", "orange", 5, ())
-    assert rose.new == "an orange rose"
-    assert [wording for _, wording in rose.positives[1:3]] == ["two orange roses", "an orange rose on grass"]
-    together, problems = read_timed(FOLDER / "toy_timed_together.csv")
-    assert problems == []
-    assert len(together) == 6
-    assert not {row.old for row in together} & {wording for row in together for wording, _ in row.negatives}
+def test_the_toy_pairs():
+    """48 that are judged and 24 on which settings are chosen: every object with every other colour, once."""
+    chosen, judged, together = (
+        read_timed(FOLDER / name)[0] for name in (toy_rows.VALIDATION, toy_rows.JUDGED, toy_rows.TOGETHER)
+    )
+    assert (len(chosen), len(judged), len(together)) == (24, 48, 6)
+    pairs = {(noun, colour) for noun in OBJECTS for colour in COLOURS if colour != ASSUMED_COLOUR[noun]}
+    assert {(object_of(row.old), colour_of(row.new)) for row in chosen + judged} == pairs
+    for row in chosen + judged + together:
+        assert len(row.positives) == len(row.negatives) == 5
+        assert all(object_of(prompt) == object_of(row.old) for prompt, _ in row.positives)
+        assert all(colour_of(wording) == colour_of(row.new) for _, wording in row.positives + row.negatives)
+        assert object_of(row.negatives[2][0]) == object_of(row.old)
+        assert all(colour_of(prompt) != colour_of(row.new) for prompt, _ in row.negatives)
+    edited = {object_of(row.old) for row in together}
+    assert len(edited) == 6
+    assert not edited & {object_of(row.negatives[i][0]) for row in together for i in (0, 1, 3, 4)}
+    assert edit_of("rose", "orange").new == "an orange rose"
+
+
+def test_the_toy_worlds_pairs_to_balance():
     balanced, problems = read_bias(FOLDER / "toy_bias.csv")
     assert problems == []
     assert len(balanced) == 12
@@ -103,8 +110,9 @@ def test_the_toy_files_hold_what_is_said_of_them():
     assert (balanced[0].new, balanced[0].opposite) == ("a yellow rose", "a red rose")
 
 
-def test_the_natural_worlds_files_are_what_their_program_writes():
-    for name, rows in timed_rows.files().items():
+@pytest.mark.parametrize("program", [timed_rows, toy_rows])
+def test_the_files_are_what_their_programs_write(program):
+    for name, rows in program.files().items():
         with (FOLDER / name).open(newline="", encoding="utf-8") as file:
             assert list(csv.DictReader(file)) == rows, name
 
@@ -130,3 +138,20 @@ def test_the_natural_worlds_pairs():
             nouns = read(row.negatives[i][0]).nouns
             assert read(row.old).nouns[0] not in nouns
             assert all(BY_NOUN[noun].colour not in (None, colour) for noun in nouns)
+
+
+def test_the_natural_worlds_pairs_for_one_model():
+    rows, _ = read_timed(FOLDER / timed_rows.TOGETHER)
+    edited = {read(row.old).nouns for row in rows}
+    assert len(rows) == len(edited) == 48
+    for row in rows:
+        for i in (0, 1, 3, 4):
+            assert not edited & {(noun,) for noun in read(row.negatives[i][0]).nouns}
+
+
+def test_everyday_captions_of_the_natural_world_name_nothing_that_is_tested():
+    prompts = everyday(200)
+    assert len(set(prompts)) == 200
+    for prompt in prompts:
+        assert not read(prompt).colours
+        assert all(noun not in BY_NOUN or BY_NOUN[noun].colour is None for noun in read(prompt).nouns)
