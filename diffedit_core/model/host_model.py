@@ -84,7 +84,7 @@ def require_prompts(model, **conditionings: list | None) -> None:
         conditionings: CONDITIONING by input name; None is skipped.
 
     Raises:
-        ValueError: text of another width, or no second picture for a model that reads one.
+        ValueError: no text or text of another width, or no second picture for a model that reads one.
     """
     _require_width(model, conditionings)
     _require_second_picture(model, conditionings)
@@ -97,7 +97,9 @@ def _require_width(model, conditionings: dict[str, list | None]) -> None:
         return
     for name, conditioning in conditionings.items():
         for rows, _ in conditioning or []:
-            if isinstance(rows, torch.Tensor) and rows.shape[-1] != width:
+            if not isinstance(rows, torch.Tensor):
+                raise ValueError(f"{name} holds no text, and model reads text of width {width}; connect CLIP Text Encode.")
+            if rows.shape[-1] != width:
                 raise ValueError(
                     f"{name} has rows of width {rows.shape[-1]}, but model reads {width}; encode the prompt with the text "
                     "encoder that belongs to the model."
@@ -131,7 +133,8 @@ def require_finite(*predictions: torch.Tensor) -> None:
     """
     if not all(torch.isfinite(prediction).all() for prediction in predictions):
         raise ValueError(
-            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet)."
+            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet), also where it is "
+            "in a guider, and choose a lower cfg."
         )
 
 

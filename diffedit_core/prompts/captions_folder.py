@@ -55,7 +55,7 @@ def find(roots: Sequence[str], kind: Kind, name: str, label: str) -> Path:
     found = _found(roots, kind)
     if not found:
         raise ValueError(f"model: {label} has no {kind.name} model. {_what_to_do(kind, label)}")
-    if name not in found:
+    if name not in tuple(found):  # a list is hashed by no dictionary
         raise ValueError(
             f"model is {name!r}, but the {kind.name} models in {label} are {', '.join(map(repr, sorted(found)))}; choose "
             "one of them, or refresh the page."

@@ -17,6 +17,7 @@ from .background import background
 from .virtual_denoiser import VirtualDenoiser
 
 AS_INVERTED = "as inverted"
+LARGEST_SEED = 2**64 - 1  # the host adds 1 on the CPU (k_diffusion/sampling.py, default_noise_sampler)
 
 SAMPLERS = (
     "euler",
@@ -136,7 +137,7 @@ def sample_masked(
         denoise_mask=sampler.mask if hears_of_mask(model) else None,
         callback=latent_preview.prepare_callback(model, len(sigmas) - 1, last),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-        seed=seed,
+        seed=seed % LARGEST_SEED,
     )
     # A sampler need not report anything: dpm_adaptive takes no step where there is only one level above 0.
     denoised = model.model.process_latent_out(last["x0"].float().cpu()) if "x0" in last else samples

@@ -76,7 +76,10 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
     ) -> io.NodeOutput:
         model = guider.model_patcher
         require_own_trajectory(model, trajectory)
-        prompts = {name: [[None, cond] for cond in conds] for name, conds in guider.original_conds.items()}
+        prompts = {
+            f"guider's {name}": [[cond.get("cross_attn"), cond] for cond in conds]
+            for name, conds in guider.original_conds.items()
+        }
         require_prompts(model, **prompts)
         sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu()
         mask = latent_mask(mask, model, trajectory)

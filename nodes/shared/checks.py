@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, signature
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ from comfy_api.latest import io
 
 DEEPEST = 100  # parentheses in parentheses; the host reads them by recursion
 COLOURS = 3
+PROMPT_DIMENSIONS = 3
+TYPED = (io.Int.Input, io.Float.Input, io.Boolean.Input, io.String.Input, io.Combo.Input)
 LARGEST = sys.float_info.max
 
 
@@ -36,9 +38,11 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
         found = execute(cls, *args, **kwargs)
         for output, value in zip(schema.outputs, found.args, strict=False):
             if not is_finite(value):
+                made_of = ", ".join(named(one) for one in schema.inputs if given.get(one.id) is not None)
                 raise ValueError(
-                    f"{output.display_name} would hold numbers that are not finite: the model overflows. Run it in float32 or "
-                    "bfloat16 (--force-fp32, --bf16-unet), or choose a lower cfg or strength."
+                    f"{output.display_name} would hold numbers that are not finite: the model or its text encoder overflows. Run "
+                    "it in float32 or bfloat16 (--force-fp32, --bf16-unet), or choose a lower cfg or strength. It was made of: "
+                    f"{made_of}."
                 )
         return found
 
@@ -56,6 +60,8 @@ def check_inputs(inputs: Iterable[io.Input], given: dict[str, Any]) -> None:
                     check_inputs(option.inputs, settings)
         elif value is not None:
             check_value(one, value)
+        elif one.id in given and isinstance(one, TYPED):
+            raise ValueError(f"{named(one)} is empty; connect what gives a value, or nothing, to use the one on the node.")
         elif one.id in given and not one.optional:
             raise ValueError(f"{named(one)} is empty; connect a loader: not every checkpoint has a text encoder or a VAE.")
 
@@ -64,12 +70,18 @@ def check_value(one: io.Input, value: Any) -> None:
     """Raises ValueError if the input `one` cannot take `value`."""
     if isinstance(one, (io.Int.Input, io.Float.Input)):
         _check_number(named(one), value, one)
+    elif isinstance(one, io.Boolean.Input) and not (isinstance(value, Integral) and value in (0, 1)):
+        raise ValueError(f"{named(one)} is {value!r}; it must be true or false.")
+    elif isinstance(one, io.Combo.Input) and not isinstance(value, str):
+        raise ValueError(f"{named(one)} is {value!r}; choose one of its options.")
     elif isinstance(one, io.String.Input):
         _check_text(named(one), value)
     elif isinstance(one, io.Image.Input):
         _check_pictures(named(one), value)
     elif isinstance(one, io.Conditioning.Input):
         _check_prompt(named(one), value)
+    elif isinstance(one, io.Latent.Input) and not (isinstance(value, dict) and hasattr(value.get("samples"), "shape")):
+        raise ValueError(f"{named(one)} holds no samples; connect VAE Encode, or another node that gives a latent.")
 
 
 def named(one: io.Input) -> str:
@@ -95,7 +107,7 @@ def _check_number(name: str, value: Any, bounds: io.Int.Input | io.Float.Input) 
     whole = isinstance(bounds, io.Int.Input)
     low, high = (least if bound is None else bound for bound, least in ((bounds.min, -LARGEST), (bounds.max, LARGEST)))
     number: Any = value if isinstance(value, Real) else math.nan  # which lies between no bounds
-    if not low <= number <= high or (whole and number != int(number)):
+    if not low <= number <= high or (whole and not isinstance(number, Integral)):
         raise ValueError(f"{name} is {value!r}; it must be a {'whole ' * whole}number from {low:g} to {high:g}.")
 
 
@@ -137,6 +149,12 @@ def _check_pictures(name: str, value: Any) -> None:
 def _check_prompt(name: str, value: Any) -> None:
     if not value:
         raise ValueError(f"{name} holds no prompt; connect CLIP Text Encode.")
-    for rows, _ in value:
-        if isinstance(rows, torch.Tensor) and rows.numel() == 0:
+    for rows in (rows for rows, _ in value if isinstance(rows, torch.Tensor)):
+        if rows.numel() == 0:
             raise ValueError(f"{name} has no tokens (shape {tuple(rows.shape)}); encode a prompt, which may be empty.")
+        if rows.ndim < PROMPT_DIMENSIONS:
+            raise ValueError(f"{name} has the shape {tuple(rows.shape)}; it must be (prompts, tokens, width).")
+        if not is_finite(rows):
+            raise ValueError(
+                f"{name} contains values that are not finite; run the text encoder in float32, and weigh words less."
+            )

@@ -23,7 +23,7 @@ def chosen(name: str, value: dict[str, Any] | None, options: Collection[str]) ->
     Raises:
         ValueError: none of them is.
     """
-    if value is None or value.get(name) not in options:
+    if value is None or value.get(name) not in tuple(options):  # a list is hashed by no dictionary
         given = "missing, or not an option" if value is None else repr(value.get(name))
         raise ValueError(f"{name} is {given}; choose one of {', '.join(options)}.")
     return Chosen(value[name], {key: setting for key, setting in value.items() if key != name and setting is not None})

@@ -18,6 +18,8 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     can take: of keys or values alone, of some layers, or of rows behind a model's own text projector.
     """
     check_edits_text(edit, strength)
+    if not all(isinstance(rows, torch.Tensor) for rows, _ in conditioning):
+        raise ValueError("conditioning holds no text, so there is nothing to edit; connect CLIP Text Encode.")
     return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
 
 

@@ -13,6 +13,7 @@ from .zero_shot import picture_embeddings, text_embeddings
 MOST_AT_ONCE = 8  # more gain little anywhere, and an interrupt and the progress wait longer for them
 SHARE_OF_MEMORY = 0.8  # that one model call may take
 SEEDS = 2**64
+LARGEST_SEED = SEEDS - 1  # the host adds 1 on the CPU (k_diffusion/sampling.py, default_noise_sampler)
 LATENT_CELL = 8  # of an empty latent, until the host fits it to the model
 
 
@@ -112,7 +113,7 @@ def sample_batch(model: Any, vae: Any, batch: Batch, sampling: Sampling, callbac
         blank.repeat(len(batch.seeds), *[1] * (blank.ndim - 1)),
         callback=callback,
         disable_pbar=True,
-        seed=batch.seeds[0],
+        seed=batch.seeds[0] % LARGEST_SEED,
     )
     comfy.model_management.throw_exception_if_processing_interrupted()
     decoded = vae.decode(latents)

@@ -208,8 +208,10 @@ def _check_before_encoding(reader: TextReader, request: Request, listen: Callabl
     """What can be found wrong by the tokens alone."""
     edited = set()
     for pair, source_prompt, destination_prompt in _texts(request):
+        bare = source_prompt == pair.source
         source, destination = (
-            tuple((0, (track,)) for track in reader.tracks(prompt)) for prompt in (source_prompt, plain(destination_prompt))
+            tuple((0, (track,)) for track in reader.tracks_of(prompt, name if bare else "augmentations"))
+            for name, prompt in (("source", source_prompt), ("destination", plain(destination_prompt)))
         )
         placing.place_units(
             reader, source, destination, (source_prompt, destination_prompt), choices(pair, request.settings), listen
@@ -217,7 +219,7 @@ def _check_before_encoding(reader: TextReader, request: Request, listen: Callabl
         edited.add(tuple(track.ids for _, (track,) in source))
     for kept in request.preserve:
         listen()
-        if tuple(track.ids for track in reader.tracks(kept.prompt)) in edited:
+        if tuple(track.ids for track in reader.tracks_of(kept.prompt, "preserve")) in edited:
             raise ValueError(f"preserve lists {kept.prompt!r}, which source asks to change; remove it from one of them.")
 
 

@@ -24,7 +24,7 @@ def make_prior(reader: TextReader, prompts: Sequence[str], step: Callable[[int],
     if not prompts:
         raise ValueError("prompts is empty; write prompts, one a line, or leave it empty for the everyday captions.")
     for prompt in prompts:
-        reader.tracks(prompt)
+        reader.tracks_of(prompt, "prompts")
     moment = Moment(reader.empty.rows.shape[1])
     for rows in encoded(reader, prompts, step):
         moment.add(rows)

@@ -102,6 +102,13 @@ class TextReader:
         tokens = self.clip.tokenize(prompt, return_word_ids=True)
         return tuple(_track(prompt, name, chunks) for name, chunks in tokens.items() if _is_chunks(chunks))
 
+    def tracks_of(self, prompt: str, name: str) -> tuple[Track, ...]:
+        """The tokens of a prompt in the input `name`, which the ValueError says too."""
+        try:
+            return self.tracks(prompt)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
     def read(self, prompt: str) -> Text:
         """The rows and tokens of `prompt`. Raises ValueError as `tracks` does, or if tokens and rows do not match."""
         tracks = self.tracks(prompt)

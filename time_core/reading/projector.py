@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from comfy.model_management import load_models_gpu
+from comfy.model_management import OOM_EXCEPTION, load_models_gpu
 from comfy.model_patcher import ModelPatcher
 
 from ..prompts.fingerprint import summarise
@@ -29,7 +29,15 @@ def projector_of(model: ModelPatcher, entry: bool = False) -> Projector | None:
         load_models_gpu([model])
         with torch.no_grad():
             rows = embedding.to(device=model.load_device, dtype=model.model.get_dtype_inference())
-            return through_model(model.model.diffusion_model, rows, extra).cpu()
+            try:
+                return through_model(model.model.diffusion_model, rows, extra).cpu()
+            except OOM_EXCEPTION:
+                raise
+            except (RuntimeError, KeyError) as error:  # the width, or what else the text encoder gives, is another's
+                raise ValueError(
+                    f"clip gives rows of width {rows.shape[-1]} that the text projector of model ({family.name}) cannot read "
+                    f"({error}); connect the clip that belongs to model."
+                ) from error
 
     return Projector(family.name, project, _probe(model, family), family.track)
 

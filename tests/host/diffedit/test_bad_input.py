@@ -115,3 +115,26 @@ def test_a_model_that_overflows_while_it_repaints(model):
     guider = Guidance(prompt(0), None, 1.0).guider(overflowing)
     with pytest.raises(ValueError, match="predictions that are not finite"):
         SamplerCustomAdvanced.execute(Noise_EmptyNoise(), guider, sampler, trajectory.sigmas.flip(0), picture())
+
+
+@pytest.mark.parametrize("node", [mask, invert, sample])
+def test_prompts_without_text(model, node, monkeypatch):
+    """As models that read none are given."""
+    monkeypatch.setitem(globals(), "prompt", lambda number: [[None, {"number": number}]])
+    refuse(node, model, picture(), "holds no text, and model reads text of width 64; connect CLIP Text Encode")
+
+
+def test_the_prompts_of_a_guider(model):
+    seen, calls = watched(model)
+    trajectory = invert(model, picture()).result[1]
+    guider = Guidance([[torch.ones(1, 5, CONTEXT + 8), {}]], None, 1.0).guider(seen)
+    with pytest.raises(ValueError, match=f"guider's positive has rows of width {CONTEXT + 8}, but model reads {CONTEXT}"):
+        MaskedLatentSampleAdvanced.execute(guider, trajectory, 0)
+    assert not calls.rows
+
+
+def test_the_largest_seed(model):
+    """To which the host adds 1 on the CPU, for samplers that could draw noise."""
+    trajectory = invert(model, picture()).result[1]
+    samples, _ = MaskedLatentSample.execute(model, prompt(0), trajectory, 1.0, "euler_cfg_pp", 2**64 - 1, prompt(1)).result
+    assert torch.isfinite(samples["samples"]).all()

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 from comfy_api.latest import io
+from time_diffedit.diffedit_core.mask.mask_rule import RULES
 from time_diffedit.nodes import NODES
 from time_diffedit.nodes.shared.checks import DEEPEST, check_value, checked, is_finite, named
+from time_diffedit.nodes.shared.choice import chosen
 
 NUMBERS = (io.Int.Input, io.Float.Input)
 
@@ -28,6 +30,8 @@ def valid(one: io.Input) -> object:
         return {one.id: one.options[0].key} | {each.id: valid(each) for each in one.options[0].inputs}
     if isinstance(one, io.Image.Input):
         return torch.zeros(1, 8, 8, 3)
+    if isinstance(one, io.Latent.Input):
+        return {"samples": torch.zeros(1, 4, 8, 8)}
     return [[torch.zeros(1, 2, 8), {}]] if isinstance(one, io.Conditioning.Input) else object()
 
 
@@ -73,7 +77,8 @@ def test_numbers_that_are_none_or_out_of_bounds(node, one, choice, option):
             node, one, choice, option, value, rf"is {re.escape(repr(value))}; it must be a (whole )?number from .* to .*\.$"
         )
     if isinstance(one, io.Int.Input):
-        refused(node, one, choice, option, one.min + 0.5, "is .*; it must be a whole number")
+        for value in (one.min + 0.5, float(one.min)):  # some nodes count with it
+            refused(node, one, choice, option, value, "is .*; it must be a whole number")
 
 
 @pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(*NUMBERS))
@@ -97,6 +102,46 @@ def test_texts_that_are_read(text):
     checked(AnyNode.__dict__["gives"])(AnyNode, text, 0.0)
 
 
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.Boolean.Input))
+def test_what_is_neither_true_nor_false(node, one, choice, option):
+    for value in ("yes", 2, math.nan, [True]):
+        refused(node, one, choice, option, value, rf"is {re.escape(repr(value))}; it must be true or false")
+
+
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.Combo.Input))
+def test_choices_that_are_no_words(node, one, choice, option):
+    for value in (5, ["a"], {}):
+        refused(node, one, choice, option, value, rf"is {re.escape(repr(value))}; choose one of its options")
+
+
+@pytest.mark.parametrize(
+    ("node", "one", "choice", "option"), of_kind(*NUMBERS, io.String.Input, io.Boolean.Input, io.Combo.Input)
+)
+def test_nothing_in_the_place_of_a_value(node, one, choice, option):
+    """As an input that is linked to a node which gives nothing; also where it may be left out."""
+    refused(node, one, choice, option, None, "is empty; connect what gives a value, or nothing")
+
+
+@pytest.mark.parametrize("node", [node for node in NODES if "validate_inputs" in vars(node)])
+def test_choices_that_the_host_asks_about(node):
+    """It asks before anything is checked."""
+    (name,) = {"file", "model"} & {one.id for one in node.define_schema().inputs if isinstance(one, io.Combo.Input)}
+    for value in (5, ["a"], {}):
+        assert str(node.validate_inputs(**{name: value})).startswith(name)
+
+
+def test_choices_of_settings_that_are_no_words():
+    for option in (["a"], {}, None, 5):
+        with pytest.raises(ValueError, match="^rule is .*; choose one of "):
+            chosen("rule", {"rule": option}, RULES)
+
+
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.Latent.Input))
+def test_latents_without_samples(node, one, choice, option):
+    for value in ({}, {"samples": [1.0]}, {"samples": None}, torch.zeros(1, 4, 8, 8)):
+        refused(node, one, choice, option, value, "holds no samples; connect VAE Encode")
+
+
 @pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.Image.Input))
 def test_pictures_that_are_none(node, one, choice, option):
     for shape in ((1, 8, 8, 1), (0, 8, 8, 3), (1, 0, 8, 3), (8, 8, 3), (1, 8, 8, 0)):
@@ -109,6 +154,10 @@ def test_pictures_that_are_none(node, one, choice, option):
 def test_prompts_without_tokens(node, one, choice, option):
     refused(node, one, choice, option, [[torch.zeros(1, 0, 8), {}]], r"has no tokens \(shape \(1, 0, 8\)\); encode a prompt")
     refused(node, one, choice, option, [], "holds no prompt; connect")
+    refused(
+        node, one, choice, option, [[torch.zeros(2, 8), {}]], r"has the shape \(2, 8\); it must be \(prompts, tokens, width\)"
+    )
+    refused(node, one, choice, option, [[torch.full((1, 2, 8), math.nan), {}]], "contains values that are not finite")
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -116,7 +165,7 @@ def test_what_is_needed_and_not_there(node):
     """As of a checkpoint without a text encoder."""
     for one in node.define_schema().inputs:
         if not (one.optional or isinstance(one, io.DynamicCombo.Input)):
-            refused(node, one, None, "", None, "is empty; connect a loader")
+            refused(node, one, None, "", None, "is empty; connect (a loader|what gives a value)")
 
 
 class AnyNode(io.ComfyNode):

@@ -199,6 +199,14 @@ def test_pictures_are_those_of_the_hosts_ksampler(toy):
     assert picture.shape == (96, 128, 3)
 
 
+def test_the_largest_seed(toy):
+    """To which the host adds 1 on the CPU, for samplers that could draw noise."""
+    prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "")]
+    sampling = Sampling(1, 1.0, "euler_cfg_pp", "normal", 64, 64)
+    pictures = sample_pictures(toy.model, toy.vae, Series(prompts[:1], prompts[1], 1, 2**64 - 1), sampling)
+    assert torch.isfinite(pictures).all()
+
+
 def test_several_prompts_take_turns(toy):
     prompts = [toy.clip.encode_from_tokens_scheduled(toy.clip.tokenize(text)) for text in ("a rose", "a star on sand", "")]
     sampling = Sampling(2, 3.0, "euler", "normal", 128, 128)

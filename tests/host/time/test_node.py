@@ -152,6 +152,7 @@ def test_the_conditioning_s_extras_and_input_stay():
         ({"edit_values": False}, torch.zeros(1, 77, 768), "for keys or values alone"),
         ({"layers": "up"}, torch.zeros(1, 77, 768), "for the layers 'up'"),
         ({}, torch.zeros(1, 77, 1024), "rows of width 1024, but time_edit is for 768"),
+        ({}, None, "conditioning holds no text, so there is nothing to edit"),
     ],
 )
 def test_what_text_cannot_carry_is_refused(settings, conditioning, message):

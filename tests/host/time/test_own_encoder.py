@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import comfy.sd
 import pytest
 from host.models import tiny
+from host.models.families import CASES
 from time_diffedit.nodes.time.time_apply_edit import TIMEApplyEdit
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.nodes.time.time_edit_model import TIMEEditModel
+from time_diffedit.nodes.time.time_prior import TIMEPrior
 from time_diffedit.time_core.reading.own_encoder import doubt
 
 
@@ -54,3 +56,10 @@ def test_without_a_reason_nothing_is_said(edit):
     assert doubt(tiny.unet(), "l", tiny.clip()) == doubt(unknown, "any") == ""
     assert "Warning" not in text_of(TIMEApplyEdit.execute(tiny.unet(), edit, 1.0))
     assert "Warning" not in text_of(TIMEEditModel.execute(tiny.unet(), tiny.clip(), "a rose", "a blue rose", 0.1, 1.0))
+
+
+def test_a_projector_that_cannot_read_the_encoder():
+    """Of another width than the model's own text encoder."""
+    (wan,) = (case for case in CASES if case.name == "Wan 2.1")
+    with pytest.raises(ValueError, match=r"^clip gives rows of width 768 that the text projector of model \(Wan\) cannot read"):
+        TIMEPrior.execute(tiny.clip(), "a rose", wan.model())

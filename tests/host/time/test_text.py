@@ -12,6 +12,10 @@ from comfy.text_encoders.qwen_image import QwenImageTokenizer
 from comfy.text_encoders.sd2_clip import SD2Tokenizer
 from comfy.text_encoders.sd3_clip import SD3Tokenizer
 from host.models import tiny
+from time_diffedit.time_core.equations.equations import build_edit
+from time_diffedit.time_core.equations.many_prompts import make_prior
+from time_diffedit.time_core.equations.request import Request
+from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
 from time_diffedit.time_core.prompts.text import TextReader, Track, arrange
 
 
@@ -159,3 +163,20 @@ def test_the_fingerprint_knows_an_encoder_in_another_precision():
     assert TextReader(half).fingerprint != mine
     assert not mine.same_encoder(TextReader(other).fingerprint)
     assert str(mine).startswith("l, width 768, ") and str(mine) != str(TextReader(other).fingerprint)
+
+
+@pytest.mark.parametrize("wrong", ["(a rose:1.2)", "a <|endoftext|> rose"])
+def test_the_input_with_such_a_prompt_is_named(wrong):
+    reader = TextReader(tiny.clip())
+
+    def refused(name: str, request: Request) -> None:
+        with pytest.raises(ValueError, match=f"^{name}: The prompt "):
+            build_edit(reader, request)
+
+    roses = Pair("a rose", "a red rose")
+    refused("source", Request((Pair(wrong, f"red {wrong}"),)))
+    refused("destination", Request((Pair("a rose", f"{wrong} red"),)))
+    refused("preserve", Request((roses,), (Kept(wrong),)))
+    refused("augmentations", Request((roses,), settings=Settings(augmentations=(wrong,))))
+    with pytest.raises(ValueError, match="^prompts: The prompt "):
+        make_prior(reader, ("a rose", wrong))
