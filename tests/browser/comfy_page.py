@@ -28,7 +28,9 @@ RUN = """async (patience) => {
   for (const kind of moves) api.addEventListener(kind, onMove)
   for (const kind of ends) api.addEventListener(kind, onEnd)
   try {
-    if (!(await app.queuePrompt(0, 1))) return { refused: app.lastNodeErrors }
+    const taken = await app.queuePrompt(0, 1)
+    // Of an older frontend it is false for a prompt that is taken, too, with an empty list of errors.
+    if (!taken && Object.keys(app.lastNodeErrors ?? { unknown: true }).length) return { refused: app.lastNodeErrors }
     while (!ended && Date.now() - moved < patience) await nextLook()
     while (ended && Date.now() - moved < patience) {
       const entry = (await (await fetch(`/history/${ended}`)).json())[ended]

@@ -1,6 +1,7 @@
 """The blocks of subgraphs/ in the real page: listed in the node library, and put on a graph they run."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tools.workflows.examples import EXAMPLE_PICTURE, TOY_CHECKPOINT
 from tools.workflows.examples.blocks import BLOCKS
 from tools.workflows.workflow import Graph, ui_workflow
 
+SEARCH = re.compile("^Search")  # "Search...", in newer frontends "Search Nodes..."
 FACE = 100  # id of the block on the graph
 EMPTY = {"last_node_id": 0, "last_link_id": 0, "nodes": [], "links": [], "groups": [], "version": 0.4}
 
@@ -88,7 +90,7 @@ def node_library(comfy: ComfyPage) -> ComfyPage:
 
 def test_a_block_is_put_on_the_graph_from_the_node_library(node_library: ComfyPage):
     comfy = node_library
-    comfy.page.get_by_placeholder("Search...").first.fill("TIME Edit")
+    comfy.page.get_by_placeholder(SEARCH).first.fill("TIME Edit")
     listed = {name: comfy.page.get_by_text(name, exact=True) for name in ("TIME Edit", "TIME Edit of a Picture")}
     for item in listed.values():
         item.wait_for()
