@@ -133,8 +133,8 @@ def require_finite(*predictions: torch.Tensor) -> None:
     """
     if not all(torch.isfinite(prediction).all() for prediction in predictions):
         raise ValueError(
-            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet), also where it is "
-            "in a guider, and choose a lower cfg."
+            "model gives predictions that are not finite; run it in float32 or bfloat16 (--force-fp32, --bf16-unet), also "
+            "where it is in a guider, and choose a lower cfg."
         )
 
 

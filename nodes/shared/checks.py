@@ -40,9 +40,9 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
             if not is_finite(value):
                 made_of = ", ".join(named(one) for one in schema.inputs if given.get(one.id) is not None)
                 raise ValueError(
-                    f"{output.display_name} would hold numbers that are not finite: the model or its text encoder overflows. Run "
-                    "it in float32 or bfloat16 (--force-fp32, --bf16-unet), or choose a lower cfg or strength. It was made of: "
-                    f"{made_of}."
+                    f"{output.display_name} would hold numbers that are not finite: the model or its text encoder overflows. "
+                    "Run it in float32 or bfloat16 (--force-fp32, --bf16-unet), or choose a lower cfg or strength. It was made "
+                    f"of: {made_of}."
                 )
         return found
 

@@ -64,8 +64,8 @@ def align_tokens(
 
     Raises ValueError as `place_units` and the reader do.
     """
-    prompts = (pair.source, plain(pair.destination))
-    source, destination = (_units_of_tokens(reader.tracks(prompt), carrying) for prompt in prompts)
+    prompts = (("source", pair.source), ("destination", plain(pair.destination)))
+    source, destination = (_units_of_tokens(reader.tracks_of(prompt, name), carrying) for name, prompt in prompts)
     placed = place_units(reader, source, destination, (pair.source, pair.destination), settings, step)
     return describe_units(reader, source, destination, placed)
 
