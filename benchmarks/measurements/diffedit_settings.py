@@ -158,7 +158,7 @@ def strength(host: LibraryHost, index: int, kind: str) -> Numbers:
     return as_tables(cells)
 
 
-def edited(host: LibraryHost, edit: ToyEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, dict]:
+def edited(host: LibraryHost, edit: ToyEdit | NaturalEdit, latent: dict, mask: torch.Tensor, share: float) -> dict[str, dict]:
     """LATENTs of the picture edited in five ways, over the same number of sampling steps from about the same noise level."""
     import comfy.sample
 
@@ -198,14 +198,17 @@ def there_and_back(host: Any, latent: dict, prompt: str, errors: Callable[[dict,
 
 
 def inversion(worker: Workplace, subject: int) -> Numbers:
-    host, edit = worker.host, toy_edit("colour", subject, DRAWN)
+    return {"inversion, toy world": picture_there_and_back(worker.host, toy_edit("colour", subject, DRAWN))}
+
+
+def picture_there_and_back(host: LibraryHost, edit: ToyEdit | NaturalEdit) -> dict[str, Row]:
     latent = host.encode(edit.pixels)
 
     def errors(back: dict, _trajectory: Any) -> Row:
         error = float((back["samples"] - latent["samples"]).square().mean().sqrt())
         return {"PSNR": psnr(host.decode(back), host.decode(latent)), "latent error": error}
 
-    return {"inversion, toy world": there_and_back(host, latent, edit.source, errors)}
+    return there_and_back(host, latent, edit.source, errors)
 
 
 def mixture(worker: Workplace, subject: int, cells: int = 16) -> Numbers:

@@ -1,4 +1,6 @@
-"""Natural settings: where DiffEdit Mask looks, on the natural world's pictures with exact masks, by noise, rule and maps.
+"""Natural settings: what each setting of DiffEdit buys, on the natural world's pictures with exact masks.
+
+Where DiffEdit Mask looks by noise, rule and maps; edits against strength, beside other ways; and every inversion method.
 
 Measured on the validation pictures of `naturalworld.edits`, so that what is chosen can be judged on those of the test split.
 """
@@ -9,24 +11,34 @@ from typing import ClassVar
 import numpy as np
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
+from ..hosts.editing import DiffEditNodes
 from ..hosts.library import NATURAL, LibraryHost, Sampling
-from ..judges.pixels import best_of_cells, iou
+from ..judges.perceptual import BackgroundLpips
+from ..judges.pixels import best_of_cells, iou, left_as_it_was, psnr
 from ..run.measurement import Workplace
-from .diffedit_settings import MAPS, RULES, masks_by_rule
-from .study import Numbers, Part, Row, Study
+from .diffedit_settings import BACK, CFG, MAPS, RULES, SAMPLING_STEPS, edited, masks_by_rule, picture_there_and_back
+from .study import SEED, Numbers, Part, Row, Study, as_tables
 
 NOISE_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 FOLLOWED = ("mean ratio 3 (diffusers)", "otsu, fill holes")
 """The rules that are followed over the numbers of maps."""
+CHOSEN = {"noise_strength": 0.4, "rule": "otsu", "fill_holes": True}
+"""The mask of highest IoU in `masks`."""
+STRENGTHS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 MEASURED = "Means over pictures: colour edits, edits of the kind, and edits of one of two things."
 NOTE = (
     f"{MEASURED} *IoU* with the pixels that must change; *other* is the share of the second thing that is masked. The last row "
     "has the highest IoU of a mask of latent cells."
 )
+WAYS = (
+    f"One picture of each kind and size; {SAMPLING_STEPS} steps at strength 1, fewer below, euler, cfg {CFG:g}; the mask "
+    "of noise 0.4, otsu, holes filled for all ways that read one. *Told*: the target and not the source. *Left as it was*: "
+    "pixels that should change and are nearer to what they were. The ways are those of the toy world's tables."
+)
 
 
 class NaturalSettings(Study):
-    """Where DiffEdit Mask looks, on natural pictures whose exact masks are known."""
+    """What each setting of DiffEdit buys, on natural pictures whose exact masks are known."""
 
     name = "natural-settings"
     checkpoint: ClassVar[str] = NATURAL
@@ -37,6 +49,8 @@ class NaturalSettings(Study):
         return {
             "masks": Part(masks, pictures, NOTE),
             "maps": Part(maps, pictures, f"{MEASURED} Noise strength 0.3 for otsu, 0.5 for the mean ratio."),
+            "strength": Part(strength, self.few(9, 1), WAYS),
+            "inversion": Part(inversion, self.few(3, 1), BACK),
         }
 
 
@@ -64,3 +78,28 @@ def _found(
         if edit.other is not None:
             row["other"] = float(np.mean(mask[edit.other]))
         yield rule, row
+
+
+def strength(worker: Workplace, subject: int) -> Numbers:
+    host, edit = (
+        worker.host,
+        natural_edit("validation", 3 * subject + subject % 3),
+    )  # of each kind and size, the grounds in turn
+    latent, lpips, cells = host.encode(edit.pixels), BackgroundLpips(), []
+    mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, SEED | CHOSEN)[0]
+    for share in STRENGTHS:
+        for way, made in edited(host, edit, latent, mask, share).items():
+            picture = host.decode(made)[0]
+            ((target, source),) = worker.judge.scores(np.uint8(picture[None] * 255), [edit.target, edit.source])
+            found = {
+                "told": float(target > source),
+                "left as it was": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
+                "background PSNR": psnr(picture, edit.pixels, ~edit.truth),
+                "background LPIPS": lpips(edit.pixels, picture, ~edit.truth),
+            }
+            cells += [(f"{name} against strength", f"{share:g}", way, value) for name, value in found.items()]
+    return as_tables(cells)
+
+
+def inversion(worker: Workplace, subject: int) -> Numbers:
+    return {"inversion": picture_there_and_back(worker.host, natural_edit("validation", subject))}
