@@ -13,6 +13,7 @@ from ..model.guidance import Guidance
 from ..model.host_model import model_kind, noising, require_finite
 from ..model.latents import Latents
 from ..model.noising import Noising
+from .memory import require_room, trajectory_bytes
 from .methods import Options, method_named
 from .methods.step import rms
 from .regularisation import Regularisation, regularised
@@ -55,15 +56,19 @@ class Course:
     regularisation: Regularisation | None = None
 
 
-def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, walk_back: bool = False) -> Inversion:
+def invert_latent(
+    model, latents: Latents, guidance: Guidance, course: Course, walk_back: bool = False, free: int | None = None
+) -> Inversion:
     """Find the noise from which sampling under `guidance` makes these pictures.
 
     Args:
         model: MODEL.
         walk_back: sample back under the same prompts and report what that misses, for as many model calls again.
+        free: bytes of memory that the trajectory may take; None: as many as the host says are free where it will lie.
 
     Raises:
-        ValueError: unknown method, a last level that a LATENT cannot hold, or predictions that are not finite.
+        ValueError: unknown method, a last level that a LATENT cannot hold, a trajectory that does not fit into memory, or
+            predictions that are not finite.
     """
     samples, sigmas = latents.samples, course.sigmas
     made_of = noising(model)
@@ -72,6 +77,10 @@ def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, w
             f"the schedule starts at sigma {float(sigmas[-1]):.6g}, where a {type(model.model).__name__} state is noise alone "
             "and cannot be handed on as LATENT; start one level lower (Split Sigmas at step 1), or use steps and strength."
         )
+    needed = trajectory_bytes(samples, sigmas, method_named(course.method))
+    if free is None:
+        free = comfy.model_management.get_free_memory(comfy.model_management.intermediate_device())
+    require_room(needed, free, samples, len(sigmas) - 1)
     guider = guidance.guider(model)
 
     def run(sampler: comfy.samplers.Sampler, levels: torch.Tensor) -> torch.Tensor:
@@ -87,11 +96,9 @@ def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, w
 
     up = _InversionSampler(course, made_of)
     noisiest = run(up, sigmas)
-    states = torch.stack(up.states)
-    require_finite(states)
-    kept = torch.stack(up.kept) if up.kept else None
+    require_finite(*up.states)
     trajectory = Trajectory(
-        states=states,
+        states=up.states,
         sigmas=sigmas,
         method=course.method,
         cfg=guidance.cfg,
@@ -99,7 +106,7 @@ def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, w
         model=model_kind(model),
         noising=made_of,
         batch_index=latents.batch_index,
-        kept=kept,
+        kept=up.kept,
     )
     missed = None
     if walk_back:
@@ -111,14 +118,15 @@ def invert_latent(model, latents: Latents, guidance: Guidance, course: Course, w
 
 
 class _InversionSampler(comfy.samplers.Sampler):
-    """Walks up instead of down. Leaves all states in `states`, and what is known of the steps that led to them."""
+    """Walks up instead of down. Leaves all states in `states`, what the method keeps in `kept`, and what is known of the steps
+    that led to them. Both are made in one piece at once: stacked in the end they would take twice as much."""
 
     def __init__(self, course: Course, made_of: Noising):
         self._method = method_named(course.method)
         self._course = course
         self._noising = made_of
-        self.states: list[torch.Tensor] = []
-        self.kept: list[torch.Tensor] = []
+        self.states = torch.empty(0)
+        self.kept: torch.Tensor | None = None
         self.model_calls = 0
         self.residuals: list[torch.Tensor | None] = []
 
@@ -130,13 +138,15 @@ class _InversionSampler(comfy.samplers.Sampler):
             return model_wrap(x, x.new_full((len(x),), sigma), **extra_args)
 
         storage = comfy.model_management.intermediate_device()
-        self.states.append(latent_image.to(storage, copy=True))
+        self.states = torch.empty((len(sigmas), *latent_image.shape), dtype=latent_image.dtype, device=storage)
+        self.kept = torch.empty_like(self.states[1:]) if self._method.keeps else None
+        self.states[0] = latent_image
         denoise = regularised(predict, self._course.regularisation, self._noising)
         steps = self._method.invert(denoise, latent_image, sigmas.tolist(), self._noising, self._course.options)
         for i, step in enumerate(steps):
-            self.states.append(step.state.to(storage))
-            if step.kept is not None:
-                self.kept.append(step.kept.to(storage))
+            self.states[i + 1] = step.state
+            if self.kept is not None:
+                self.kept[i] = step.kept
             self.model_calls += step.model_calls
             self.residuals.append(step.residual)
             if callback is not None:
@@ -179,4 +189,5 @@ def _report(
         residuals=tuple(None if residual is None else float(residual.max()) for residual in sampler.residuals),
         missed=None if missed is None else tuple(float(error.max()) for error in missed),
         spread=float(trajectory.states[0].std()),
+        memory=trajectory.memory,
     )

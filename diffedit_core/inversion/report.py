@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .memory import in_units
+
 HIGHEST_FAITHFUL_CFG = 2.0
 
 POOR_RECONSTRUCTION = 0.1
@@ -24,6 +26,7 @@ class InversionReport:
         missed: (n) or None if nothing was walked back; by how much that missed the state of each level, from the second
             noisiest down to the picture.
         spread: standard deviation of the picture, which an error is to be compared with.
+        memory: bytes that the trajectory takes.
     """
 
     method: str
@@ -33,6 +36,7 @@ class InversionReport:
     residuals: tuple[float | None, ...]
     missed: tuple[float, ...] | None
     spread: float
+    memory: int
 
     @property
     def poor(self) -> bool:
@@ -47,6 +51,7 @@ class InversionReport:
         lines = [
             f"{self.method}: {steps} step{'s' * (steps != 1)} up to sigma {self.sigmas[-1]:.4g}, "
             f"{self.model_calls} model calls a picture, cfg {self.cfg:g}.",
+            f"The trajectory holds {steps + 1} states: {in_units(self.memory)} of memory.",
         ]
         residuals = {i: residual for i, residual in enumerate(self.residuals) if residual is not None}
         if residuals:

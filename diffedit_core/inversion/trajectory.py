@@ -39,6 +39,11 @@ class Trajectory:
     batch_index: tuple[int, ...] | None = None
     kept: torch.Tensor | None = None
 
+    @property
+    def memory(self) -> int:
+        """Bytes of its tensors."""
+        return sum(tensor.nbytes for tensor in (self.states, self.clean, self.kept) if tensor is not None)
+
     def to(self, device: torch.device) -> "Trajectory":
         """The same with states, sigmas and what is kept on `device`."""
         kept = None if self.kept is None else self.kept.to(device)

@@ -20,6 +20,7 @@ DEEPEST = 100  # parentheses in parentheses; the host reads them by recursion
 COLOURS = 3
 PROMPT_DIMENSIONS = 3
 TYPED = (io.Int.Input, io.Float.Input, io.Boolean.Input, io.String.Input, io.Combo.Input)
+PIECE = 2**22  # numbers
 LARGEST = sys.float_info.max
 
 
@@ -93,7 +94,8 @@ def is_finite(value: Any) -> bool:
     """Whether all numbers in `value` are finite, through tensors, containers and frozen values. What is a model, a sampler or
     another object of the host's holds none that are looked at."""
     if isinstance(value, torch.Tensor):
-        return value.is_nested or bool(torch.isfinite(value).all())
+        # In pieces: of a long video's trajectory the check itself would take twice its memory.
+        return value.is_nested or all(bool(torch.isfinite(piece).all()) for piece in value.reshape(-1).split(PIECE))
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):

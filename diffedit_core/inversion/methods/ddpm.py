@@ -43,4 +43,4 @@ def _ancestral(x: torch.Tensor, denoised: torch.Tensor, sigma: float, next_sigma
     return noising.signal(next_sigma) / noising.signal(down) * torch.lerp(denoised, x, down / sigma)
 
 
-METHOD = Method(invert, "arXiv 2304.06140", sample=sample, own_levels=True)
+METHOD = Method(invert, "arXiv 2304.06140", sample=sample, own_levels=True, keeps=True)

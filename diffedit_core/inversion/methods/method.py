@@ -49,6 +49,7 @@ class Method:
         sampler: the host's sampler that walks back; "" if the method brings its own.
         sample: (denoise, path, sigmas descending, noising) -> one Step for each level below the first. None: `sampler`.
         own_levels: it can only walk back over the levels that it came by.
+        keeps: its steps have a `Step.kept`, as large as a state.
         paper: where it comes from.
     """
 
@@ -57,6 +58,7 @@ class Method:
     sampler: str = ""
     sample: Callable[[Denoise, Path, Sequence[float], Noising], Iterator[Step]] | None = None
     own_levels: bool = False
+    keeps: bool = False
 
 
 def derivative(x: torch.Tensor, denoised: torch.Tensor, sigma: float) -> torch.Tensor:

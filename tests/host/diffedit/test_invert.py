@@ -9,9 +9,14 @@ import torch
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 from host.models.node_inputs import given
 from host.models.tiny_diffusion import clip, denoised, fingerprint, interrupted, picture, prompt, tiny_model, watched
+from time_diffedit.diffedit_core.inversion.invert import Course, invert_latent
 from time_diffedit.diffedit_core.inversion.levels import SCHEDULERS
+from time_diffedit.diffedit_core.inversion.memory import in_units, trajectory_bytes
 from time_diffedit.diffedit_core.inversion.methods import METHODS
 from time_diffedit.diffedit_core.inversion.schedule import leading_sigmas
+from time_diffedit.diffedit_core.model.guidance import Guidance
+from time_diffedit.diffedit_core.model.host_model import sigma_table
+from time_diffedit.diffedit_core.model.latents import Latents
 from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
 from time_diffedit.nodes import DDIMInvert, MaskedLatentSample, TrajectoryStates
 
@@ -323,3 +328,39 @@ def test_what_a_method_does_not_measure_is_left_out(model):
     report, info = numbers(model, picture(), method="midpoint")
     assert report["residuals"] == [None] * 8 and report["missed"] is None and "residual" not in info
     assert numbers(model, picture(), cfg=7.5, negative=NEGATIVE, walk_back=True)[0]["poor"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_memory_of_a_trajectory_is_foretold(model, method):
+    latent = {"samples": picture(2)["samples"].double()}
+    report, info = numbers(model, latent, method=method)
+    trajectory = run(model, latent, method=method)[1]
+    held = [
+        tensor for tensor in vars(trajectory).values() if isinstance(tensor, torch.Tensor) and tensor is not trajectory.sigmas
+    ]
+    needed = trajectory_bytes(latent["samples"], trajectory.sigmas, METHODS[method])
+    assert needed == trajectory.memory == report["memory"] == sum(tensor.nbytes for tensor in held)
+    assert f"The trajectory holds 9 states: {in_units(needed)} of memory." in info
+
+
+def test_a_trajectory_that_does_not_fit_is_refused_before_it_starts(model):
+    seen, calls = watched(model)
+    samples, levels = picture(3)["samples"], leading_sigmas(sigma_table(model), 10, 0.8)
+    needed = trajectory_bytes(samples, levels, METHODS["ddim"])
+    course, guidance = Course(levels, "ddim"), Guidance(POSITIVE, None, 1.0)
+    says = (
+        r"^latent of the shape \(3, 4, 8, 8\) has a trajectory of 30 KiB over 8 steps, and 10 KiB of memory are free; "
+        "use fewer steps, a lower strength, or fewer pictures"
+    )
+    with pytest.raises(ValueError, match=says):
+        invert_latent(seen, Latents(samples), guidance, course, free=10 * 1024)
+    with pytest.raises(ValueError, match="are free"):
+        invert_latent(seen, Latents(samples), guidance, course, free=needed - 1)
+    assert not calls.rows
+    assert len(invert_latent(seen, Latents(samples), guidance, course, free=needed).trajectory.states) == 9
+
+
+def test_bytes_as_people_read_them():
+    assert [in_units(count) for count in (0, 1023, 1024, 2.625 * 2**20, 1000 * 2**20, 3.5 * 2**30)] == [
+        *("0 bytes", "1023 bytes", "1 KiB", "2.62 MiB", "1000 MiB", "3.5 GiB")
+    ]
