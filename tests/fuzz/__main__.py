@@ -26,6 +26,7 @@ from .run import run  # noqa: E402
 
 FOLDER = ROOT / ".cache" / "fuzz"
 WHOLE = 10_000  # examples of each family
+DEEPEST, LONGEST = 6, 1500  # calls of a failure, and characters of what is said of it
 CHUNK = 500  # after which what is done is written down
 
 
@@ -65,7 +66,7 @@ def whole(path: Path, name: str, family: Family, examples: int, seed: int) -> bo
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            print(f"{name}: FAILED after {first} examples", *traceback.format_exception(error), sep="\n", flush=True)
+            print(f"{name}: FAILED after {first} examples", *about(error), sep="\n", flush=True)
             return False
         total = Tally()
         total.ends.update(state["ends"])
@@ -80,6 +81,12 @@ def whole(path: Path, name: str, family: Family, examples: int, seed: int) -> bo
         record(path, state)
     print(f"{name}: {state['examples']} examples, {state['seconds']:.0f} s, {state['ends']}", flush=True)
     return True
+
+
+def about(error: BaseException) -> list[str]:
+    """Where it was raised, and the example, without the numbers of its tensors."""
+    where = [line.rstrip() for line in traceback.format_tb(error.__traceback__)[-DEEPEST:]]
+    return [*where, repr(error)[:LONGEST], *(note[:LONGEST] for note in getattr(error, "__notes__", []))]
 
 
 COLUMNS = ("result", "refused, named", "refused", "interrupted")

@@ -122,6 +122,6 @@ def _put(root: Any, path: tuple, value: Any) -> None:
         if value is GONE:
             del root[path[-1]]
         else:
-            root[path[-1]] = value
+            root[path[-1]] = copy.deepcopy(value)
     except (KeyError, IndexError, TypeError):
         return

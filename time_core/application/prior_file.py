@@ -44,14 +44,20 @@ def load_prior(path: Path, digest: str, reading: Fingerprint) -> Prior | None:
             report = json.loads(text)
             fingerprint = Fingerprint(**tuples(report["fingerprint"]))
             width, rank = file.get_slice("basis").get_shape()
-            if width != reading.width or not 1 <= rank <= width or file.get_slice("values").get_shape() != [rank]:
+            if (
+                not width == fingerprint.width == reading.width
+                or not 1 <= rank <= width
+                or file.get_slice("values").get_shape() != [rank]
+            ):
                 return None
             tensors = {name: file.get_tensor(name).clone() for name in TENSORS}
         prior = Prior(tensors["basis"], tensors["values"], int(report["prompts"]), str(report["digest"]), fingerprint)
         prior.check_encoder(reading)
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
-    whole = metadata.get("sha256") == checksum(text, tensors) and all(map(_is_finite, tensors.values()))
+    whole = (
+        metadata.get("sha256") == checksum(text, tensors) and all(map(_is_finite, tensors.values())) and prior.values.min() > 0
+    )
     return prior if whole and prior.digest == digest else None
 
 

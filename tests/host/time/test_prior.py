@@ -1,5 +1,7 @@
 """TIME Prior, and edits with a prior or with prompts that are kept exactly, on the host's own classes."""
 
+from dataclasses import replace
+
 import folder_paths
 import pytest
 import torch
@@ -119,6 +121,9 @@ def test_a_file_that_is_not_whole_is_measured_anew(tmp_path, prior):
         assert load_prior(path, prior.digest, reading) is None
     save_file(tensors_of(prior), path)
     assert load_prior(path, prior.digest, reading) is None
+    for other in (replace(prior, fingerprint=replace(reading, width=5)), replace(prior, values=-prior.values)):
+        save_prior(path, other)  # under a checksum that fits
+        assert load_prior(path, prior.digest, reading) is None
 
 
 def tensors_of(prior: Prior) -> dict[str, torch.Tensor]:
