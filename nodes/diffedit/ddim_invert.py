@@ -102,7 +102,9 @@ class DDIMInvert(io.ComfyNode):
                 io.Latent.Output(display_name="LATENT", tooltip="The noise: the last state of the trajectory."),
                 TrajectorySocket.Output(display_name="TRAJECTORY", tooltip="Every state from the picture to the noise."),
                 io.Sigmas.Output(display_name="SIGMAS", tooltip="The schedule for sampling back, from high to 0."),
-                io.String.Output(display_name="info", tooltip="What was done, in words, and how much memory the trajectory takes."),
+                io.String.Output(
+                    display_name="info", tooltip="What was done, in words, and how much memory the trajectory takes."
+                ),
                 io.Noise.Output(
                     display_name="NOISE",
                     tooltip="The same as a noise for SamplerCustomAdvanced: with the picture as its latent and SIGMAS, the "
