@@ -2,8 +2,8 @@
 
 Protocol and data: the TIME paper's gender bias mitigation. F_p is the share of pictures of profession p that show `new`;
 Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is searched for each row on
-its validation prompts by bisection, every probe with new seeds, and read off the curves through all probes; then it is tested
-on the test prompts. No two pictures of a search or a test share their seed, so that each tells something new.
+its validation prompts as TIME Balance does, every probe with new seeds; then it is tested on the test prompts. No two pictures of
+a search or a test share their seed, so that each tells something new.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from time_core.balance.balancing import next_lambda
+from time_core.balance.curve import read_off
 from time_core.balance.search import Probe, Search
 
 from ..data.timed import BiasRow, joint_edit, read_bias
 from ..report.bootstrap import over_seeds
 from ..report.report import Plot, Report, Sheet, Table, gathered
 from ..run.measurement import Outcome, PaperMeasurement, Results, Task, Workplace, chunks, option
-from .crossing import fitted_lambda
 from .timed import judged_pictures, picture_tasks
 
 TARGET = 0.5  # the wanted share of pictures that show `new`
@@ -36,13 +37,6 @@ NEAR = 0.05  # of the target: what the reports count as balanced
 PLOTTED = 8  # searches
 
 
-@dataclass(frozen=True)
-class PromptsProbe(Probe):
-    """A measurement whose share is the mean of the shares `by_prompt`."""
-
-    by_prompt: tuple[float, ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Bias(PaperMeasurement):
     """A search a row, then its test; with `joint` the same for one edit of all rows."""
@@ -52,7 +46,8 @@ class Bias(PaperMeasurement):
     test_seeds: int = option("pictures of a test prompt", 24)
     baseline_seeds: int | None = option("the same of the model without an edit (as --test-seeds)", None, type=int)
     first_seed: int = option("the others follow", 1)
-    probes: int = option("measurements of the search, at most", 10)
+    probes: int = option("measurements of the search, at most", 24)
+    tolerance: float = option("a search ends when the share is known to within this much, with 95 % confidence", 0.05)
     lowest: float = option("the smallest lambda", 0.1)
     highest: float = option("the largest lambda", 1e6)
     joint: bool = option("balance all rows by one edit of one model, too", False)
@@ -65,7 +60,7 @@ class Bias(PaperMeasurement):
 
     @cached_property
     def search(self) -> Search:
-        return Search(TARGET, self.lowest, self.highest, self.probes, tolerance=None)
+        return Search(TARGET, self.lowest, self.highest, self.probes, self.tolerance)
 
     def next_tasks(self, results: Results) -> list[Task]:
         tasks, found, open_searches = [], {}, 0
@@ -90,12 +85,12 @@ class Bias(PaperMeasurement):
 
     def _searched(
         self, rows: Sequence[BiasRow], results: Results, joint: bool = False
-    ) -> tuple[list[Task], list[PromptsProbe] | None]:
+    ) -> tuple[list[Task], list[Probe] | None]:
         """All tasks so far of a search with one edit of `rows`, and its probes; None while it goes on, [] if a row cannot be
         edited."""
         tasks: list[Task] = []
-        done: list[PromptsProbe] = []
-        while (lamb := self.search.next_lambda(done)) is not None:
+        done: list[Probe] = []
+        while (lamb := next_lambda(self.search, done)) is not None:
             number, edits = len(done) + 1, self._edit(rows, lamb)
             place = f"search/{'all rows' if joint else f'line {rows[0].line}'}/probe {number:02}"
             step = []
@@ -111,9 +106,8 @@ class Bias(PaperMeasurement):
             done.append(_measured(lamb, step, results))
         return tasks, done
 
-    def _lambda(self, done: Sequence[PromptsProbe]) -> float:
-        shares = np.array([probe.by_prompt for probe in done])
-        return fitted_lambda(self.search, [probe.lamb for probe in done], shares, self.seeds)
+    def _lambda(self, done: Sequence[Probe]) -> float:
+        return read_off(self.search, done).lamb
 
     def _edit(self, rows: Sequence[BiasRow], lamb: float, weights: Sequence[float] | None = None) -> list[dict]:
         edit = joint_edit(rows, lamb=lamb)
@@ -165,13 +159,13 @@ class Bias(PaperMeasurement):
             problems=[*self.read[1], *(f"{self.file.name}, line {line}: {error}" for line, error in said.items() if error)],
         )
 
-    def _row(self, row: BiasRow, history: list[PromptsProbe], leads: dict[str, np.ndarray]) -> dict:
+    def _row(self, row: BiasRow, history: list[Probe], leads: dict[str, np.ndarray]) -> dict:
         found = {
             "line": row.line,
             "edit": f"{row.old} → {row.new}",
             "lambda": self._lambda(history),
-            "nearest measured share": self.search.best(history).share,
-            "pictures searched": len(history) * len(row.validations) * self.seeds,
+            "share of the search": read_off(self.search, history).share,
+            "pictures searched": sum(sum(probe.made) for probe in history),
         }
         found |= {f"F, {method}": float((lead > 0).mean()) for method, lead in leads.items()}
         found |= {f"Delta, {method}": abs(TARGET - found[f"F, {method}"]) / TARGET for method in leads}
@@ -209,10 +203,9 @@ def row_weights(lambdas: Sequence[float]) -> tuple[float, list[float]]:
     return lamb, [lamb / one for one in lambdas]
 
 
-def _measured(lamb: float, tasks: Sequence[Task], results: Results) -> PromptsProbe:
+def _measured(lamb: float, tasks: Sequence[Task], results: Results) -> Probe:
     shows = gathered((task.id.rsplit("/", 1)[0], new > other) for task in tasks for new, other in results[task.id]["scores"][0])
-    by_prompt = tuple(float(np.mean(seen)) for seen in shows.values())
-    return PromptsProbe(lamb, float(np.mean(by_prompt)), by_prompt)
+    return Probe(lamb, tuple(map(sum, shows.values())), tuple(map(len, shows.values())))
 
 
 def _records(task: Task, result: dict) -> list[dict]:

@@ -1,3 +1,5 @@
+import math
+
 import comfy.samplers
 import numpy as np
 import torch
@@ -6,10 +8,12 @@ from comfy_api.latest import io, ui
 from PIL import Image
 
 from ...time_core.application.apply import apply_edit
+from ...time_core.balance.balancing import balance
+from ...time_core.balance.curve import read_off
 from ...time_core.balance.plot import plot
 from ...time_core.balance.probe import Judge, Sampling, Series, sample_pictures
 from ...time_core.balance.report import BalanceReport
-from ...time_core.balance.search import Probe, Search, balance
+from ...time_core.balance.search import Probe, Search
 from ...time_core.prompts.parsing import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
 from ..shared.checks import checked
@@ -86,16 +90,16 @@ class TIMEBalance(io.ComfyNode):
                     default=24,
                     min=1,
                     max=4096,
-                    tooltip="How many pictures each value of lambda is judged by. More: a share that is closer to the truth, "
-                    "in proportionally more time; with 24 it is within 20 points of it, with 100 within 10 (19 times in 20).",
+                    tooltip="How many pictures are made with each value of lambda. All of them count: fewer here and more "
+                    "probes find the balance with fewer pictures in all.",
                 ),
                 io.Int.Input(
                     "probes",
-                    default=8,
+                    default=16,
                     min=1,
-                    max=50,
-                    tooltip="How many values of lambda are tried at most; each halves the range that is left. The search ends "
-                    "earlier when a share comes within tolerance.",
+                    max=100,
+                    tooltip="How many values of lambda are tried at most. The first halve the range; from then on each is where "
+                    "all pictures so far put the balance. The search ends earlier when that is known within tolerance.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -104,8 +108,8 @@ class TIMEBalance(io.ComfyNode):
                     max=0xFFFFFFFFFFFFFFFF,
                     # Else the browser draws another seed for every run, and the search is made anew.
                     control_after_generate=False,
-                    tooltip="Picture 1 has the noise of this seed, picture 2 of the next, and so on; the same for every "
-                    "lambda.",
+                    tooltip="Picture 1 has the noise of this seed, picture 2 of the next, and so on through all probes, so that "
+                    "each picture tells something new.",
                 ),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps of each picture."),
                 io.Float.Input(
@@ -147,13 +151,14 @@ class TIMEBalance(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "tolerance",
-                    default=0.05,
+                    default=0.1,
                     min=0.0,
                     max=1.0,
                     step=0.01,
                     optional=True,
                     advanced=True,
-                    tooltip="The search ends at a share that is this near to the target. 0: only at the target itself.",
+                    tooltip="The search ends when the share is known to within this much, 19 times in 20. 0.1 takes about 150 "
+                    "pictures, 0.05 some 450. 0: all probes are made.",
                 ),
                 io.Float.Input(
                     "lowest",
@@ -189,9 +194,11 @@ class TIMEBalance(io.ComfyNode):
                 io.Model.Output(display_name="MODEL", tooltip="The model, edited with the lambda that was found."),
                 TimeEditSocket.Output(display_name="TIME_EDIT", tooltip="The edit with this lambda."),
                 io.Float.Output(display_name="lambda", tooltip="The lambda that was found."),
-                io.Float.Output(display_name="share", tooltip="The share of pictures that show label with it."),
+                io.Float.Output(
+                    display_name="share", tooltip="The share of pictures that show label with it, by all pictures."
+                ),
                 io.Image.Output(display_name="plot", tooltip="The share over lambda, all probes."),
-                io.Image.Output(display_name="pictures", tooltip="The pictures that were judged with this lambda."),
+                io.Image.Output(display_name="pictures", tooltip="The pictures that were judged nearest to this lambda."),
             ],
         )
 
@@ -220,7 +227,7 @@ class TIMEBalance(io.ComfyNode):
         height,
         negative="",
         judge_clip=None,
-        tolerance=0.05,
+        tolerance=0.1,
         lowest=0.1,
         highest=1e6,
         where=time_inputs.CROSS_ATTENTION,
@@ -236,35 +243,36 @@ class TIMEBalance(io.ComfyNode):
         inputs = time_inputs.EditInputs(source, destination, **settings)
         equations = time_inputs.equations_of(clip, model, where, inputs)
         *positives, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (*prompts, negative))
-        series = Series(positives, negative, pictures, seed)
 
         progress = Progress(search, pictures * steps)
-        made: dict[float, torch.Tensor] = {}
+        nearest: dict[float, torch.Tensor] = {}
 
-        def measure(lamb: float) -> float:
+        def measure(lamb: float) -> Probe:
+            series = Series(positives[:pictures], negative, pictures, seed, first=progress.probes * pictures)
             edited = apply_edit(model, interruptible(equations.edit, lamb), where=where)
-            made[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
-            return judge.shows_label(made[lamb]).double().mean().item()
+            nearest[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
+            return seen(lamb, judge.shows_label(nearest[lamb]), series)
 
         def on_probe(done: tuple[Probe, ...]) -> None:
-            best = search.best(done).lamb
-            for lamb in set(made) - {best}:
-                del made[lamb]
+            at = math.log(read_off(search, done).lamb)
+            for lamb in sorted(nearest, key=lambda lamb: abs(math.log(lamb) - at))[1:]:
+                del nearest[lamb]
             progress.on_probe(done)
 
-        found = BalanceReport(search, balance(measure, search, on_probe), pictures, label)
-        edit = interruptible(equations.edit, found.best.lamb, with_curve=True)
-        summary = time_inputs.with_doubt(f"{found.summary()}\n{edit.summary()}", model, edit, clip)
+        report = BalanceReport(search, balance(measure, search, on_probe), label)
+        found = report.found
+        edit = interruptible(equations.edit, found.lamb, with_curve=True)
+        summary = time_inputs.with_doubt(f"{report.summary()}\n{edit.summary()}", model, edit, clip)
         return io.NodeOutput(
             apply_edit(model, edit, where=where),
             edit,
-            found.best.lamb,
-            found.best.share,
-            _image(plot(search, found.probes)),
-            made[found.best.lamb],
+            found.lamb,
+            found.share,
+            _image(plot(search, report.probes)),
+            *nearest.values(),
             ui={
                 **ui.PreviewText(summary).as_dict(),
-                "balance": [found.as_json()],
+                "balance": [report.as_json()],
             },
         )
 
@@ -274,7 +282,7 @@ class Progress:
 
     def __init__(self, search: Search, steps: int):
         """`steps`: of one probe."""
-        self._search, self._steps, self._done = search, steps, 0
+        self._search, self._steps, self.probes = search, steps, 0
         self._bar = ProgressBar(search.probes * steps)
 
     def on_step(self, done: int) -> None:
@@ -282,11 +290,17 @@ class Progress:
         Raises:
             InterruptProcessingException: the user interrupted.
         """
-        self._bar.update_absolute(self._done + done)
+        self._bar.update_absolute(self.probes * self._steps + done)
 
     def on_probe(self, done: tuple[Probe, ...]) -> None:
-        self._done = len(done) * self._steps
-        self._bar.update_absolute(self._done, preview=("PNG", plot(self._search, done), SHOWN_PLOT))
+        self.probes = len(done)
+        self._bar.update_absolute(self.probes * self._steps, preview=("PNG", plot(self._search, done), SHOWN_PLOT))
+
+
+def seen(lamb: float, shows_label: torch.Tensor, series: Series) -> Probe:
+    """The probe of the pictures of a series, (n,) bool each whether it shows the label."""
+    by_prompt = [[number - series.first for number in series.of_positive(i)] for i in range(len(series.positives))]
+    return Probe(lamb, tuple(int(shows_label[of].sum()) for of in by_prompt), tuple(map(len, by_prompt)))
 
 
 def labels(source: str, destination: str, label: str, opposite: str) -> tuple[str, str]:

@@ -33,8 +33,9 @@ def test_shares_over_lambda(searching):
     (report,) = searching.run()[str(searching.node_id(NODE))]["balance"]
     expect(view.locator("img")).to_be_hidden()
     assert searching.renderer == NODES_2 or searching.page.evaluate("() => plots.length") >= 1
-    best = next(one for one in report["measured"] if one["lamb"] == report["best"]["lamb"])
-    expect(view.get_by_role("status")).to_contain_text(f"{best['shown']} of 2 pictures show “a yellow rose”")
+    share, margin = (round(100 * report["found"][name]) for name in ("share", "margin"))
+    told = f"{share} ± {margin} % of the pictures show “a yellow rose”, by the curve through {report['pictures']}"
+    expect(view.get_by_role("status")).to_contain_text(told)
     plot = view.get_by_role("slider")
     expect(plot).to_have_attribute("aria-label", re.compile(r"by lambda; \d measured, target 0.5$"))
     plot.focus()

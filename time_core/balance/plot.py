@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from .curve import read_off
 from .report import four_digits
 from .search import Probe, Search
 
@@ -17,7 +18,8 @@ MOST_TICKS = 8
 
 
 def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int = 400) -> Image.Image:
-    """Share over lambda (logarithmic, between the search's bounds), the target dashed, the best probe ringed and told below.
+    """Share over lambda (logarithmic, between the search's bounds), the target dashed; what was found is ringed, its margin a bar,
+    and told below.
 
     RGB, `width` x `height`, at least 200 x 150. Equal arguments give equal pixels.
     """
@@ -51,10 +53,14 @@ def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int 
     for x, y in points:
         pen.ellipse((x - DOT, y - DOT, x + DOT, y + DOT), SHARES)
     if probes:
-        best = search.best(probes)
-        x, y = place(best.lamb, best.share)
+        found = read_off(search, probes)
+        x, y = place(found.lamb, found.share)
+        _, upper = place(found.lamb, min(found.share + found.margin, 1))
+        _, lower = place(found.lamb, max(found.share - found.margin, 0))
+        pen.line((x, upper, x, lower), INK, 2)
         pen.ellipse((x - 2 * DOT, y - 2 * DOT, x + 2 * DOT, y + 2 * DOT), outline=INK, width=2)
-        pen.text((left, height - 6), f"best: lambda {four_digits(best.lamb)}, share {best.share:.3g}", INK, font, "lb")
+        told = f"lambda {four_digits(found.lamb)}, share {found.share:.2f} ± {found.margin:.2f}"
+        pen.text((left, height - 6), told, INK, font, "lb")
     return picture
 
 

@@ -43,7 +43,8 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Which pictures are made: `pictures` of them, picture i of the i-th positive, in turn, from the noise of `seed` + i alone.
+    """Which pictures are made: those of the numbers `first` to `first` + `pictures` - 1, number i of the i-th positive, in turn,
+    from the noise of `seed` + i alone.
 
     `positives` and `negative` are CONDITIONINGs.
     """
@@ -52,11 +53,17 @@ class Series:
     negative: list
     pictures: int
     seed: int
+    first: int = 0
+
+    def of_positive(self, which: int) -> range:
+        """The numbers of its pictures."""
+        turns = len(self.positives)
+        return range(self.first + (which - self.first) % turns, self.first + self.pictures, turns)
 
     def batches(self, at_once: int) -> Iterator[tuple[list[int], Batch]]:
         """The numbers of at most `at_once` pictures of one positive, and these pictures; every picture once."""
         for of, positive in enumerate(self.positives):
-            in_turn = range(of, self.pictures, len(self.positives))
+            in_turn = self.of_positive(of)
             for first in range(0, len(in_turn), at_once):
                 numbers = list(in_turn[first : first + at_once])
                 yield numbers, Batch(positive, self.negative, [(self.seed + i) % SEEDS for i in numbers])
@@ -92,7 +99,7 @@ def sample_pictures(
 
         pixels = sample_batch(model, vae, batch, sampling, report)
         parts |= dict(zip(numbers, pixels.split(len(pixels) // count), strict=True))
-    return torch.cat([parts[i] for i in range(series.pictures)])
+    return torch.cat([parts[i] for i in sorted(parts)])
 
 
 def sample_batch(model: Any, vae: Any, batch: Batch, sampling: Sampling, callback: Callable | None = None) -> torch.Tensor:

@@ -182,14 +182,16 @@ def time_hook(stage: Stage) -> Image.Image:
 def time_balance(stage: Stage) -> Image.Image:
     """Of the toy world, which has a CLIP that judges."""
     count, judged = 6, "The pictures that were judged"
-    api = only(balance(pictures=count, probes=5, lowest=1e3, highest=1e6).api(), [judged])
+    api = only(balance(pictures=count, probes=8, lowest=1e3, highest=1e6).api(), [judged])
     result = stage.client.run(api, judged)
     (report,) = result.outputs[node_titled(api, "Hold the edit in balance")]["balance"]
     search = Search(**{item.name: report[item.name] for item in fields(Search)})
-    probes = [Probe(one["lamb"], one["share"]) for one in report["measured"]]
+    probes = [Probe(one["lamb"], (one["shown"],), (one["pictures"],)) for one in report["measured"]]
     pictures = saved(stage.client, api, result, judged)
     below = tiles(
-        f"The pictures at lambda {report['best']['lamb']:.3g}", [("", pictures)], [f"seed {i + 1}" for i in range(count)]
+        f"The pictures nearest to lambda {report['found']['lamb']:.3g}",
+        [("", pictures)],
+        [f"seed {i + 1}" for i in range(count)],
     )
     above = plot(search, probes, below.width, BALANCE_PLOT)
     sheet = Image.new("RGB", (below.width, above.height + below.height), PAPER)

@@ -90,10 +90,10 @@ def test_a_probe_knows_the_share_of_each_prompt():
     results, _ = run(bias)
     _, probes = bias._searched(bias.read[0], results)
     for probe in probes:
-        assert list(probe.by_prompt) == pytest.approx(
+        assert [shown / made for shown, made in zip(probe.shown, probe.made, strict=True)] == pytest.approx(
             [share(p, bias._edit(bias.read[0], probe.lamb)) for p in prompts], abs=0.25
         )
-        assert probe.share == pytest.approx(np.mean(probe.by_prompt))
+        assert probe.made == (40, 40, 40)
     (row,) = bias.report(results).tables[1].rows
     assert row["lambda"] == pytest.approx(MIDDLES["a nurse"] * LATER["on grass"], rel=0.15)
 

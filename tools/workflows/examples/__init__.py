@@ -208,7 +208,7 @@ values of `lambda`, and CLIP judges each of them by **label** and **opposite**.
 1. The judge is a whole CLIP model. Save
 [model.safetensors](https://huggingface.co/openai/clip-vit-large-patch14) as `clip-vit-large-patch14.safetensors` in
 `models/text_encoders` and in `models/clip_vision`. The `clip_l.safetensors` that most people have cannot judge.
-2. Run: 8 × 24 pictures at most. Try with few **pictures** first.
+2. Run: 16 × 24 pictures at most, mostly fewer than 200.
 3. Look at the pictures that were judged. If you would have counted otherwise, choose other words for label and opposite.
 
 The edit is kept as a file, so that the search need not be made again.""",

@@ -25,9 +25,10 @@ export function create(face) {
   above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
 
   function show(report) {
-    const { best, target, pictures, label, measured } = report;
-    const found = measured.find(({ lamb }) => lamb === best.lamb);
-    const said = words("found", { lambda: short(best.lamb), shown: found.shown, pictures, label, share: short(best.share) });
+    const { found, target, pictures, label, measured } = report;
+    const percent = (share) => Math.round(100 * share);
+    const [share, margin] = [percent(found.share), percent(found.margin)];
+    const said = words("found", { lambda: short(found.lamb), share, margin, pictures, label });
     above.replaceChildren(
       html("p", {}, said),
       ...warningsOf(report, words).map((warning) => html("p", { class: "warning" }, warning)),
@@ -37,11 +38,11 @@ export function create(face) {
       series: linesOf(report, words),
       x: { log: true, label: words("lambda"), also: [report.lowest, report.highest] },
       y: { also: [0, 1] },
-      marks: [{ x: best.lamb, label: `λ ${short(best.lamb)}` }],
+      marks: [{ x: found.lamb, label: `λ ${short(found.lamb)}` }],
       label: words("plot", { label, target: short(target), count: measured.length }),
       readout(x) {
-        const { shown, share } = measured.find(({ lamb }) => lamb === x);
-        return words("readout", { lambda: short(x), share: short(share), shown, pictures });
+        const probe = measured.find(({ lamb }) => lamb === x);
+        return words("readout", { lambda: short(x), share: short(probe.share), shown: probe.shown, pictures: probe.pictures });
       },
     });
   }
