@@ -1,7 +1,7 @@
 from comfy_api.latest import io, ui
 
 from ...time_core.application.conditioning import check_edits_text, edit_conditioning
-from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms
+from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms, parse_words
 from ...time_core.prompts.text import TextReader
 from ..shared import time_inputs
 from ..shared.checks import checked
@@ -17,8 +17,9 @@ class TIMETextEncode(io.ComfyNode):
             node_id="TIMETextEncode",
             display_name="TIME Text Encode",
             category=CATEGORY_TIME,
-            description="Encodes a prompt, with a TIME edit if the words of the edit's source occur in it. Every other prompt "
-            "is encoded as by CLIP Text Encode, bit for bit. For all models, quantised ones and Flux too.",
+            description="Encodes a prompt, with a TIME edit if the words of the edit's source occur in it and it does not say "
+            "otherwise itself. Every other prompt is encoded as by CLIP Text Encode, bit for bit. For all models, quantised "
+            "ones and Flux too.",
             search_aliases=["TIME", "CLIP Text Encode", "prompt", "concept edit", "word gate", "locality"],
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoder that the edit was computed with."),
@@ -33,7 +34,7 @@ class TIMETextEncode(io.ComfyNode):
                     default=RULES[0],
                     tooltip="When the prompt is edited. All source words: all that a line of source is about occur in it, in "
                     "any inflection (roses: rose, ROSES). Any source word: one of them is enough. Always: every prompt is "
-                    "edited, as by TIME Edit Conditioning.",
+                    "edited, as by TIME Edit Conditioning, but for what prompt_wins leaves alone.",
                 ),
                 io.String.Input(
                     "synonyms",
@@ -47,6 +48,25 @@ class TIMETextEncode(io.ComfyNode):
                     optional=True,
                     advanced=True,
                 ),
+                io.Boolean.Input(
+                    "prompt_wins",
+                    default=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="The edit sleeps where the prompt itself says of the source's own thing another word of the kind "
+                    "that the edit inserts: 'a yellow rose', 'a rose in yellow', 'a rose that is yellow', for an edit to blue "
+                    "roses. English colours, genders, ages, materials and sizes are known; for words of other kinds this does "
+                    "nothing but by alternatives. Off: the edit acts there too.",
+                ),
+                io.String.Input(
+                    "alternatives",
+                    multiline=True,
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Further words with which prompt_wins puts the edit to sleep, separated by commas, blanks or "
+                    "lines: for a dog that becomes a poodle dog also bulldog, pug.",
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="CONDITIONING", tooltip="The encoded prompt, edited where it was woken.")
@@ -55,13 +75,17 @@ class TIMETextEncode(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, clip, text, time_edit, wake, synonyms="", strength=1.0) -> io.NodeOutput:
+    def execute(
+        cls, clip, text, time_edit, wake, synonyms="", strength=1.0, prompt_wins=True, alternatives=""
+    ) -> io.NodeOutput:
         check_edits_text(time_edit, strength)
-        gate = WordGate(wake, parse_synonyms(synonyms))
+        gate = WordGate(wake, parse_synonyms(synonyms), parse_words(alternatives) if prompt_wins else None)
         words = gate.woken_by(text, [pair.source for pair in time_edit.pairs])
         conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(text))
         if not words and not gate.is_always_awake:
             return io.NodeOutput(conditioning, ui=ui.PreviewText("asleep: as CLIP Text Encode"))
+        if said := gate.put_to_sleep_by(text, time_edit.pairs):
+            return io.NodeOutput(conditioning, ui=ui.PreviewText(f'asleep: the prompt says "{said}" itself'))
         reading = TextReader(clip).fingerprint
         if not time_edit.fingerprint.same_encoder(reading):
             raise ValueError(

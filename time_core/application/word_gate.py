@@ -1,4 +1,4 @@
-"""Which prompts an edit is for: those in which its source's own words occur.
+"""Which prompts an edit is for: those in which its source's own words occur, and which do not say otherwise themselves.
 
 An edit of the text that is only made where these words stand is silent everywhere else by construction, as methods that change
 a word's own embedding are (EmbEdit, arXiv 2412.03400). Words are compared by what may be their base forms, by rules of English
@@ -8,45 +8,12 @@ spelling without a dictionary; other languages match by the words as they are wr
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+
+from ..prompts.alternatives import said_instead
+from ..prompts.pairs import Pair
+from ..prompts.words import content_words, without_embeddings, written
 
 RULES = ("all source words", "any source word", "always")
-
-WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
-EMBEDDING = re.compile(r"(?<!\S)\(*embedding:\S+")
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that put no blanks between words
-
-
-def words_of(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Words that name nothing by themselves.
-FUNCTION_WORDS = words_of("""
-a an the this that these those some any every each no my your his her its our their and or but nor of in on at by with without
-from to into onto over under above below beside between behind before after near through for as is are was were be been being
-has have having do does it he she they we i you who which what very one two three four five many several few
-""")
-# What stands before "of" and says how something is shown or counted: "an oil painting of", "a pack of".
-FRAMES = words_of("""
-photo photograph picture image painting drawing sketch illustration rendering render portrait poster closeup pack pair bunch
-bouquet group set piece lot kind type sort bowl cup glass plate basket box bottle
-""")
-IRREGULAR = {
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "people": "person",
-    "mice": "mouse",
-    "geese": "goose",
-    "feet": "foot",
-    "teeth": "tooth",
-    "oxen": "ox",
-    "dice": "die",
-    "cacti": "cactus",
-    "fungi": "fungus",
-}
-SHORTEST = 3  # letters that a base form keeps
 
 
 @dataclass(frozen=True)
@@ -56,10 +23,13 @@ class WordGate:
     Attributes:
         rule: one of RULES: all content words of one of the sources occur, or any, or it is always awake.
         synonyms: words or phrases that wake it as well.
+        alternatives: words that put it to sleep where the prompt says them of the source's own thing, besides those of the
+            kinds in `prompts.alternatives`; None: nothing that a prompt says does.
     """
 
     rule: str = RULES[0]
     synonyms: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] | None = ()
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -70,7 +40,7 @@ class WordGate:
 
         Under the rule "always" these may be none too; ask `is_awake`.
         """
-        text = EMBEDDING.sub(" ", text)
+        text = without_embeddings(text)
         found: dict[str, None] = {}
         for source in sources:
             words = content_words(source)
@@ -82,58 +52,27 @@ class WordGate:
                 found[match] = None
         return tuple(found)
 
+    def put_to_sleep_by(self, text: str, pairs: Sequence[Pair]) -> str:
+        """The word by which `text` says itself what one of `pairs` would assume otherwise; "" if none does."""
+        if self.alternatives is None:
+            return ""
+        said = (said_instead(text, pair, self.synonyms, self.alternatives) for pair in pairs)
+        return next(filter(None, said), "")
+
     @property
     def is_always_awake(self) -> bool:
         return self.rule == RULES[2]
 
-    def is_awake(self, text: str, sources: Sequence[str]) -> bool:
-        return self.is_always_awake or bool(self.woken_by(text, sources))
-
-
-def content_words(source: str) -> tuple[str, ...]:
-    """The words of a prompt that say what it is about, at least one if it has any words, in lower case."""
-    words = [match.group().lower() for match in WORD.finditer(source)]
-    subject = words
-    for place, (word, after) in enumerate(pairwise(words)):
-        if after == "of" and base_forms(word) & FRAMES:
-            subject = words[place + 2 :]
-    named = [[word for word in some if word not in FUNCTION_WORDS] for some in (subject, words)]
-    return tuple(dict.fromkeys(named[0] or named[1] or words))
-
-
-def written(text: str, phrase: str) -> str:
-    """Where `phrase` stands in `text`, in any inflection and with nothing between its words; "" if it does not."""
-    if UNSPACED.search(phrase):
-        return phrase if phrase.lower() in text.lower() else ""
-    wanted = [base_forms(match.group()) for match in WORD.finditer(phrase)]
-    there = list(WORD.finditer(text))
-    for start in range(len(there) - len(wanted) + 1 if wanted else 0):
-        run = there[start : start + len(wanted)]
-        if all(base_forms(match.group()) & forms for match, forms in zip(run, wanted, strict=True)):
-            return text[run[0].start() : run[-1].end()]
-    return ""
-
-
-def base_forms(word: str) -> frozenset[str]:
-    """What `word` may be an inflection of, itself included: two words of a common form count as the same."""
-    word = re.sub(r"['\u2019]s?$", "", word.lower().replace("\u2019", "'"))
-    forms = {word, IRREGULAR.get(word, word)}
-    for ending, others in (
-        ("ies", ("y", "ie")),
-        ("ves", ("f", "fe", "ve")),
-        ("es", ("", "e")),
-        ("s", ("",)),
-        ("ing", ("", "e")),
-        ("ed", ("", "e")),
-    ):
-        if word.endswith(ending) and not word.endswith(("ss", "us", "is")):
-            stem = word.removesuffix(ending)
-            forms |= {stem + other for other in others if len(stem + other) >= SHORTEST}
-            if ending in ("ing", "ed") and len(stem) > SHORTEST and stem[-1] == stem[-2]:
-                forms.add(stem[:-1])  # running
-    return frozenset(forms)
+    def is_awake(self, text: str, pairs: Sequence[Pair]) -> bool:
+        woken = self.is_always_awake or self.woken_by(text, [pair.source for pair in pairs])
+        return bool(woken) and not self.put_to_sleep_by(text, pairs)
 
 
 def parse_synonyms(text: str) -> tuple[str, ...]:
     """Words and phrases, separated by commas or lines."""
     return tuple(dict.fromkeys(part.strip() for part in re.split(r"[,\n\u3001\uff0c]", text) if part.strip()))
+
+
+def parse_words(text: str) -> tuple[str, ...]:
+    """Words, separated by commas, blanks or lines."""
+    return tuple(dict.fromkeys(filter(None, re.split(r"[\s,\u3001\uff0c]+", text))))

@@ -61,6 +61,27 @@ def test_synonyms_and_always(roses):
     assert output.ui.as_dict()["text"] == ("awake by: nothing, it always is",)
 
 
+@pytest.mark.parametrize(("text", "said"), [("a yellow rose", "yellow"), ("Two roses that are Red", "Red")])
+@pytest.mark.parametrize("wake", ["all source words", "any source word", "always"])
+def test_what_the_prompt_says_itself_is_left_alone_to_the_last_bit(roses, wake, text, said):
+    output = encode(text, roses, wake=wake)
+    assert same(output.args[0], plain(text))
+    assert output.ui.as_dict()["text"] == (f'asleep: the prompt says "{said}" itself',)
+    overruled = encode(text, roses, wake=wake, prompt_wins=False).args[0]
+    assert same(overruled, TIMEEditConditioning.execute(plain(text), roses, 1.0).args[0])
+    assert not same(overruled, plain(text))
+
+
+def test_words_of_something_else_or_of_no_known_kind_change_nothing(roses):
+    for text in ("a rose next to a yellow car", "a blue rose", "a spotted rose"):
+        assert same(encode(text, roses).args[0], encode(text, roses, prompt_wins=False).args[0])
+        assert not same(encode(text, roses).args[0], plain(text))
+    output = encode("a spotted rose", roses, alternatives="striped, spotted")
+    assert same(output.args[0], plain("a spotted rose"))
+    assert output.ui.as_dict()["text"] == ('asleep: the prompt says "spotted" itself',)
+    assert not same(encode("a spotted rose", roses, alternatives="spotted", prompt_wins=False).args[0], plain("a spotted rose"))
+
+
 def test_strength(roses):
     half = encode("a rose", roses, strength=0.5).args[0]
     assert same(half, TIMEEditConditioning.execute(plain("a rose"), roses, 0.5).args[0])

@@ -1,9 +1,12 @@
 """Which prompts wake an edit."""
 
 import pytest
-from time_diffedit.time_core.application.word_gate import RULES, WordGate, content_words, parse_synonyms
+from time_diffedit.time_core.application.word_gate import RULES, WordGate, parse_synonyms, parse_words
+from time_diffedit.time_core.prompts.pairs import Pair
+from time_diffedit.time_core.prompts.words import content_words
 
 ROSES = ("A pack of roses",)
+BLUE = (Pair("A pack of roses", "A pack of blue roses"),)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_one_of_several_sources_wakes():
     sources = ("a dog", "a red car")
     assert WordGate().woken_by("two dogs", sources) == ("dogs",)
     assert WordGate().woken_by("a car that is red, and a dog", sources) == ("dog", "red", "car")
-    assert not WordGate().is_awake("a car", sources)
+    assert WordGate().woken_by("a car", sources) == ()
 
 
 def test_synonyms_wake_as_words_and_phrases():
@@ -78,8 +81,25 @@ def test_synonyms_wake_as_words_and_phrases():
 
 def test_always():
     gate = WordGate(RULES[2])
-    assert gate.is_awake("", ROSES) and gate.is_awake("a house", ROSES)
+    assert gate.is_awake("", BLUE) and gate.is_awake("a house", BLUE)
+    assert not gate.is_awake("a yellow rose", BLUE)
     assert gate.woken_by("a house", ROSES) == ()
+
+
+def test_what_a_prompt_says_itself_puts_to_sleep():
+    pairs = (*BLUE, Pair("a car", "a green car"))
+    assert WordGate().put_to_sleep_by("a rose and a yellow car", pairs) == "yellow"
+    assert not WordGate().is_awake("a rose and a yellow car", pairs)
+    assert WordGate().is_awake("a rose and a green car", pairs)
+    assert not WordGate().is_awake("a house", pairs)
+    assert WordGate(alternatives=None).is_awake("a yellow rose", pairs)
+    assert not WordGate(alternatives=parse_words("striped spotted")).is_awake("a spotted rose", pairs)
+    assert not WordGate(synonyms=("bouquet",)).is_awake("a yellow bouquet", pairs)
+
+
+def test_lists_of_words():
+    assert parse_words(" pug,bulldog  terrier\npug\u3001\u9ec4 ") == ("pug", "bulldog", "terrier", "\u9ec4")
+    assert parse_words(" ,\n") == ()
 
 
 def test_an_unknown_rule_is_refused():
