@@ -70,12 +70,14 @@ class Trajectory:
             own: must its levels be those of the trajectory?
 
         Raises:
-            ValueError: it is too short, starts above the last state, or leaves the levels where it must not.
+            ValueError: it is too short, does not fall, starts above the last state, or leaves the levels where it must not.
         """
         if sigmas.ndim != 1 or len(sigmas) < 2:
             raise ValueError(f"sigmas has the shape {tuple(sigmas.shape)}; it must be a list of at least 2 noise levels.")
         if not torch.isfinite(sigmas).all():
             raise ValueError("sigmas contains values that are not finite; connect a scheduler that fits the model.")
+        if sigmas[-1] < 0 or not (sigmas[:-1] >= sigmas[1:]).all():
+            raise ValueError("sigmas must fall, from high to 0, as schedulers give it; do not flip it first.")
         top = float(self.sigmas[-1])
         if float(sigmas[0]) > top * (1 + 1e-5):
             raise ValueError(

@@ -76,7 +76,7 @@ def checked(mask: torch.Tensor) -> torch.Tensor:
         raise ValueError("mask contains values that are not finite; check the node that made it.")
     if mask.min() < 0 or mask.max() > 1:
         raise ValueError(f"mask has values from {float(mask.min()):.4g} to {float(mask.max()):.4g}; they must lie in 0 to 1.")
-    return mask.cpu()
+    return mask.cpu() if mask.is_floating_point() else mask.float().cpu()
 
 
 def _for_clips(mask: torch.Tensor, clips: int, frames: int, cell_frames: int) -> torch.Tensor:

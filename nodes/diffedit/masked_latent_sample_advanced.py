@@ -81,7 +81,7 @@ class MaskedLatentSampleAdvanced(io.ComfyNode):
             for name, conds in guider.original_conds.items()
         }
         require_prompts(model, **prompts)
-        sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu()
+        sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu().clone()  # uni_pc writes into it
         mask = latent_mask(mask, model, trajectory)
         made = from_sampler(sampler, trajectory, mask, Injection(background, inject_begin, inject_end, seed))
         trajectory.require_levels(sigmas, made.own_levels)

@@ -2,7 +2,7 @@ import json
 from dataclasses import asdict
 
 from comfy_api.latest import io, ui
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ...time_core.application.apply import projections_for
 from ...time_core.application.atomic import write_atomically
@@ -70,7 +70,7 @@ class TIMESaveLoRA(io.ComfyNode):
             "time_diffedit.tolerance": repr(tolerance),
         }
         with places.saving(path):
-            write_atomically(path, lambda temporary: save_file(lora.tensors, temporary, metadata))
+            write_atomically(path, save(lora.tensors, metadata))
         size = path.stat().st_size / 1e6
         note = (
             f"saved {places.label(folder, places.LORAS, path)}, {size:.2f} MB\n"

@@ -4,35 +4,29 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 PART = re.compile(r"\.[0-9a-f]{16}\.part")
 FORGOTTEN = 3600.0  # seconds; no save takes so long
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a temporary file beside `path`, then put it in the place of `path`, whose folder is made.
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a temporary file beside `path`, then put it in the place of `path`, whose folder is made.
 
     If anything fails the old file stays as it was and no temporary file is left. Those that a killed process left in this
-    folder go, once they are an hour old.
+    folder go, once they are an hour old: therefore the data and no function that writes them. That of safetensors makes
+    temporary files of its own, under names that nobody can tell from others' after a kill.
 
-    Raises OSError where the file cannot be written, whatever `write` calls it.
+    Raises OSError where the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_forgotten(path.parent)
     temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         temporary.touch(exist_ok=False)
-        mode = temporary.stat().st_mode
-        try:
-            write(temporary)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
-        temporary.chmod(mode)  # safetensors makes files that nobody else may read
-        with temporary.open("rb+") as file:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:

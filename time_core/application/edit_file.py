@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..equations.prior import check_rho
 from ..equations.solve import check_lambda
@@ -33,7 +33,7 @@ def save_edit(path: Path, edit: TimeEdit) -> None:
     report = json.dumps(edit.report(), allow_nan=False)
     tensors = {"left": edit.left.contiguous(), "right": edit.right.contiguous()}
     metadata = {"format": FORMAT, "version": VERSION, "edit": report, "sha256": checksum(report, tensors)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_atomically(path, save(tensors, metadata))
 
 
 def checksum(report: str, tensors: dict[str, torch.Tensor]) -> str:

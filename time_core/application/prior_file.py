@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..equations.prior import Prior
 from ..equations.time_edit import tuples
@@ -27,7 +27,7 @@ def save_prior(path: Path, prior: Prior) -> None:
     )
     tensors = {"basis": prior.basis.contiguous(), "values": prior.values.contiguous()}
     metadata = {"format": FORMAT, "version": VERSION, "prior": report, "sha256": checksum(report, tensors)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_atomically(path, save(tensors, metadata))
 
 
 def load_prior(path: Path, digest: str, reading: Fingerprint) -> Prior | None:

@@ -2,6 +2,7 @@
 
 import comfy.model_base
 import comfy.nested_tensor
+import comfy.samplers
 import comfy.supported_models
 import pytest
 import torch
@@ -138,3 +139,22 @@ def test_the_largest_seed(model):
     trajectory = invert(model, picture()).result[1]
     samples, _ = MaskedLatentSample.execute(model, prompt(0), trajectory, 1.0, "euler_cfg_pp", 2**64 - 1, prompt(1)).result
     assert torch.isfinite(samples["samples"]).all()
+
+
+def test_a_schedule_that_rises(model):
+    seen, calls = watched(model)
+    trajectory = invert(model, picture()).result[1]
+    guider = Guidance(prompt(0), None, 1.0).guider(seen)
+    for sigmas in (trajectory.sigmas, -trajectory.sigmas.flip(0)):
+        with pytest.raises(ValueError, match="sigmas must fall, from high to 0"):
+            MaskedLatentSampleAdvanced.execute(guider, trajectory, 0, sigmas=sigmas)
+    assert not calls.rows
+
+
+def test_a_sampler_that_writes_into_its_schedule(model):
+    """uni_pc puts 0.001 in the place of its 0; the node that gave the schedule may be asked for it again."""
+    trajectory = invert(model, picture()).result[1]
+    sigmas = trajectory.sigmas.flip(0)
+    guider = Guidance(prompt(0), None, 1.0).guider(model)
+    MaskedLatentSampleAdvanced.execute(guider, trajectory, 0, comfy.samplers.sampler_object("uni_pc"), sigmas)
+    assert torch.equal(sigmas, trajectory.sigmas.flip(0))

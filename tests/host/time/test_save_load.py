@@ -21,7 +21,6 @@ from safetensors.torch import save_file
 from time_diffedit.nodes.shared import places
 from time_diffedit.nodes.time.time_load_edit import TIMELoadEdit
 from time_diffedit.nodes.time.time_save_edit import TIMESaveEdit
-from time_diffedit.time_core.application.atomic import write_atomically
 from time_diffedit.time_core.application.edit_file import FORMAT, checksum, load_edit, save_edit
 from time_diffedit.time_core.equations.equations import build_edit
 from time_diffedit.time_core.equations.request import Request
@@ -228,21 +227,6 @@ def test_what_is_no_edit_is_refused(edit, folders):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="damaged or no safetensors file"):
         load_edit(path, mine)
-
-
-def test_a_failed_save_leaves_the_old_file(edit, folders):
-    path = folders / "edit.safetensors"
-    save_edit(path, edit)
-    before = path.read_bytes()
-
-    def fail(temporary: Path) -> None:
-        temporary.write_bytes(before[:100])
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"):
-        write_atomically(path, fail)
-    assert path.read_bytes() == before
-    assert [entry.name for entry in folders.iterdir() if entry.is_file()] == ["edit.safetensors"]
 
 
 @pytest.mark.parametrize(

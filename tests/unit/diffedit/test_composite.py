@@ -25,6 +25,12 @@ def test_outside_is_the_original_and_inside_the_edited_exactly():
     assert torch.equal(result[inside], edited[inside]) and torch.equal(result[~inside], original[~inside])
 
 
+def test_masks_of_truth_values():
+    original, edited, mask = values(1, 8, 8, 3), values(1, 8, 8, 3, seed=1), values(1, 8, 8, seed=2) > 0.5
+    for one in (mask, mask.byte()):
+        assert torch.equal(composite(original, edited, one, 1), composite(original, edited, mask.float(), 1))
+
+
 def test_soft_masks_blend():
     original, edited, mask = values(1, 8, 8, 3), values(1, 8, 8, 3, seed=1), values(1, 8, 8, seed=2)
     assert torch.allclose(composite(original, edited, mask), torch.lerp(original, edited, mask[..., None]), atol=1e-6)

@@ -1,0 +1,40 @@
+"""Mixed runs in one server: what it holds stays as it is after the first ones, and every picture is equal to its first."""
+
+import random
+from typing import Any
+
+from .desk import Desk
+
+READ_EVERY = 20  # runs
+WARM = 200  # runs after which nothing may grow any more
+GROWTH = 2**20  # bytes
+
+
+def runs(desk: Desk, known: dict[str, dict], count: int, seed: int, warm: int = WARM) -> dict[str, Any]:
+    """Of the workflows `known`, each in turn. AssertionError if a run fails or a picture differs from its first.
+
+    What the server held, by the number of runs, is in "states"; see `check_flat`.
+    """
+    order = random.Random(seed)
+    first: dict[str, tuple[str, ...]] = {}
+    states: dict[str, dict[str, int]] = {}
+    compared, left = 0, []
+    for number in range(1, count + 1):
+        left = left or (list(known) if number == 1 else order.sample(list(known), len(known)))
+        name = left.pop(0)
+        ran = desk.run(known[name])
+        assert ran.end == "execution_success", f"run {number}, {name}: {ran.said}"
+        print(f"run {number}, {name}: {ran.seconds:.1f} s", flush=True)
+        assert ran.pictures == first.setdefault(name, ran.pictures), f"run {number}: pictures of {name} are others"
+        compared += len(ran.pictures)
+        if number % READ_EVERY == 0 or number in (count, warm):
+            states[str(number)] = desk.state()
+    return {"runs": count, "pictures": compared, "states": states}
+
+
+def check_flat(found: dict[str, Any], warm: int = WARM) -> None:
+    """AssertionError if what the server holds has grown since run `warm`."""
+    begun, ended = (found["states"][str(number)] for number in (warm, found["runs"]))
+    for name in begun:
+        allowed = GROWTH if name == "resident bytes" else 0
+        assert ended[name] - begun[name] <= allowed, f"{name}: {begun[name]:,} at run {warm}, {ended[name]:,} in the end"

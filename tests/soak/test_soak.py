@@ -1,0 +1,50 @@
+"""Each part of the soak, short; and that it finds what it is there for. `make soak` runs it at length."""
+
+import pytest
+
+from tools.comfyui.library import load_pack
+
+load_pack()
+
+from .desk import desk, workflows  # noqa: E402
+from .interrupts import interrupts  # noqa: E402
+from .killed_saves import kill_while, killed_saves  # noqa: E402
+from .runs import GROWTH, check_flat, runs  # noqa: E402
+
+SPARE = {"tensors": 0, "model patchers": 0, "open files": 2, "threads": 2}  # connections that are just being closed
+SHORTEST = "exact_inversion"
+HELD = {"resident bytes": 10**9, "tensors": 5, "model patchers": 1, "open files": 9, "threads": 3}
+
+
+def test_runs_and_interrupts_leave_nothing():
+    """Counts only: the server's memory needs some two hundred runs to settle."""
+    known = {SHORTEST: workflows()[SHORTEST]}
+    with desk() as server:
+        found = runs(server, known, 4, seed=1, warm=2)
+        assert found["pictures"] > 0
+        heard = interrupts(server, known, 3, seed=2)
+        assert heard["interrupts"] == 3
+        states = [*found["states"].values(), server.state()]
+    for state in states[1:]:
+        for name, spare in SPARE.items():
+            assert state[name] <= states[0][name] + spare, (name, states)
+
+
+def test_saves_are_whole_after_a_kill():
+    assert killed_saves(6, seed=1)["kills"] == 6
+
+
+def test_a_save_that_fails_by_itself_is_no_kill():
+    def fail(number: int) -> None:
+        raise OSError
+
+    with pytest.raises(AssertionError, match="by itself"):
+        kill_while(fail, 0.5)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_growth_is_found(name):
+    grown = HELD | {name: HELD[name] + GROWTH + 1}
+    check_flat({"runs": 2, "states": {"1": HELD, "2": HELD}}, warm=1)
+    with pytest.raises(AssertionError, match=name):
+        check_flat({"runs": 2, "states": {"1": HELD, "2": grown}}, warm=1)
