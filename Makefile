@@ -8,18 +8,20 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe -o
 
 # Settings of `make demo` and `make ui`, all optional.
-export TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
+export EXAMPLES SEED PAGE PART RUNS TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 # Another ComfyUI and another frontend than the main ones. Only from the command line: some shells call the machine HOST.
 export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
 export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
-.PHONY: help env client demo ui check test quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
 	@echo "                 in yours, with your model: COMFYUI_PATH=/path/to/ComfyUI CHECKPOINT=model.safetensors (see the README)"
 	@echo "make check       format, lint, types and the quick tests, within a minute; ONLY=lint runs one of them"
 	@echo "make test        run all tests that need no GPU; ONLY=browser, ONLY=host/time/test_lora.py: a folder, a file or a test"
+	@echo "make fuzz        10,000 made-up inputs for every node and kind of file, hours, resumable; SEED=, EXAMPLES=, ONLY=questions"
+	@echo "make soak        1,000 runs, 300 interrupts and 120 kills of a server, hours, resumable; PART=runs, RUNS=100"
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
 	@echo "make env         build .venv and .host only"
 	@echo "make client      build only what make demo and make ui need: with COMFYUI_PATH, .cache/client"
@@ -77,6 +79,12 @@ test: env
 	@$(RUN) tools.comfyui.chromium
 	@$(RUN) tools.comfyui.perceptual
 	@$(VENV) tools/suites.py
+
+fuzz: env
+	@$(RUN) fuzz
+
+soak: env
+	@$(RUN) soak
 
 # A study of the toy world, and the folder of its tables. QUICK=1 measures a part of it, TABLES="maps; size" some of its parts.
 STUDY = $(RUN) benchmarks $(1) --again --output bench-output/runs/$(1)$(if $(QUICK),-quick) \

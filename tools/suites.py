@@ -15,7 +15,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[1]
 # The long ones first, so that no core waits in the end; the two with most processes together at once, before both have grown.
 # Each has a process of its own: what one suite keeps in memory is gone when the next begins.
-SUITES = ("tests/browser", "tests/e2e", "tests/host", "tests/package", "tests/unit")
+SUITES = ("tests/browser", "tests/e2e", "tests/host", "tests/package", "tests/fuzz", "tests/soak", "tests/unit")
 AT_ONCE = 2
 
 
