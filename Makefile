@@ -11,15 +11,17 @@ PIP_COMPILE := .cache/lock/bin/pip-compile --quiet --generate-hashes --no-annota
 export EXAMPLES SEED PAGE PART RUNS TABLES ONLY CHECKPOINT COMFYUI_PATH COMFYUI_PYTHON SOURCE DESTINATION IMAGE LAMBDA SEEDS SIZE STEPS CFG PORT CPU
 # Another ComfyUI and another frontend than the main ones. Only from the command line: some shells call the machine HOST.
 export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
+export HOST_PATH HOST_FROM
 export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
-.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers lock clean
+.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers hosts lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
 	@echo "                 in yours, with your model: COMFYUI_PATH=/path/to/ComfyUI CHECKPOINT=model.safetensors (see the README)"
 	@echo "make check       format, lint, types and the quick tests, within a minute; ONLY=lint runs one of them"
 	@echo "make test        run all tests that need no GPU; ONLY=browser, ONLY=host/time/test_lora.py: a folder, a file or a test"
+	@echo "                 HOST=0.24.1: on another ComfyUI (tools/lock/hosts); FRONTEND=1.58.1: with another frontend"
 	@echo "make fuzz        10,000 made-up inputs for every node and kind of file, hours, resumable; SEED=, EXAMPLES=, ONLY=questions"
 	@echo "make soak        1,000 runs, 300 interrupts and 120 kills of a server, hours, resumable; PART=runs, RUNS=100"
 	@echo "make ui          start ComfyUI with the pack and open a template that is ready to run"
@@ -49,6 +51,8 @@ help:
 	@echo "make archive     pack what the registry would get, with sizes; result in .cache/"
 	@echo "make golden      record the schemas and workflows of the version in preparation; results in tests/golden/"
 	@echo "make peers       let other people's checks run over the pack (an hour); results in docs/peers.md"
+	@echo "make hosts       the short suite on older ComfyUIs and the newest frontend; results in docs/hosts.md"
+	@echo "                 HOST_PATH=/path/to/ComfyUI: on that one alone, by hand"
 	@echo "make lock        resolve tools/lock/*.txt anew"
 	@echo "make clean       remove what the commands made"
 
@@ -78,7 +82,7 @@ test: env
 	@.venv/bin/ruff check .
 	@$(RUN) tools.comfyui.chromium
 	@$(RUN) tools.comfyui.perceptual
-	@$(VENV) tools/suites.py
+	@$(VENV) -m tools.suites
 
 fuzz: env
 	@$(RUN) fuzz
@@ -169,6 +173,9 @@ golden: env
 
 peers: env
 	@$(RUN) tools.release.peers
+
+hosts: env
+	@$(VENV) -m tools.release.on_hosts
 
 lock:
 	$(PYTHON) -m venv .cache/lock

@@ -1,5 +1,7 @@
 """The tests of `make test`: two suites at a time, since a browser or a server leaves cores idle, each in one thread.
 
+The whole on the main ComfyUI, and SHORT on the oldest that can be had; with HOST=, COMFYUI_PATH= or FRONTEND= the whole there.
+
 `make test ONLY=browser` runs one folder of tests/, `ONLY=host/time/test_lora.py` one file, `ONLY=host/time/test_lora.py::TEST`
 one test, and several of these with spaces between.
 """
@@ -9,18 +11,41 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).resolve().parents[1]
+from .comfyui.environment import link_pack
+from .comfyui.hosts import make_host, pinned
+from .comfyui.install import ROOT
+
 # The long ones first, so that no core waits in the end; the two with most processes together at once, before both have grown.
 # Each has a process of its own: what one suite keeps in memory is gone when the next begins.
 SUITES = ("tests/browser", "tests/e2e", "tests/host", "tests/package", "tests/fuzz", "tests/soak", "tests/unit")
 AT_ONCE = 2
+# What tells whether a host or a frontend will do: every template by the API, schemas and recorded files, the pictures and
+# weights of other implementations, and in both renderers every node and a run with its view.
+SHORT = (
+    "tests/e2e/test_templates.py",
+    "tests/package/test_golden.py",
+    "tests/host/time/test_diffusers.py",
+    "tests/host/diffedit/test_diffusers.py",
+    "tests/browser/test_frontend.py",
+)
 
 
-def pytest(arguments: list[str], log: IO[str] | None = None) -> subprocess.Popen:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+@dataclass(frozen=True)
+class Suite:
+    """`names` are handed to pytest, in an environment with `settings`."""
+
+    title: str
+    names: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def pytest(arguments: Sequence[str], log: IO[str] | None = None, settings: Mapping[str, str] | None = None) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(settings or {})}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of Pythons import the host, which costs each seconds uncompiled
     return subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log)
 
@@ -41,20 +66,30 @@ def chosen(only: str) -> list[str]:
 class Run:
     """A suite that runs, begun when this is made; what it says is kept in `folder`."""
 
-    def __init__(self, suite: str, folder: Path):
-        print(f"{suite}: begun", flush=True)
-        self.suite, self.log, self.since = suite, folder / suite.replace("/", "_"), time.monotonic()
+    def __init__(self, suite: Suite, folder: Path):
+        print(f"{suite.title}: begun", flush=True)
+        self.suite, self.log, self.since = suite, folder / suite.title.replace("/", "_"), time.monotonic()
         with open(self.log, "w") as log:
-            self.process = pytest([suite], log)
+            self.process = pytest(suite.names, log, suite.settings)
 
     def tell(self, status: int) -> None:
         how = f"FAILED ({status})" if status else "ok"
-        print(f"{self.log.read_text()}{self.suite}: {how}, {time.monotonic() - self.since:.0f} s\n", flush=True)
+        print(f"{self.log.read_text()}{self.suite.title}: {how}, {time.monotonic() - self.since:.0f} s\n", flush=True)
+
+
+def suites() -> list[Suite]:
+    """All, and unless a host or frontend is chosen SHORT on another."""
+    found = [Suite(folder, (folder,)) for folder in SUITES]
+    if not any(os.environ.get(name) for name in ("COMFYUI_PATH", "COMFYUI_VERSION", "COMFYUI_FRONTEND")):
+        oldest = pinned()[0]
+        link_pack(make_host(oldest))
+        found.insert(2, Suite(f"ComfyUI {oldest}, short", SHORT, {"COMFYUI_VERSION": oldest}))
+    return found
 
 
 def all_suites(logs: Path) -> int:
     """Shows what a suite said when it is done; 0 if all passed."""
-    waiting, running, statuses = list(SUITES), [], [0]
+    waiting, running, statuses = suites(), [], [0]
     try:
         while waiting or running:
             while waiting and len(running) < AT_ONCE:

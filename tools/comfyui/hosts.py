@@ -95,7 +95,7 @@ def make_host(version: str = MAIN) -> Path:
             shutil.copytree(MODELS, partial / "models", dirs_exist_ok=True)
         if version != MAIN:
             remove(partial / "models")
-            (partial / "models").symlink_to(MODELS, target_is_directory=True)
+            (partial / "models").symlink_to(os.path.relpath(MODELS, target), target_is_directory=True)
         remove(target)
         partial.rename(target)
         remove(download)

@@ -1,6 +1,8 @@
 """What the registry and GitHub read: pyproject.toml, the pictures it names, the workflows."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 from PIL import Image
 
-from tools.comfyui.hosts import frontend_of, host_folder
+from tools.comfyui.hosts import MAIN, OLDEST, frontend_of, host_folder
 from tools.comfyui.install import LOCK, ROOT
 from tools.comfyui.library import comfyui_path
 from tools.release.archive import project
@@ -91,6 +93,38 @@ def test_workflows_call_make_targets_and_files_that_exist():
     called = {word for command in commands for word in re.findall(r"\bmake ([\w-]+)", command)}
     called |= set(re.findall(r"^make ([\w-]+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
     assert {"test", "peers"} <= called <= make_targets()
+
+
+def test_the_oldest_the_main_and_the_newest_host_are_tried():
+    job = read(ROOT / ".github" / "workflows" / "test.yml")["jobs"]["hosts"]
+    assert job["strategy"]["matrix"]["tag"] == [f"v{OLDEST}", f"v{MAIN}", "newest"]
+    assert any(step.get("run", "").startswith("make hosts HOST_PATH=") for step in job["steps"])
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("v0.9.0", "v0.9.0"), ("newest", "v0.38.1")])
+def test_the_newest_host_is_that_of_the_highest_number(tmp_path, tag, expected):
+    """The workflow's own step, with a repository of this machine in place of the public one."""
+
+    def git(*arguments: str) -> str:
+        author = ("-c", "user.name=pack", "-c", "user.email=pack")
+        command = ["git", *author, *arguments]
+        return subprocess.run(command, cwd=tmp_path / "there", check=True, capture_output=True, text=True).stdout
+
+    (tmp_path / "there").mkdir()
+    git("init", "-q")
+    for name in ("v0.9.0", "v0.38.1", "v0.1.1113", "latest"):
+        git("commit", "-q", "--allow-empty", "-m", name)
+        git("tag", name)
+    (step,) = (step for step in steps(ROOT / ".github" / "workflows" / "test.yml") if step.get("name") == "Fetch ComfyUI")
+    instead = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": "https://github.com/Comfy-Org/ComfyUI"}
+    instead["GIT_CONFIG_KEY_0"] = f"url.file://{tmp_path / 'there'}.insteadOf"
+    subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]], cwd=tmp_path, check=True, env=os.environ | instead | {"TAG": tag}
+    )
+    said = subprocess.run(
+        ["git", "log", "-1", "--format=%s"], cwd=tmp_path / ".cache" / "ComfyUI", capture_output=True, text=True
+    )
+    assert said.stdout.strip() == expected
 
 
 def test_every_job_has_steps_that_do_one_thing_each():
