@@ -274,4 +274,5 @@ def with_doubt(text: str, model, edit: TimeEdit, clip=None) -> str:
 
 def report(edit: TimeEdit, summary: str) -> dict:
     """What a node shows of the edit that it computed."""
-    return {**ui.PreviewText(summary).as_dict(), "time_edit": [edit.report()], "lambda_curve": edit.curve_report()}
+    shown = {"time_edit": [edit.report()], "lambda_curve": edit.curve_report(), "verdict": [edit.verdict_report()]}
+    return {**ui.PreviewText(summary).as_dict(), **shown}

@@ -93,5 +93,5 @@ class TIMECombineEdits(io.ComfyNode):
             )
         equations = time_inputs.encoded(reader, model, where, request)
         edit = interruptible(equations.edit, request.settings.lamb, with_curve=True)
-        note = f"{len(edits)} edits, {len(edit.pairs)} pairs, solved jointly\n{edit.summary()}"
+        note = f"{len(edits)} edits, {len(edit.pairs)} pairs, solved jointly\n{edit.summary()}\n{edit.advice()}"
         return io.NodeOutput(edit, ui=ui.PreviewText(note))

@@ -51,5 +51,5 @@ class TIMEComputeEdit(io.ComfyNode):
     ) -> io.NodeOutput:
         inputs = time_inputs.EditInputs(source, destination, **settings)
         edit = time_inputs.compute(clip, model, where, inputs, lamb)
-        summary = time_inputs.with_doubt(edit.summary(), model, edit, clip)
+        summary = time_inputs.with_doubt(f"{edit.summary()}\n{edit.advice()}", model, edit, clip)
         return io.NodeOutput(edit, ui=time_inputs.report(edit, summary))

@@ -51,5 +51,5 @@ class TIMEEditModel(io.ComfyNode):
         edit = time_inputs.compute(clip, model, where, inputs, lamb)
         edited = apply_edit(model, edit, strength, where)
         count = len(projections_for(model, edit, where))
-        summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}"
+        summary = f"{count} projections edited at strength {strength:g}\n{edit.summary()}\n{edit.advice()}"
         return io.NodeOutput(edited, edit, ui=time_inputs.report(edit, time_inputs.with_doubt(summary, model, edit, clip)))

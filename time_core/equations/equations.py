@@ -15,7 +15,7 @@ from ..prompts.text import Text, TextReader
 from . import solve
 from .costs import costs
 from .exactly import KeptExactly, check_something_moves, prices, those_moved
-from .lambda_curve import curve
+from .lambda_curve import curve, suggested
 from .prior import check_rho
 from .request import Request
 from .time_edit import Diagnostics, TimeEdit
@@ -98,6 +98,7 @@ class Equations:
                 left_free=self.exactly.free,
             ),
             lambda_curve=() if spectrum is None else curve(spectrum, lamb, unit),
+            suggested=None if spectrum is None else suggested(spectrum, unit),
         )
 
 

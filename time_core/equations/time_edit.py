@@ -9,8 +9,9 @@ from ..prompts.alignment import Alignment
 from ..prompts.fingerprint import Fingerprint
 from ..prompts.pairs import PRESERVE_MODES, Kept, Own, Pair, Settings
 from .lambda_curve import Point
+from .verdict import REMEDIES, Verdict, verdict
 
-NOT_REPORTED = ("left", "right", "lambda_curve")
+NOT_REPORTED = ("left", "right", "lambda_curve", "suggested")
 SHOWN_LINES = 20  # of the pairs and of the preserved prompts in a summary
 
 
@@ -46,8 +47,8 @@ class TimeEdit:
 
     `left` and `right` are (text_width, rank) float32 on the CPU. They hold nothing of the model's projections, so an
     edit fits every model that reads the same text, which `fingerprint` tells. `alignments` are those of the pairs in
-    order, without their augmentations, one for every text encoder that the rows come from. `lambda_curve` is known only
-    where the edit was solved, and is no part of the edit.
+    order, without their augmentations, one for every text encoder that the rows come from. `lambda_curve` and `suggested`, the
+    lambda that `lambda_curve.suggested` finds, are known only where the edit was solved, and are no part of the edit.
     """
 
     left: torch.Tensor
@@ -59,6 +60,7 @@ class TimeEdit:
     alignments: tuple[tuple[Alignment, ...], ...]
     diagnostics: Diagnostics
     lambda_curve: tuple[Point, ...] = ()
+    suggested: Point | None = None
 
     @property
     def text_width(self) -> int:
@@ -89,6 +91,18 @@ class TimeEdit:
         ]
         return "\n".join(lines)
 
+    def advice(self) -> str:
+        """For whoever chooses lambda: which one is suggested, how well this one does, and what to do if badly."""
+        lines = []
+        if (best := self.suggested) is not None:
+            lines.append(f"suggested lambda {best.lamb:.3g} (fit {best.fit_residual:.2g}, leak {best.empty_leak:.2g})")
+        found = self.verdict()
+        lines.append(f"{found}; {REMEDIES[found.problem]}" if found.problem else str(found))
+        return "\n".join(lines)
+
+    def verdict(self) -> Verdict:
+        return verdict(self.diagnostics.fit_residual, self.diagnostics.empty_leak, self.settings.lamb, self.suggested)
+
     def report(self) -> dict[str, Any]:
         """All but the factors and the curve, as JSON can hold it."""
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in NOT_REPORTED}
@@ -96,6 +110,10 @@ class TimeEdit:
     def curve_report(self) -> list[dict[str, float]]:
         """The curve as JSON can hold it."""
         return [asdict(point) for point in self.lambda_curve]
+
+    def verdict_report(self) -> dict[str, Any]:
+        """The verdict and the suggested lambda's point, or None, as JSON can hold them."""
+        return asdict(self.verdict()) | {"suggested": self.suggested and asdict(self.suggested)}
 
     @classmethod
     def from_report(cls, left: torch.Tensor, right: torch.Tensor, report: dict[str, Any]) -> "TimeEdit":

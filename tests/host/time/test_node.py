@@ -228,6 +228,23 @@ def test_a_model_of_another_text_width_is_refused():
         run(tiny.unet(context_dim=1024))
 
 
+@pytest.mark.parametrize("unit", ["absolute", "relative to the rows"])
+def test_a_lambda_is_suggested_in_the_unit_that_is_used(unit):
+    """The node with the suggested lambda reports what was said of it, and suggests it again."""
+    given = {**defaults(TIMEComputeEdit), "clip": tiny.clip(), "lambda_unit": unit}
+    output = TIMEComputeEdit.execute(**given)
+    (told,) = json.loads(json.dumps(output.ui["verdict"]))
+    best = told["suggested"]
+    assert f"suggested lambda {best['lamb']:.3g} (fit " in output.ui["text"][0]
+    assert f"takes {told['takes']} %, spills {told['spills']} %" in output.ui["text"][0]
+    again = TIMEComputeEdit.execute(**{**given, "lamb": best["lamb"]})
+    diagnostics = again.args[0].diagnostics
+    assert diagnostics.fit_residual == pytest.approx(best["fit_residual"], rel=1e-6) and 0.05 < best["fit_residual"] <= 0.1
+    assert diagnostics.empty_leak == pytest.approx(best["empty_leak"], rel=1e-6)
+    assert again.ui["verdict"][0]["suggested"] == pytest.approx(best)
+    assert again.ui["verdict"][0]["takes"] == round(100 - 100 * best["fit_residual"])
+
+
 @pytest.mark.parametrize("node", [TIMEEditModel, TIMEComputeEdit])
 @pytest.mark.parametrize(
     "changes", [{}, {"lambda_unit": "relative to the rows", "preserve": "a pack of dogs", "preserve_empty": True}]

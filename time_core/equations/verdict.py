@@ -1,0 +1,42 @@
+"""The numbers of an edit as a person would put them: what it takes, what it spills, and what to do if that is bad."""
+
+from dataclasses import dataclass
+
+from .lambda_curve import FIT, Point
+
+PARTIAL_FIT = 0.25
+"""The fit residual beyond which pictures begin to show the source as before: beyond FIT with some room, as prompts differ."""
+
+SPILLING_LEAK = 0.3
+"""The leak on the empty prompt from which unrelated prompts change visibly."""
+
+PARTIAL, SPILLING, ENTANGLED = "partial", "spilling", "entangled"
+REMEDIES = {
+    PARTIAL: "the source is changed only in part: lower lambda",
+    SPILLING: "other prompts move: raise lambda as far as the edit stays whole, connect TIME Prior, or use TIME Text Encode",
+    ENTANGLED: "other prompts move, and a larger lambda would cost the edit: connect TIME Prior, or use TIME Text Encode",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`takes`: percent of the wanted change that the source gets. `spills`: percent of its own length by which the empty prompt
+    moves. `problem`: one of REMEDIES, or ""."""
+
+    takes: int
+    spills: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"takes {self.takes} %, spills {self.spills} %"
+
+
+def verdict(fit_residual: float, empty_leak: float, lamb: float, suggested: Point | None) -> Verdict:
+    """Of an edit at `lamb`, in the unit of `suggested`; that is None where none fits, or where it is not known."""
+    problem = ""
+    if empty_leak > SPILLING_LEAK:
+        has_room = fit_residual <= FIT if suggested is None else lamb < suggested.lamb
+        problem = SPILLING if has_room else ENTANGLED
+    elif fit_residual > PARTIAL_FIT:
+        problem = PARTIAL
+    return Verdict(round(100 * max(1 - fit_residual, 0)), round(100 * empty_leak), problem)
