@@ -108,6 +108,8 @@ def write_page(folder: Path, known: dict[str, Family], examples: int, seed: int)
     latest = max((state["latest"] for state in done.values() if state), default=0.0)
     left = [name for name, state in done.items() if state.get("examples", 0) < examples]
     lines += ["", f"{count:,} examples of {len(known)} families. The latest interrupt was heard after {latest:.2f} s."]
+    if len({state["commit"] for state in done.values() if state}) > 1:
+        lines.append("The pack changed while this ran: a family with a failure was gone on with after it was mended.")
     if left:
         lines.append(f"Not run to the end: {', '.join(left)}.")
     write_section("fuzz", lines)

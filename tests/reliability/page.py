@@ -42,8 +42,8 @@ def about_machine() -> str:
 def write_section(name: str, lines: Iterable[str], page: Path = PAGE) -> None:
     """Put the lines between the page's marks of this name. ValueError if it has none."""
     text, section = page.read_text(encoding="utf-8"), "\n".join(lines)
-    marked = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+    marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not marked.search(text):
         raise ValueError(f"{page} has no part between <!-- {name} --> and <!-- /{name} -->.")
-    page.write_text(marked.sub(lambda match: f"{match[1]}{section}{match[2]}", text), encoding="utf-8")
+    page.write_text(marked.sub(lambda match: f"{match[1]}{section}\n{match[2]}", text), encoding="utf-8")
     print(f"wrote the part {name} of {page.name}")

@@ -5,15 +5,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .desk import Desk, workflows
+from .desk import Desk
 
 COMPARED_EVERY = 10  # interrupts
 TIMES, BESIDE = 3.0, 1.0  # allowed: a run's longest silence so often, and seconds more; the machine has other work
 
 
-def interrupts(desk: Desk, count: int, seed: int) -> dict[str, Any]:
-    """AssertionError if one is not heard, or a picture differs afterwards."""
-    known, order = workflows(), random.Random(seed)
+def interrupts(desk: Desk, known: dict[str, dict], count: int, seed: int) -> dict[str, Any]:
+    """Of runs of the workflows `known`. AssertionError if one is not heard, or a picture differs afterwards."""
+    order = random.Random(seed)
     alone = {}
     for name, api in known.items():
         alone[name] = desk.run(api)

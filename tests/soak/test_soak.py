@@ -1,6 +1,7 @@
 """Each part of the soak, short; and that it finds what it is there for. `make soak` runs it at length."""
 
 import pytest
+from reliability.page import write_section
 
 from tools.comfyui.library import load_pack
 
@@ -16,9 +17,16 @@ SHORTEST = "exact_inversion"
 HELD = {"resident bytes": 10**9, "tensors": 5, "model patchers": 1, "open files": 9, "threads": 3}
 
 
+def with_one_step(api: dict) -> dict:
+    def shortest(inputs: dict) -> dict:
+        return inputs | {"steps": 1} if "steps" in inputs else inputs
+
+    return {number: node | {"inputs": shortest(node["inputs"])} for number, node in api.items()}
+
+
 def test_runs_and_interrupts_leave_nothing():
     """Counts only: the server's memory needs some two hundred runs to settle."""
-    known = {SHORTEST: workflows()[SHORTEST]}
+    known = {SHORTEST: with_one_step(workflows()[SHORTEST])}
     with desk() as server:
         found = runs(server, known, 4, seed=1, warm=2)
         assert found["pictures"] > 0
@@ -40,6 +48,16 @@ def test_a_save_that_fails_by_itself_is_no_kill():
 
     with pytest.raises(AssertionError, match="by itself"):
         kill_while(fail, 0.5)
+
+
+def test_a_part_of_the_page_is_written_anew(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- soak -->\n<!-- /soak -->\nafter\n")
+    for line in ("first", "second"):
+        write_section("soak", [line], page)
+        assert page.read_text() == f"before\n<!-- soak -->\n{line}\n<!-- /soak -->\nafter\n"
+    with pytest.raises(ValueError, match="no part"):
+        write_section("fuzz", ["x"], page)
 
 
 @pytest.mark.parametrize("name", HELD)
