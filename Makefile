@@ -34,7 +34,7 @@ help:
 	@echo "make toy-time-settings  the same on the toy world"
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
-	@echo "make natural-settings  where DiffEdit Mask looks on the natural world, by setting; results in docs/"
+	@echo "make natural-settings  what each setting of DiffEdit buys, on the natural world; results in docs/"
 	@echo "make gpu         speed, memory and equality with the CPU on an NVIDIA card, full-size models; results in docs/"
 	@echo "                 QUICK=1: what two and a half minutes allow, in bench-output/"
 	@echo "make naturalworld  train the natural world's model again (resumable; hours, or minutes on a card)"
@@ -106,8 +106,8 @@ evaluation: env
 	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_together.csv --steps 6 --seeds 3 --lambdas 0.1 100 1000 \
 		--together joint sequential --output $(TOY_OUTPUT)/together
-	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 48 --test-seeds 240 --baseline-seeds 24 \
-		--first-seed 9000001 --probes 6 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
+	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 4 --test-seeds 240 --baseline-seeds 24 \
+		--first-seed 9000001 --probes 16 --tolerance 0 --lowest 5e3 --highest 5e5 --pictures-per-task 24 --output $(TOY_OUTPUT)/bias
 	@$(RUN) toyworld.edits $(TOY_OUTPUT)/to_edit --count 48
 	@$(TOY_RUN) diffedit $(TOY_OUTPUT)/to_edit/csv/edits.csv --strengths 0.3 0.5 0.7 0.9 \
 		--setting "noise 0.6, holes filled: mask.noise_strength=0.6, mask.fill_holes=true" --output $(TOY_OUTPUT)/diffedit
@@ -115,9 +115,13 @@ evaluation: env
 bench-time: env
 	@$(call STUDY,time-speed,bench-output)
 
-time-settings toy-time-settings: env
+time-settings: env
 	@$(RUN) tools.comfyui.perceptual
-	@$(call STUDY,$@,docs)
+	@$(call STUDY,time-settings,docs)
+
+toy-time-settings: env
+	@$(RUN) tools.comfyui.perceptual
+	@$(call STUDY,toy-time-settings,docs)
 
 bench-diffedit: env
 	@$(call STUDY,diffedit-speed,docs)

@@ -2,8 +2,8 @@
 
 Protocol and data: the TIME paper's gender bias mitigation. F_p is the share of pictures of profession p that show `new`;
 Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is searched for each row on
-its validation prompts as TIME Balance does, every probe with new seeds; then it is tested on the test prompts. No two pictures of
-a search or a test share their seed, so that each tells something new.
+its validation prompts as TIME Balance does, every probe with new seeds; then it is tested on the test prompts. No two pictures
+of a search or a test share their seed, so that each tells something new.
 """
 
 from collections.abc import Sequence

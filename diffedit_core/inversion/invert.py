@@ -1,7 +1,7 @@
 """DiffEdit, step 2: run sampling backwards with the host's guider."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import comfy.model_management
 import comfy.samplers
@@ -79,7 +79,8 @@ def invert_latent(
         )
     needed = trajectory_bytes(samples, sigmas, method_named(course.method))
     if free is None:
-        free = comfy.model_management.get_free_memory(comfy.model_management.intermediate_device())
+        storage = comfy.model_management.intermediate_device()
+        free = cast(int, comfy.model_management.get_free_memory(storage))  # two numbers only if both are asked for
     require_room(needed, free, samples, len(sigmas) - 1)
     guider = guidance.guider(model)
 
@@ -146,7 +147,7 @@ class _InversionSampler(comfy.samplers.Sampler):
         for i, step in enumerate(steps):
             self.states[i + 1] = step.state
             if self.kept is not None:
-                self.kept[i] = step.kept
+                self.kept[i] = cast(torch.Tensor, step.kept)  # of a method that keeps
             self.model_calls += step.model_calls
             self.residuals.append(step.residual)
             if callback is not None:

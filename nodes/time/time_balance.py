@@ -98,8 +98,8 @@ class TIMEBalance(io.ComfyNode):
                     default=16,
                     min=1,
                     max=100,
-                    tooltip="How many values of lambda are tried at most. The first halve the range; from then on each is where "
-                    "all pictures so far put the balance. The search ends earlier when that is known within tolerance.",
+                    tooltip="How many values of lambda are tried at most. The first halve the range; from then on each is "
+                    "where all pictures so far put the balance. The search ends earlier when that is known within tolerance.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -108,8 +108,8 @@ class TIMEBalance(io.ComfyNode):
                     max=0xFFFFFFFFFFFFFFFF,
                     # Else the browser draws another seed for every run, and the search is made anew.
                     control_after_generate=False,
-                    tooltip="Picture 1 has the noise of this seed, picture 2 of the next, and so on through all probes, so that "
-                    "each picture tells something new.",
+                    tooltip="Picture 1 has the noise of this seed, picture 2 of the next, and so on through all probes, so "
+                    "that each picture tells something new.",
                 ),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps of each picture."),
                 io.Float.Input(

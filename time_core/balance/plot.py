@@ -18,8 +18,8 @@ MOST_TICKS = 8
 
 
 def plot(search: Search, probes: Sequence[Probe], width: int = 640, height: int = 400) -> Image.Image:
-    """Share over lambda (logarithmic, between the search's bounds), the target dashed; what was found is ringed, its margin a bar,
-    and told below.
+    """Share over lambda (logarithmic, between the search's bounds), the target dashed; what was found is ringed, its margin a
+    bar, and told below.
 
     RGB, `width` x `height`, at least 200 x 150. Equal arguments give equal pixels.
     """

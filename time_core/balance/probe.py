@@ -43,8 +43,8 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Which pictures are made: those of the numbers `first` to `first` + `pictures` - 1, number i of the i-th positive, in turn,
-    from the noise of `seed` + i alone.
+    """Which pictures are made: those of the numbers `first` to `first` + `pictures` - 1, number i of the i-th positive, in
+    turn, from the noise of `seed` + i alone.
 
     `positives` and `negative` are CONDITIONINGs.
     """

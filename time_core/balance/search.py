@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Probe:
-    """One measurement with the edit at `lamb`: of each prompt how many pictures were made, and how many show the destination."""
+    """One measurement with the edit at `lamb`: how many pictures of each prompt were made, and show the destination."""
 
     lamb: float
     shown: tuple[int, ...]
@@ -64,7 +64,7 @@ class Search:
         return math.exp((low + high) / 2)
 
     def nearest(self, done: Sequence[Probe]) -> Probe:
-        """The measurement whose share is nearest to the target; of equals the one with the larger lambda, which disturbs less."""
+        """The measurement whose share is nearest to the target; of equals that of the larger lambda, which disturbs less."""
         return min(done, key=lambda probe: (abs(probe.share - self.target), -probe.lamb))
 
     def out_of_reach(self, done: Sequence[Probe]) -> str | None:
