@@ -8,6 +8,7 @@ is not edited at all, so that their mean falls in steps.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy.optimize import brentq, minimize
@@ -58,7 +59,7 @@ def read_off(search: Search, probes: Sequence[Probe]) -> Found:
         return by_prompt(log_lambda).mean() - search.target
 
     low, high = math.log(search.lowest), math.log(search.highest)
-    at = low if excess(low) <= 0 else high if excess(high) >= 0 else float(brentq(excess, low, high))
+    at = low if excess(low) <= 0 else high if excess(high) >= 0 else cast(float, brentq(excess, low, high))
     found = by_prompt(at)
     steepness = found * (1 - found) / prompts
     gradient = np.append(steepness, steepness.sum() * (at - middle))
