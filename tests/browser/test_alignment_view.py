@@ -6,6 +6,8 @@ import pytest
 from comfy_page import ComfyPage
 from playwright.sync_api import expect
 
+from tools.presets import presets
+
 NODE = "TIMEEditModel"
 PROMPTS = {"source": "A pack of roses", "destination": "A pack of blue roses", "augmentations": "", "preserve": ""}
 # With `alignment`: an API workflow opened in a used tab takes over what widgets of the same id were left at.
@@ -198,6 +200,62 @@ def test_a_click_into_the_curve_takes_that_lambda(edit_model):
     box = plot.bounding_box()
     plot.click(position={"x": box["width"] - 12, "y": box["height"] / 2})
     assert edit_model.value(NODE, "lamb") == pytest.approx(100)
+
+
+def test_a_sentence_says_how_well_it_went_and_the_suggested_lambda_is_taken(edit_model):
+    edit_model.set_value(NODE, "lamb", 1e5)
+    view = edit_model.view(NODE)
+    shown = edit_model.run()[str(edit_model.node_id(NODE))]
+    (told,) = shown["verdict"]
+    best = told["suggested"]
+    assert told["problem"] == "partial" and 0.001 < best["lamb"] < 1e5
+    said = f"Takes {told['takes']} %, spills {told['spills']} %. The source is changed only in part: lower lambda."
+    expect(view.locator("p.warning", has_text=said)).to_be_visible()
+    expect(view.get_by_text(re.compile(r"fit residual 0\.\d+, leak 0\.\d+"))).to_be_visible()
+    edit_model.show(NODE)
+    edit_model.picture("alignment_suggestion")
+    take = view.get_by_role("button", name=re.compile("^take lambda "))
+    take.click()
+    assert edit_model.value(NODE, "lamb") == pytest.approx(best["lamb"])
+    assert edit_model.api()[str(edit_model.node_id(NODE))]["inputs"]["lamb"] == edit_model.value(NODE, "lamb")
+    expect(take).to_have_count(0)
+    expect(view.get_by_text("Changed since: this is the last run.")).to_be_visible()
+
+    (told,) = edit_model.run()[str(edit_model.node_id(NODE))]["verdict"]
+    assert told["problem"] != "partial" and 90 <= told["takes"] <= 95
+    kind = "p.warning" if told["problem"] else "p.good"
+    expect(view.locator(kind, has_text=f"Takes {told['takes']} %, spills {told['spills']} %.")).to_be_visible()
+    expect(take).to_have_count(0)
+
+    edit_model.set_value(NODE, "lamb", 0.1)
+    expect(take).to_be_visible()
+    edit_model.set_value(NODE, "lambda_unit", "relative to the rows")  # its value is in the other unit
+    expect(take).to_have_count(0)
+    edit_model.set_value(NODE, "lambda_unit", "absolute")
+
+
+def test_presets_write_the_inputs_that_run(comfy):
+    comfy.load(EDIT | {"4": {"class_type": "TIMEPrior", "inputs": {"clip": ["1", 1]}}})
+    view = comfy.view(NODE)
+    choice, hint = view.get_by_label("Preset"), view.get_by_text("Connect TIME Prior to prior: without it rho does nothing.")
+    for name, wanted in reversed(presets().items()):
+        choice.select_option(name)
+        assert {each: comfy.value(NODE, each) for each in wanted} == wanted
+        sent = comfy.api()[str(comfy.node_id(NODE))]["inputs"]
+        assert {each: sent[each] for each in wanted} == wanted
+        expect(choice).to_have_value(name)
+        expect(hint).to_have_count(int(name != "published"))
+        assert comfy.value(NODE, "source") == PROMPTS["source"]
+    comfy.set_value(NODE, "tokens", "last word")
+    expect(choice).to_have_value("custom")
+    choice.select_option("precise")
+    comfy.show(NODE)
+    comfy.picture("alignment_preset")
+    connect = "([from, to]) => app.graph.getNodeById(from).connect(0, app.graph.getNodeById(to), 'prior')"
+    comfy.page.evaluate(connect, [comfy.node_id("TIMEPrior"), comfy.node_id(NODE)])
+    expect(hint).to_have_count(0)
+    expect(choice).to_have_value("precise")
+    choice.select_option("published")  # what the tab's next graph takes over
 
 
 def test_light_theme(edit_model):

@@ -12,6 +12,8 @@ from time_diffedit.nodes.time.time_edit_model import TIMEEditModel
 from time_diffedit.time_core.equations.time_edit import TimeEdit
 from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
 
+from tools.presets import presets
+
 
 def defaults(node=TIMEEditModel) -> dict:
     """What the node shows before anyone touches it."""
@@ -226,6 +228,22 @@ def test_bad_input_is_named(model, changes, message):
 def test_a_model_of_another_text_width_is_refused():
     with pytest.raises(ValueError, match="reads text of width 1024, but the edit's text encoder gives 768"):
         run(tiny.unet(context_dim=1024))
+
+
+@pytest.mark.parametrize("node", [TIMEEditModel, TIMEComputeEdit])
+def test_the_published_preset_is_the_defaults(node):
+    given = {one.id: one.default for one in node.define_schema().inputs if getattr(one, "default", None) is not None}
+    published = presets()["published"]
+    assert published == {name: given[name] for name in published}
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_is_what_the_node_takes(name):
+    wanted = presets()[name]
+    assert set(wanted) == set(presets()["published"])
+    settings = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip(), **wanted}).args[0].settings
+    assert (settings.lamb, settings.tokens) == (wanted["lamb"], wanted["tokens"])
+    assert settings.relative == (wanted["lambda_unit"] == "relative to the rows")
 
 
 @pytest.mark.parametrize("unit", ["absolute", "relative to the rows"])

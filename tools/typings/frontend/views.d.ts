@@ -90,7 +90,7 @@ interface AlignmentAnswer {
 interface EditReport {
   pairs: PromptPair[];
   alignments: Track[][];
-  settings: Placing & { lamb: number };
+  settings: Placing & { lamb: number; relative: boolean };
   diagnostics: {
     rank: number;
     condition: number;
@@ -108,8 +108,17 @@ interface CurvePoint {
   edit_size: number;
 }
 
-/** What the last run of a TIME node reported. */
+/** Of the server's `verdict`: percents, what is wrong by its key, and the lambda that it suggests. */
+interface EditVerdict {
+  takes: number;
+  spills: number;
+  problem: "" | "partial" | "spilling" | "entangled";
+  suggested: CurvePoint | null;
+}
+
+/** What the last run of a TIME node reported; no verdict by versions that gave none. */
 interface EditRun {
   report: EditReport;
   curve: CurvePoint[];
+  verdict?: EditVerdict;
 }

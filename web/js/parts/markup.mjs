@@ -27,8 +27,9 @@ export function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-/** A warning's colour that can be read on dark and light, as the theme has none. */
+/** Colours that can be read on dark and light, as the theme has none for them. */
 export const WARNING = "#c9711c";
+export const GOOD = "#3f9142";
 
 /** The colours are those of ComfyUI's theme. */
 export const COMMON_STYLE = `

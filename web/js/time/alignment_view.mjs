@@ -1,23 +1,25 @@
 /**
  * TIME Edit Model and TIME Compute Edit: which token of the destination each token of the source becomes, as soon as the
- * prompts are typed; after a run also how well the edit fits, how far it leaks, and what other values of lambda would do.
+ * prompts are typed; after a run also how well the edit fits, how far it leaks, and what other values of lambda would do. On top
+ * the presets.
  */
 import { drawTrack, legend, TRACK_STYLE } from "./alignment_track.mjs";
 import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
 import { pager } from "../parts/controls.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "../parts/encoder.mjs";
 import { COMMON_STYLE, html } from "../parts/markup.mjs";
+import { PRESET_STYLE, presetControl } from "./preset_control.mjs";
 
 const ROUTE = "/time_diffedit/alignment";
 const PAUSE = 300; // milliseconds without a key before the server is asked
 const LONGEST = 60_000; // characters; the route reads no more
-const MIN_HEIGHT = 285;
+const MIN_HEIGHT = 330;
 const INPUTS = ["source", "destination", "alignment", "tokens"];
 const STYLE = `
   .head { display: flex; gap: 8px; flex-wrap: wrap; }
-  .head button { font: inherit; color: inherit; background: var(--comfy-menu-bg, #353535); cursor: pointer;
+  button { font: inherit; color: inherit; background: var(--comfy-menu-bg, #353535); cursor: pointer;
     border: 1px solid var(--border-color, #4e4e4e); border-radius: 4px; padding: 0 7px; margin: 0 4px; }
-  .head button:disabled { opacity: 0.4; cursor: default; }
+  button:disabled { opacity: 0.4; cursor: default; }
 `;
 
 /** @param {Face} face @returns {View} */
@@ -29,11 +31,12 @@ export function create(face) {
     show();
   });
   const beside = html("span");
-  const head = html("div", { class: "head" }, lines.element, beside);
+  const preset = presetControl(face);
+  const head = html("div", { class: "head" }, preset.element, lines.element, beside);
   const preview = html("div");
   const diagnostics = diagnosticsView(face);
   const root = html("section", { class: "root", "aria-label": words("title") }, head, preview, diagnostics.element);
-  const style = html("style", {}, COMMON_STYLE + STYLE + TRACK_STYLE + DIAGNOSTICS_STYLE);
+  const style = html("style", {}, COMMON_STYLE + STYLE + PRESET_STYLE + TRACK_STYLE + DIAGNOSTICS_STYLE);
   element.attachShadow({ mode: "open" }).append(style, root);
 
   /** @type {AlignmentAnswer | null} */
@@ -53,7 +56,7 @@ export function create(face) {
   face.onResult((output) => {
     const report = output.time_edit?.[0];
     if (!report) return;
-    run = { report, curve: output.lambda_curve ?? [], values: valuesOf(face) };
+    run = { report, curve: output.lambda_curve ?? [], verdict: output.verdict?.[0], values: valuesOf(face) };
     ask.know(encoderOfTracks(report.alignments[0]));
     show();
   });
@@ -68,6 +71,7 @@ export function create(face) {
     const pair = pairs[line];
     const place = { number: line + 1, count: pairs.length };
     lines.update({ ...place, label: words("line", place), previous: words("previous"), next: words("next") });
+    preset.update();
     beside.replaceChildren(...besidePager(pairs));
     preview.replaceChildren(
       ...(shown.message ? [html("p", { class: "quiet" }, words(shown.message))] : []),
@@ -133,7 +137,10 @@ function isOf(answer, report) {
   return !answer.error && same("alignment") && same("tokens") && prompts(answer.pairs) === prompts(report.pairs);
 }
 
-const OTHERS = ["augmentations", "preserve", "preserve_empty", "layers", "lambda_unit", "edit_keys", "edit_values", "where"];
+const OTHERS = [
+  ...["augmentations", "preserve", "preserve_empty", "layers", "lambda_unit", "edit_keys", "edit_values", "where"],
+  ...["preserve_mode", "rho"],
+];
 
 const valuesOf = (face) => JSON.stringify(OTHERS.map((name) => face.value(name)));
 

@@ -1,13 +1,15 @@
 /** How well an edit went, and what other values of lambda would have given. */
-import { html, short } from "../parts/markup.mjs";
+import { GOOD, html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 
 const PLOT_HEIGHT = 90;
 const DECADES = 3; // that the plot shows below its largest value
 const LOWEST_LAMBDA = 1e-6; // of the node's input
 const HIGHEST_LAMBDA = 1e6;
+const RELATIVE = "relative to the rows"; // of lambda_unit
 export const DIAGNOSTICS_STYLE = `
   ${PLOT_STYLE}
+  .good { border-left: 3px solid ${GOOD}; padding-left: 5px; }
   .numbers { display: flex; flex-wrap: wrap; gap: 0 12px; margin: 4px 0; }
   .numbers dt, .numbers dd { display: inline; margin: 0 4px 0 0; }
 `;
@@ -25,10 +27,25 @@ export function diagnosticsView(face) {
     if (!run) return above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
     above.replaceChildren(
       ...(run.stale ? [html("p", { class: "warning" }, words("stale"))] : []),
+      ...(run.verdict ? verdict(run.verdict, run.report.settings) : []),
       numbers(run.report.diagnostics),
       ...(run.curve.length ? [] : [html("p", { class: "quiet" }, words("noCurve"))]),
     );
     if (run.curve.length) plot.update(curve(run));
+  }
+
+  /** The sentence, and the button that takes the suggested lambda while that is another one, in the unit of that run. */
+  function verdict({ takes, spills, problem, suggested }, settings) {
+    const said = [words("verdict", { takes, spills }), ...(problem ? [words(problem)] : [])].join(" ");
+    const sentence = html("p", { class: problem ? "warning" : "good", role: "status" }, said);
+    const isRelative = face.value("lambda_unit") === RELATIVE;
+    if (!suggested || isRelative !== settings.relative || face.isLinked("lamb") || face.value("lamb") === suggested.lamb) {
+      return [sentence];
+    }
+    const { lamb, fit_residual: fit, empty_leak: leak } = suggested;
+    const button = html("button", { type: "button", onclick: () => take(lamb) }, words("take", { lambda: short(lamb) }));
+    const gives = words("takeGives", { fit: short(fit), leak: short(leak) });
+    return [sentence, html("p", {}, button, html("span", { class: "quiet", title: words("takeHelp") }, gives))];
   }
 
   /** @param {EditReport["diagnostics"]} found */
