@@ -56,7 +56,7 @@ def lamb() -> io.Float.Input:
         tooltip="How firmly the weights are held where they are. "
         "Less: a complete edit that reaches further. "
         "More: a weaker edit that disturbs other prompts less. "
-        "Published value 0.1; useful range 0.01 to 10000.",
+        "Published value 0.1; useful range 0.01 to 10000. After a run the node suggests a value.",
     )
 
 
