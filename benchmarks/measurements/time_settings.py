@@ -5,6 +5,7 @@ Every row is the published edit with one thing changed, and asked what TIMED ask
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import product
 from typing import ClassVar
@@ -25,6 +26,7 @@ DATA = ROOT / "benchmarks" / "data"
 LAMBDAS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 SPARING_LAMBDA = 10.0
 OTHER_COLOURS = "other colours"
+SEVERAL = 3  # of them; the small world's text has no room for an edit beside many prompts that are kept exactly
 CHOICES = {
     "lambda": {f"{lamb:g}": {"lamb": lamb} for lamb in LAMBDAS},
     "strength": {f"{strength:g}": {"strength": strength} for strength in (0.5, 0.75, 1.0, 1.25)},
@@ -65,18 +67,18 @@ CHOICES = {
     "gate": {"everywhere (published)": {}, "TIME Text Encode, all source words": {GATE: "all source words"}},
 }
 """By table and row, changed inputs of TIME Edit Model (see `inputs.edited_model`)."""
-COUNTS = (1, 2, 4, 8, 12)
+COUNTS = (1, 4, 12)
 WAYS = {
     "several edits, joint": {},
     "several edits, sequential": {},
     f"several edits, joint, lambda {SPARING_LAMBDA:g}": {"lamb": SPARING_LAMBDA},
 }
-NAMED, SECOND = "named colours", "second things"
+NAMED, SECOND, REFUSED = "named colours", "second things", "refused"
 TO_ORACLE, TO_UNEDITED = "LPIPS to the oracle", "LPIPS, unrelated"
 NOTE = (
     "*Efficacy*, *generality*, *specificity* as TIMED has them. *Named colours*: of the unrelated prompts those of the thing "
     "itself in a third colour. *Second things* that are still there beside the edited one. *LPIPS* of one seed: of related "
-    "prompts to the oracle's pictures, of unrelated ones to the unedited."
+    "prompts to the oracle's pictures, of unrelated ones to the unedited. *Refused*: the share of pairs that the node refuses."
 )
 
 
@@ -88,7 +90,7 @@ class TimeSettings(Study):
     sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     pairs: ClassVar[str] = "natural_timed_validation.csv"
     together: ClassVar[str] = "natural_timed_together.csv"
-    most: ClassVar[int] = 16
+    most: ClassVar[int] = 12
 
     def parts(self) -> dict[str, Part]:
         note = f"{len(self.rows)} pairs of {self.pairs}, {len(self.seeds)} seeds, {self.sampling.steps} steps, CFG 3. {NOTE}"
@@ -115,8 +117,9 @@ class TimeSettings(Study):
             for name, changes in choices.items():
                 edit = json.dumps(row.edit(**with_other_colours(row, changes, worker.judge.colours)))
                 if edit not in done:
-                    done[edit] = moved(worker, [row], self.seeds, [json.loads(edit)])
-                tables.setdefault(table, {})[name] = done[edit]
+                    with suppress(ValueError):  # such as where what is kept exactly leaves nothing to edit
+                        done[edit] = moved(worker, [row], self.seeds, [json.loads(edit)])
+                tables.setdefault(table, {})[name] = done.get(edit, {}) | {REFUSED: float(edit not in done)}
         return tables
 
     def measure_together(self, table: str, worker: Workplace, subject: int) -> Numbers:
@@ -144,12 +147,13 @@ class ToyTimeSettings(TimeSettings):
 
 
 def with_other_colours(row: TimedRow, changes: Mapping[str, object], colours: Sequence[str]) -> dict[str, object]:
-    """`changes` with `OTHER_COLOURS` to preserve as prompts: the thing in all but the colours that the row asks about."""
+    """`changes` with `OTHER_COLOURS` to preserve as prompts: the thing in SEVERAL colours that the row does not ask about."""
     if changes.get("preserve") != OTHER_COLOURS:
         return dict(changes)
     noun = row.old.split(" ", 1)[1]
     asked = {word for prompt in (row.new, *named_colours(row)) for word in prompt.split()}
     articles = {colour: "an" if colour[0] in "aeiou" else "a" for colour in colours if colour not in asked}
+    articles = dict(list(articles.items())[:SEVERAL])
     return changes | {"preserve": "\n".join(f"{article} {colour} {noun}" for colour, article in articles.items())}
 
 
