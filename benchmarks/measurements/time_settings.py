@@ -90,7 +90,7 @@ class TimeSettings(Study):
     sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     pairs: ClassVar[str] = "natural_timed_validation.csv"
     together: ClassVar[str] = "natural_timed_together.csv"
-    most: ClassVar[int] = 12
+    most: ClassVar[int] = 10
 
     def parts(self) -> dict[str, Part]:
         note = f"{len(self.rows)} pairs of {self.pairs}, {len(self.seeds)} seeds, {self.sampling.steps} steps, CFG 3. {NOTE}"
