@@ -129,10 +129,14 @@ class TimeSettings(Study):
         return {table: {f"{len(chosen)} pairs": moved(worker, chosen, self.seeds, edits)}}
 
     def plots(self, tables: Tables) -> list[Plot]:
-        return [
-            Plot(title, "", "share; LPIPS", curves(rows, next(iter(rows.values())), range(len(rows))), ticks=list(rows))
-            for title, rows in tables.items()
-        ]
+        """Of the settings that are numbers."""
+        found = []
+        for title in ("lambda", "strength"):
+            rows = tables.get(title, {})
+            columns = [column for column in next(iter(rows.values()), {}) if column != REFUSED]
+            x = [float(name) for name in rows]
+            found.append(Plot(title, title, "share; LPIPS", curves(rows, columns, x), log_x=title == "lambda"))
+        return [plot for plot in found if plot.curves]
 
 
 class ToyTimeSettings(TimeSettings):
