@@ -7,7 +7,6 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
 from .report import Plot
 
@@ -22,11 +21,9 @@ def draw(axes: Axes, plot: Plot) -> None:
     axes.grid(alpha=0.3)
     if plot.log_x:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter("{x:g}")
     if plot.log_y:
         axes.set_yscale("log")
-    if plot.ticks:
-        axes.set_xticks(range(len(plot.ticks)), plot.ticks)
 
 
 def svg(plot: Plot) -> str:

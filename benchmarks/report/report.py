@@ -70,7 +70,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """Curves by name, (x values, y values) each. `ticks`: words for the x values 0, 1, 2 ..."""
+    """Curves by name, (x values, y values) each."""
 
     title: str
     x_label: str
@@ -78,7 +78,6 @@ class Plot:
     curves: Mapping[str, tuple[Sequence[float], Sequence[float | None]]]
     log_x: bool = False
     log_y: bool = False
-    ticks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
