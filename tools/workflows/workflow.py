@@ -18,8 +18,8 @@ PICTURE_HEIGHT = 250
 VIEW_HEIGHTS = {
     "DiffEditMask": 220,  # as high as fits on a small screen
     "HeatmapToMask": 300,
-    "TIMEEditModel": 290,
-    "TIMEComputeEdit": 290,
+    "TIMEEditModel": 330,
+    "TIMEComputeEdit": 330,
     "DDIMInvert": 210,
     "TIMEBalance": 250,
     "PreviewAny": 140,
