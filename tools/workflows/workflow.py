@@ -21,7 +21,7 @@ VIEW_HEIGHTS = {
     "TIMEEditModel": 330,
     "TIMEComputeEdit": 330,
     "DDIMInvert": 210,
-    "TIMEBalance": 250,
+    "TIMEBalance": 290,
     "PreviewAny": 140,
 }
 NOTE_SIZE = (400, 420)

@@ -2,7 +2,7 @@
 import { COMMON_STYLE, html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 
-const MIN_HEIGHT = 250;
+const MIN_HEIGHT = 290;
 const PLOT_HEIGHT = 130;
 const STYLE = "img { width: 100%; }";
 
