@@ -41,13 +41,13 @@ def run_node(desk: Any, node_id: str, changes: Mapping[str, object], **connected
 def edited_model(desk: Any, edits: Iterable[Mapping[str, object]]) -> Any:
     """Its MODEL after TIME Edit Model with each of these changes, one node after another; gated edits leave it alone.
 
-    Changes are values of the node's inputs, and besides them `PRIOR: True`, for the prior of the desk's `everyday` prompts, and
-    `GATE: RULE`, for an edit that TIME Text Encode makes where it wakes by that rule.
+    Changes are values of the node's inputs, and besides them `PRIOR: True`, for the desk's prior, and `GATE: RULE`, for an edit
+    that TIME Text Encode makes where it wakes by that rule.
     """
     model = desk.model
     for changes in edits:
         if GATE not in changes:
-            model = run_node(desk, "TIMEEditModel", _values(changes), model=model, clip=desk.clip, **_prior(desk, changes))[0]
+            model = _run_edit(desk, "TIMEEditModel", changes, model=model)[0]
     return model
 
 
@@ -59,17 +59,19 @@ def edited_prompt(desk: Any, prompt: str, edits: Sequence[Mapping[str, object]])
     if not gated:
         return desk.conditioning(prompt)
     (changes,) = gated
-    edit = run_node(desk, "TIMEComputeEdit", _values(changes), clip=desk.clip, **_prior(desk, changes))[0]
     wake = {"text": prompt, "wake": changes[GATE]}
-    return run_node(desk, "TIMETextEncode", wake, clip=desk.clip, time_edit=edit)[0]
+    return run_node(desk, "TIMETextEncode", wake, clip=desk.clip, time_edit=desk.time_edit(changes))[0]
 
 
-def _values(changes: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in changes.items() if name not in (PRIOR, GATE)}
+def computed_edit(desk: Any, changes: Mapping[str, object]) -> Any:
+    """TIME_EDIT of one edit, as of `edited_model`."""
+    return _run_edit(desk, "TIMEComputeEdit", changes)[0]
 
 
-def _prior(desk: Any, changes: Mapping[str, object]) -> dict[str, Any]:
-    return {PRIOR: run_node(desk, "TIMEPrior", {"prompts": desk.everyday}, clip=desk.clip)[0]} if changes.get(PRIOR) else {}
+def _run_edit(desk: Any, node_id: str, changes: Mapping[str, object], **connected) -> Any:
+    values = {name: value for name, value in changes.items() if name not in (PRIOR, GATE)}
+    prior = {PRIOR: desk.prior} if changes.get(PRIOR) else {}
+    return run_node(desk, node_id, values, clip=desk.clip, **prior, **connected)
 
 
 def execute(node, inputs: Mapping[str, object]) -> tuple:

@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from tools.comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from tools.comfyui.library import comfyui_path, load_nodes
 
-from .inputs import edited_model, edited_prompt, execute
+from .inputs import computed_edit, edited_model, edited_prompt, execute, run_node
 
 TOY, NATURAL = "toy", "natural"
 WORLDS = {TOY: TOY_CHECKPOINT, NATURAL: NATURAL_CHECKPOINT}
@@ -50,9 +50,10 @@ class LibraryHost:
         self.nodes = load_nodes(cpu=not torch.accelerator.is_available())
         self.sampling = sampling
         self.model, self.clip, self.vae = _load(checkpoint)
-        self.everyday = everyday_prompts(checkpoint)
+        self._checkpoint = checkpoint
         self.conditioning = lru_cache(KEPT_PROMPTS)(self._conditioning)
         self._edited = lru_cache(KEPT_EDITS)(lambda edits: edited_model(self, json.loads(edits)))
+        self._computed = lru_cache(KEPT_EDITS)(lambda changes: computed_edit(self, json.loads(changes)))
         self.forget_edits = self._edited.cache_clear
         self._unedited = lru_cache(KEPT_PICTURES)(self.sampled)
         self._unedited_of = lru_cache(KEPT_PICTURES)(self._sampled_of)
@@ -95,6 +96,15 @@ class LibraryHost:
     def edited(self, edits: Sequence[dict]):
         """The MODEL with these edits; the last ones asked for are kept, until `forget_edits()`."""
         return self._edited(json.dumps(edits, sort_keys=True))
+
+    def time_edit(self, changes: dict):
+        """The TIME_EDIT of these changes; the last ones asked for are kept."""
+        return self._computed(json.dumps(changes, sort_keys=True))
+
+    @cached_property
+    def prior(self):
+        """The TIME_PRIOR of `everyday_prompts`."""
+        return run_node(self, "TIMEPrior", {"prompts": everyday_prompts(self._checkpoint)}, clip=self.clip)[0]
 
     def _conditioning(self, prompt: str) -> list:
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))

@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tools.comfyui.library import load_nodes
 from tools.workflows.workflow import Graph
 
 from ..data.pictures import png_of
-from .inputs import edited_model, edited_prompt
+from .inputs import computed_edit, edited_model, edited_prompt, run_node
 from .library import Sampling, everyday_prompts
 
 
@@ -48,7 +49,7 @@ class Workflow:
 
     def __init__(self, host: ServerHost):
         self.nodes, self.client, self.graph = host.nodes, host.client, Graph()
-        self.everyday = everyday_prompts(host.checkpoint)
+        self._checkpoint = host.checkpoint
         loader = self.run("CheckpointLoaderSimple", ckpt_name=host.checkpoint)
         self.model, self.clip, self.vae = loader[0], loader[1], loader[2]
         self._encoded: dict[str, list] = {}
@@ -60,6 +61,13 @@ class Workflow:
         if prompt not in self._encoded:
             self._encoded[prompt] = self.run("CLIPTextEncode", clip=self.clip, text=prompt)[0]
         return self._encoded[prompt]
+
+    def time_edit(self, changes: dict) -> list:
+        return computed_edit(self, changes)
+
+    @cached_property
+    def prior(self) -> list:
+        return run_node(self, "TIMEPrior", {"prompts": everyday_prompts(self._checkpoint)}, clip=self.clip)[0]
 
     def image(self, pixels: np.ndarray) -> list:
         """IMAGE of uint8 (H, W, 3)."""

@@ -12,7 +12,7 @@ import numpy as np
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
-from ..hosts.library import NATURAL, LibraryHost, Sampling
+from ..hosts.library import NATURAL, LibraryHost, Sampling, to_bytes
 from ..judges.perceptual import BackgroundLpips
 from ..judges.pixels import best_of_cells, iou, left_as_it_was, psnr
 from ..run.measurement import Workplace
@@ -81,16 +81,15 @@ def _found(
 
 
 def strength(worker: Workplace, subject: int) -> Numbers:
-    host, edit = (
-        worker.host,
-        natural_edit("validation", 3 * subject + subject % 3),
-    )  # of each kind and size, the grounds in turn
+    host = worker.host
+    edit = natural_edit("validation", 3 * subject + subject % 3)  # one of each kind and size, the grounds in turn
     latent, lpips, cells = host.encode(edit.pixels), BackgroundLpips(), []
     mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, SEED | CHOSEN)[0]
     for share in STRENGTHS:
         for way, made in edited(host, edit, latent, mask, share).items():
-            picture = host.decode(made)[0]
-            ((target, source),) = worker.judge.scores(np.uint8(picture[None] * 255), [edit.target, edit.source])
+            image = host.decoded(made)
+            ((target, source),) = worker.judge.scores(to_bytes(image), [edit.target, edit.source])
+            picture = image[0].clamp(0, 1).numpy()
             found = {
                 "told": float(target > source),
                 "left as it was": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),

@@ -11,12 +11,13 @@ from itertools import product
 from typing import ClassVar
 
 import numpy as np
+from naturalworld.captions import with_article
 
 from tools.comfyui.environment import ROOT
 
 from ..data.timed import KINDS, TimedRow, joint_edit, read_timed
 from ..hosts.inputs import GATE, PRIOR
-from ..hosts.library import NATURAL, TOY, Sampling
+from ..hosts.library import NATURAL, TOY
 from ..judges.perceptual import distances, lpips
 from ..report.report import Plot
 from ..run.measurement import Workplace
@@ -87,7 +88,6 @@ class TimeSettings(Study):
 
     name = "time-settings"
     checkpoint: ClassVar[str] = NATURAL
-    sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     pairs: ClassVar[str] = "natural_timed_validation.csv"
     together: ClassVar[str] = "natural_timed_together.csv"
     most: ClassVar[int] = 10
@@ -144,7 +144,6 @@ class ToyTimeSettings(TimeSettings):
 
     name = "toy-time-settings"
     checkpoint: ClassVar[str] = TOY
-    sampling: ClassVar[Sampling] = Sampling(128, steps=10, cfg=3.0)
     pairs: ClassVar[str] = "toy_timed_validation.csv"
     together: ClassVar[str] = "toy_timed_together.csv"
     most: ClassVar[int] = 24
@@ -156,9 +155,8 @@ def with_other_colours(row: TimedRow, changes: Mapping[str, object], colours: Se
         return dict(changes)
     noun = row.old.split(" ", 1)[1]
     asked = {word for prompt in (row.new, *named_colours(row)) for word in prompt.split()}
-    articles = {colour: "an" if colour[0] in "aeiou" else "a" for colour in colours if colour not in asked}
-    articles = dict(list(articles.items())[:SEVERAL])
-    return changes | {"preserve": "\n".join(f"{article} {colour} {noun}" for colour, article in articles.items())}
+    others = [with_article(f"{colour} {noun}") for colour in colours if colour not in asked]
+    return changes | {"preserve": "\n".join(others[:SEVERAL])}
 
 
 def named_colours(row: TimedRow) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from toyworld.wordings import ToyJudge
 
 from benchmarks.data.timed import read_timed
-from benchmarks.hosts.inputs import GATE, PRIOR
+from benchmarks.hosts.inputs import GATE, PRIOR, run_node
 from benchmarks.hosts.library import TOY, LibraryHost, Sampling
 from benchmarks.measurements.time_settings import (
     CHOICES,
@@ -28,7 +28,8 @@ WAKE = CHOICES["gate"]["TIME Text Encode, all source words"]
 def worker():
     place = Workplace()
     place.host, place.judge = LibraryHost(TOY, Sampling(128, steps=2, cfg=3.0)), ToyJudge()
-    place.host.everyday = "a bird on grass\na photo of a moon"  # the pack's own are a thousand
+    few = {"prompts": "a bird on grass\na photo of a moon"}  # the pack's own are a thousand
+    place.host.prior = run_node(place.host, "TIMEPrior", few, clip=place.host.clip)[0]
     return place
 
 
