@@ -1,5 +1,6 @@
 """Workflows that make pictures with and without a TIME edit."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ...comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
@@ -22,9 +23,7 @@ def time_edit(
     lamb: float = 0.1,
 ) -> Graph:
     """Pictures of one prompt by the model as it is and by the edited model, from the same noise."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
     edit = graph.add(
         "TIMEEditModel",
@@ -74,9 +73,7 @@ def several_edits(
     folder: str = "output",
 ) -> Graph:
     """Several edits solved in one system, saved as an edit and as a LoRA, and put on the model."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
     edit = graph.add(
         "TIMEComputeEdit",
@@ -114,9 +111,7 @@ def edited_conditioning(
     lamb: float = 0.1,
 ) -> Graph:
     """The same edit on the text instead of on the weights, which fits any model, quantised ones and Flux too."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
     edit = _computed(graph, loader, source, destination, lamb)
     applied = graph.add("TIMEApplyEdit", "On the weights", model=loader[0], time_edit=edit[0], strength=1.0)
@@ -142,9 +137,7 @@ def word_gate(
     lamb: float = 0.1,
 ) -> Graph:
     """An edit that only prompts with the source's own words get, and what it does to another prompt without this gate."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
     edit = _computed(graph, loader, source, destination, lamb)
 
@@ -155,11 +148,12 @@ def word_gate(
     related = encoded(prompt, "all source words", "A prompt with the source's words")
     unrelated = encoded(other, "all source words", "A prompt without them")
     always = encoded(other, "always", "The same, edited all the same")
-    ways = {
-        "with the words": (loader[0], lambda text, which: related if which == "positive" else text),
-        "without the words": (loader[0], lambda text, which: unrelated if which == "positive" else text),
-        "without the gate": (loader[0], lambda text, which: always if which == "positive" else text),
-    }
+    given = {"with the words": related, "without the words": unrelated, "without the gate": always}
+
+    def instead(positive: list) -> Callable[[list, str], list]:
+        return lambda text, which: positive if which == "positive" else text
+
+    ways = {name: (loader[0], instead(positive)) for name, positive in given.items()}
     _before_and_after(graph, loader, other, size, batch, cfg, {"without any edit": (loader[0], None)} | ways)
     return graph
 
@@ -176,9 +170,7 @@ def combined_edits(
     lamb: float = 1.0,
 ) -> Graph:
     """Two edits, solved jointly again into one that spares what everyday prompts use."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group("2. Edits, such as by two people")
     edits = [_computed(graph, loader, *prompts, lamb) for prompts in (first, second)]
     prior = graph.add("TIMEPrior", "What everyday prompts use", clip=loader[1], prompts=everyday)
@@ -202,9 +194,7 @@ def scheduled_edit(
     until: float = 0.5,
 ) -> Graph:
     """An edit for the first steps only, by the host's hooks."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
     edit = _computed(graph, loader, source, destination, lamb)
     hook = graph.add("TIMEEditHook", "The edit as a hook", model=loader[0], time_edit=edit[0], strength=1.0)
@@ -240,9 +230,7 @@ def edit_and_lora(
     lamb: float = 1.0,
 ) -> Graph:
     """A LoRA and an edit on one model, in both orders. The edit multiplies the weights as they then are."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     graph.group("2. LoRA and edit, edit and LoRA")
     edit = _computed(graph, loader, source, destination, lamb)
 
@@ -276,9 +264,7 @@ def save_and_reuse(
     lamb: float = 1.0,
 ) -> Graph:
     """An edit made with one checkpoint, kept in a file, and put on another checkpoint with the same text encoder."""
-    graph = Graph()
-    graph.group("1. Make the edit and keep it")
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint, "1. Make the edit and keep it")
     edit = _computed(graph, loader, source, destination, lamb)
     kept = graph.add("TIMESaveEdit", "Keep the edit", time_edit=edit[0], filename=name, folder=folder)
     graph.group("2. Put it on another checkpoint")
@@ -310,9 +296,7 @@ def balance(
     cfg: float = 3.0,
 ) -> Graph:
     """The lambda with which half of the pictures show the destination, found by pictures that CLIP judges."""
-    graph = Graph()
-    graph.group(LOAD)
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    graph, loader = _loaded(checkpoint)
     words = graph.add("CLIPLoader", "The judge's text half", clip_name=judge, type="stable_diffusion", device="default")
     eyes = graph.add("CLIPVisionLoader", "The judge's vision half", clip_name=judge_vision)
     graph.group("2. Search")
@@ -348,6 +332,13 @@ def balance(
     ways = {"before": (loader[0], None), "in balance": (found[0], None)}
     _before_and_after(graph, loader, test, size, batch, cfg, ways)
     return graph
+
+
+def _loaded(checkpoint: str, group: str = LOAD) -> tuple[Graph, Node]:
+    """A graph that begins with a loader, in its first group."""
+    graph = Graph()
+    graph.group(group)
+    return graph, graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
 
 
 def _computed(graph: Graph, loader: Node, source: str, destination: str, lamb: float) -> Node:
