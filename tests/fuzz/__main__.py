@@ -12,13 +12,14 @@ import time
 import traceback
 from pathlib import Path
 
+from benchmarks.run.conduct import describe_machine
 from tools.comfyui.environment import ROOT
 from tools.comfyui.library import load_pack
 
 load_pack()
 
 import torch  # noqa: E402
-from reliability.page import about_machine, commit, record, recorded, write_section  # noqa: E402
+from reliability.page import commit, record, recorded, write_section  # noqa: E402
 
 from .bar import Tally  # noqa: E402
 from .families import Family, families  # noqa: E402
@@ -94,7 +95,7 @@ COLUMNS = ("result", "refused, named", "refused", "interrupted")
 
 def write_page(folder: Path, known: dict[str, Family], examples: int, seed: int) -> None:
     lines = [
-        f"`make fuzz SEED={seed}`, {about_machine()}.",
+        f"`make fuzz SEED={seed}`, {describe_machine()}.",
         "",
         "| family | examples | proper results | refused, naming what is wrong | refused, naming another | interrupted | CPU |",
         "|---|---|---|---|---|---|---|",

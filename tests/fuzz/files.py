@@ -29,7 +29,8 @@ from time_diffedit.time_core.prompts.parsing import parse_lines, parse_pairs, pa
 from time_diffedit.time_core.prompts.text import TextReader
 
 import nodes
-from tools.comfyui.environment import HOST, TOY_CHECKPOINT
+from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.comfyui.hosts import MODELS
 
 from . import inputs, objects, outputs, wrong
 from .bar import Tally
@@ -173,7 +174,7 @@ def hold_config(data: bytes, tally: Tally) -> None:
 
 def headers() -> st.SearchStrategy[bytes]:
     """Of a checkpoint that is known, the toy world's, with some of its tensors said to be something else."""
-    with (HOST / "ComfyUI" / "models" / "checkpoints" / TOY_CHECKPOINT).open("rb") as file:
+    with (MODELS / "checkpoints" / TOY_CHECKPOINT).open("rb") as file:
         whole = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     whole["__metadata__"] = {"format": "pt"}
 

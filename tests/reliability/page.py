@@ -1,15 +1,13 @@
 """Records of what is done, and the parts of docs/reliability.md that commands write."""
 
-import datetime
 import json
-import os
-import platform
 import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from time_core.application.atomic import write_atomically
 from tools.comfyui.environment import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -22,21 +20,12 @@ def recorded(path: Path) -> dict[str, Any]:
 
 def record(path: Path, state: dict[str, Any]) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(state))
-    part.replace(path)
+    write_atomically(path, json.dumps(state).encode())
 
 
 def commit() -> str:
     found = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return found.stdout.strip() or "unknown"
-
-
-def about_machine() -> str:
-    """The day, the machine's cores and the system."""
-    today = datetime.date.today().isoformat()
-    return f"{today}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 def write_section(name: str, lines: Iterable[str], page: Path = PAGE) -> None:

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from reliability.page import about_machine, record, recorded, write_section
+from reliability.page import record, recorded, write_section
 
+from benchmarks.run.conduct import describe_machine
 from tools.comfyui.environment import ROOT
 
 from .desk import desk, workflows
@@ -103,7 +104,7 @@ def told(part: str, found: dict[str, Any]) -> str:
 
 
 def write_page(count: int) -> None:
-    lines = [f"`make soak`, {about_machine()}.", ""]
+    lines = [f"`make soak`, {describe_machine()}.", ""]
     for part in SHARES:
         found = recorded(FOLDER / f"{part}-{count}.json")
         lines.append(f"- {told(part, found)} ({found['seconds'] / 60:.0f} min)" if found else f"- {part}: not run to the end.")

@@ -5,19 +5,17 @@ import json
 import shutil
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import websocket
 from short_runs import shortened
 
 from tools.comfyui.client import ComfyClient
-from tools.comfyui.environment import HOST, link_pack
+from tools.comfyui.environment import link_pack
+from tools.comfyui.hosts import MODELS
 from tools.comfyui.library import comfyui_path
-from tools.comfyui.patience import SILENCE_LIMIT
 from tools.comfyui.server import ComfyServer
 from tools.ui import draw_toy_rose
 from tools.workflows.examples import EXAMPLE_PICTURE, EXAMPLES
@@ -53,43 +51,28 @@ class Desk:
         """Nothing of it stays in the server's history, nor its pictures on the disk."""
         begun = heard = time.monotonic()
         silence = 0.0
-        address = f"{self.server.url.replace('http', 'ws', 1)}/ws?clientId={self.client.client_id}"
-        connection = websocket.create_connection(address, timeout=SILENCE_LIMIT)
-        try:
-            prompt_id = self.client._queue(api)
+        with self.client.listening() as connection:
+            prompt_id = self.client.queue(api)
             while True:
                 message = connection.recv()
                 silence, heard = max(silence, time.monotonic() - heard), time.monotonic()
                 event = json.loads(message) if isinstance(message, str) else {"type": "preview"}
                 if event["type"] in OVER and event["data"]["prompt_id"] == prompt_id:
                     break
-        finally:
-            connection.close()
         seconds = time.monotonic() - begun
         said = event["data"].get("exception_message", "")
         pictures = self._pictures(prompt_id) if event["type"] == "execution_success" else ()
-        self.post("/history", {"clear": True})
+        self.client.post("/history", {"clear": True})
         return Ran(event["type"], said, pictures, silence, seconds)
 
     def interrupt(self) -> None:
-        self.post("/interrupt", {})
+        self.client.post("/interrupt", {})
 
     def state(self) -> dict[str, int]:
-        return json.loads(self._open("/soak/state"))
-
-    def post(self, path: str, body: dict) -> bytes:
-        request = urllib.request.Request(
-            self.server.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=SILENCE_LIMIT) as answer:
-            return answer.read()
-
-    def _open(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.server.url + path, timeout=SILENCE_LIMIT) as answer:
-            return answer.read()
+        return self.client.get_json("/soak/state")
 
     def _pictures(self, prompt_id: str) -> tuple[str, ...]:
-        while prompt_id not in (history := json.loads(self._open(f"/history/{prompt_id}"))):
+        while prompt_id not in (history := self.client.get_json(f"/history/{prompt_id}")):
             time.sleep(0.01)
         outputs = history[prompt_id]["outputs"]
         files = [image for node in sorted(outputs) for image in outputs[node].get("images", ())]
@@ -115,7 +98,7 @@ def new_server() -> ComfyServer:
         comfyui_path(),
         Path(sys.executable),
         arguments=("--cpu", "--cache-none"),
-        checkpoint_folders=[HOST / "ComfyUI" / "models" / "checkpoints"],
+        checkpoint_folders=[MODELS / "checkpoints"],
     )
     shutil.copytree(PROBE, server.node_folder / "soak_probe", ignore=shutil.ignore_patterns("__pycache__"))
     return server

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class ComfyClient:
         self.client_id = uuid.uuid4().hex
 
     def object_info(self) -> dict:
-        return self._get_json("/object_info")
+        return self.get_json("/object_info")
 
     def upload_image(self, path: Path, name: str | None = None) -> str:
         """Put a picture into the server's input folder; returns the name that LoadImage takes."""
@@ -44,29 +45,28 @@ class ComfyClient:
         overwrite = f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="overwrite"\r\n\r\ntrue\r\n--{boundary}--\r\n'
         body = field.encode() + b"Content-Type: image/png\r\n\r\n" + path.read_bytes() + overwrite.encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        return json.loads(self._open("/upload/image", body, headers))["name"]
+        return json.loads(self.request("/upload/image", body, headers))["name"]
 
     def run(self, workflow: dict, title: str, quiet: bool = False) -> Result:
         """Queue a workflow in API format and wait for its end, showing progress by node and step."""
-        connection = websocket.create_connection(
-            f"{self.url.replace('http', 'ws', 1)}/ws?clientId={self.client_id}", timeout=SILENCE_LIMIT
-        )
         with tqdm(total=len(workflow), desc=title, unit="node", mininterval=1, miniters=0, disable=quiet) as bar:
-            try:
-                prompt_id = self._queue(workflow)
+            with self.listening() as connection:
+                prompt_id = self.queue(workflow)
                 self._follow(connection, prompt_id, workflow, bar)
-            finally:
-                connection.close()
             bar.set_postfix_str("", refresh=False)
             bar.update(bar.total - bar.n)
             seconds = bar.format_dict["elapsed"]
-        history = self._get_json(f"/history/{prompt_id}")[prompt_id]
+        history = self.get_json(f"/history/{prompt_id}")[prompt_id]
         return Result(history["outputs"], seconds)
+
+    def listening(self) -> closing[websocket.WebSocket]:
+        """A connection on which the server tells what becomes of this client's workflows."""
+        address = f"{self.url.replace('http', 'ws', 1)}/ws?clientId={self.client_id}"
+        return closing(websocket.create_connection(address, timeout=SILENCE_LIMIT))
 
     def forget(self) -> None:
         """Drop the server's cached results and unload its models, so that the next run computes everything anew."""
-        body = json.dumps({"unload_models": True, "free_memory": True}).encode()
-        self._open("/free", body, {"Content-Type": "application/json"})
+        self.post("/free", {"unload_models": True, "free_memory": True})
 
     def picture(self, image: dict) -> np.ndarray:
         """Fetch a picture named in an output as float32 (H, W, 3) in 0..1."""
@@ -74,12 +74,12 @@ class ComfyClient:
         return np.asarray(pixels, np.float32) / 255
 
     def file(self, entry: dict) -> bytes:
-        return self._open("/view?" + urllib.parse.urlencode(entry))
+        return self.request("/view?" + urllib.parse.urlencode(entry))
 
-    def _queue(self, workflow: dict) -> str:
-        body = json.dumps({"prompt": workflow, "client_id": self.client_id}).encode()
+    def queue(self, workflow: dict) -> str:
+        """The id of its run, which begins when those before it are over. Raises WorkflowError if the server refuses it."""
         try:
-            return json.loads(self._open("/prompt", body, {"Content-Type": "application/json"}))["prompt_id"]
+            return json.loads(self.post("/prompt", {"prompt": workflow, "client_id": self.client_id}))["prompt_id"]
         except urllib.error.HTTPError as refusal:
             raise WorkflowError(_refusal_text(json.loads(refusal.read()), workflow)) from None
 
@@ -113,10 +113,13 @@ class ComfyClient:
                 raise WorkflowError(f"{_title(workflow, data['node_id'])}: interrupted.")
             bar.update(len(done) - bar.n)
 
-    def _get_json(self, path: str) -> dict:
-        return json.loads(self._open(path))
+    def get_json(self, path: str) -> dict:
+        return json.loads(self.request(path))
 
-    def _open(self, path: str, body: bytes | None = None, headers: dict | None = None) -> bytes:
+    def post(self, path: str, body: dict) -> bytes:
+        return self.request(path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def request(self, path: str, body: bytes | None = None, headers: dict | None = None) -> bytes:
         request = urllib.request.Request(self.url + path, body, headers or {})
         with urllib.request.urlopen(request, timeout=SILENCE_LIMIT) as answer:
             return answer.read()

@@ -70,10 +70,10 @@ class Installation:
         self.server.close()
 
     def get(self, path: str):
-        return self.client._get_json(path)
+        return self.client.get_json(path)
 
     def bytes(self, path: str) -> bytes:
-        return self.client._open(path)
+        return self.client.request(path)
 
     def nodes(self) -> dict[str, dict]:
         module = f"custom_nodes.{self.pack.name}"
