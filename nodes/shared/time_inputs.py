@@ -7,6 +7,7 @@ from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy_api.latest import io, ui
 
 from ...time_core.equations.equations import Equations, equations, steps
+from ...time_core.equations.lambda_curve import HIGHEST_LAMBDA, LOWEST_LAMBDA
 from ...time_core.equations.prior import Prior
 from ...time_core.equations.request import Request
 from ...time_core.equations.solve import check_lambda
@@ -49,8 +50,8 @@ def lamb() -> io.Float.Input:
         "lamb",
         display_name="lambda",
         default=0.1,
-        min=1e-6,
-        max=1e6,
+        min=LOWEST_LAMBDA,
+        max=HIGHEST_LAMBDA,
         step=0.01,
         round=False,
         tooltip="How firmly the weights are held where they are. "

@@ -1,4 +1,5 @@
 import math
+from itertools import count
 
 import comfy.samplers
 import numpy as np
@@ -245,10 +246,11 @@ class TIMEBalance(io.ComfyNode):
         *positives, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (*prompts, negative))
 
         progress = Progress(search, pictures * steps)
+        first_pictures = count(0, pictures)  # of each probe, so that no two of all probes are the same
         nearest: dict[float, torch.Tensor] = {}
 
         def measure(lamb: float) -> Probe:
-            series = Series(positives[:pictures], negative, pictures, seed, first=progress.probes * pictures)
+            series = Series(positives[:pictures], negative, pictures, seed, next(first_pictures))
             edited = apply_edit(model, interruptible(equations.edit, lamb), where=where)
             nearest[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
             return seen(lamb, judge.shows_label(nearest[lamb]), series)
@@ -282,7 +284,7 @@ class Progress:
 
     def __init__(self, search: Search, steps: int):
         """`steps`: of one probe."""
-        self._search, self._steps, self.probes = search, steps, 0
+        self._search, self._steps, self._done = search, steps, 0
         self._bar = ProgressBar(search.probes * steps)
 
     def on_step(self, done: int) -> None:
@@ -290,11 +292,11 @@ class Progress:
         Raises:
             InterruptProcessingException: the user interrupted.
         """
-        self._bar.update_absolute(self.probes * self._steps + done)
+        self._bar.update_absolute(self._done + done)
 
     def on_probe(self, done: tuple[Probe, ...]) -> None:
-        self.probes = len(done)
-        self._bar.update_absolute(self.probes * self._steps, preview=("PNG", plot(self._search, done), SHOWN_PLOT))
+        self._done = len(done) * self._steps
+        self._bar.update_absolute(self._done, preview=("PNG", plot(self._search, done), SHOWN_PLOT))
 
 
 def seen(lamb: float, shows_label: torch.Tensor, series: Series) -> Probe:

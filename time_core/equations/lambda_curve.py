@@ -24,7 +24,7 @@ FIT = 0.10
 """The fit residual up to which an edit does all it should: on the natural world lambda 10 left .09 and had its full effect, and
 lambda 100 left .14 and lost an eighth of it."""
 
-LOWEST_LAMBDA, HIGHEST_LAMBDA = 1e-6, 1e6  # that is suggested
+LOWEST_LAMBDA, HIGHEST_LAMBDA = 1e-6, 1e6  # that the nodes take, and that is suggested
 HALVINGS = 40
 
 
