@@ -74,12 +74,13 @@ WAYS = {
     "several edits, sequential": {},
     f"several edits, joint, lambda {SPARING_LAMBDA:g}": {"lamb": SPARING_LAMBDA},
 }
-NAMED, SECOND, REFUSED = "named colours", "second things", "refused"
+NAMED, KIND, SECOND, REFUSED = "named colours", "its kind", "second things", "refused"
 TO_ORACLE, TO_UNEDITED = "LPIPS to the oracle", "LPIPS, unrelated"
 NOTE = (
     "*Efficacy*, *generality*, *specificity* as TIMED has them. *Named colours*: of the unrelated prompts those of the thing "
-    "itself in a third colour. *Second things* that are still there beside the edited one. *LPIPS* of one seed: of related "
-    "prompts to the oracle's pictures, of unrelated ones to the unedited. *Refused*: the share of pairs that the node refuses."
+    "itself in a third colour. *Its kind*: the thing that a prompt is about is still there; *second things*: so is what a related "
+    "prompt names beside it. *LPIPS* of one seed: of related prompts to the oracle's pictures, of unrelated ones to the unedited. "
+    "*Refused*: the share of pairs that the node refuses."
 )
 
 
@@ -90,7 +91,7 @@ class TimeSettings(Study):
     checkpoint: ClassVar[str] = NATURAL
     pairs: ClassVar[str] = "natural_timed_validation.csv"
     together: ClassVar[str] = "natural_timed_together.csv"
-    most: ClassVar[int] = 10
+    most: ClassVar[int] = 20
 
     def parts(self) -> dict[str, Part]:
         note = f"{len(self.rows)} pairs of {self.pairs}, {len(self.seeds)} seeds, {self.sampling.steps} steps, CFG 3. {NOTE}"
@@ -180,10 +181,12 @@ def moved(
             numbers = {question.kind.split()[0]: score > against}
             if question.prompt in named_colours(row):
                 numbers[NAMED] = score > against
-            if related and hasattr(worker.judge, "kept"):
-                numbers[SECOND] = worker.judge.kept(picture, question.prompt).get("the second thing", [np.nan])[0]
+            if hasattr(worker.judge, "kept"):
+                there = worker.judge.kept(picture, question.prompt)
+                numbers[KIND] = there.get("its kind", [np.nan])[0]
+                numbers[SECOND] = there.get("the second thing", [np.nan])[0] if related else np.nan
             numbers[TO_ORACLE if related else TO_UNEDITED] = distances(picture, other)["LPIPS"][0]
             for name, number in numbers.items():
                 found.setdefault(name, []).append(float(number))
-    columns = (*KINDS, NAMED, SECOND, TO_ORACLE, TO_UNEDITED)
+    columns = (*KINDS, NAMED, KIND, SECOND, TO_ORACLE, TO_UNEDITED)
     return {name: float(np.nanmean(found[name])) for name in columns if name in found}
