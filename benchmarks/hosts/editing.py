@@ -77,7 +77,7 @@ def edit_picture(host: Any, asked: Asked, settings: Settings, strengths: Sequenc
             raise ValueError(f"settings {settings.name!r} take the mask that is given, but the picture has none.")
         mask = desk.mask(asked.given)
     elif settings.masked_by == FOUND:
-        mask, _ = nodes.contrast(latent, asked.source, asked.target, settings.mask)
+        mask, _ = nodes.contrast(latent, asked.source, asked.target, settings.mask, picture=original)
     found = []
     for strength in strengths:
         prompt = settings.inversion_prompt(asked.source, asked.target)
@@ -99,12 +99,16 @@ class DiffEditNodes:
     def __init__(self, host: Any, model: Any = None):
         self.host, self.model = host, model or host.model
 
-    def contrast(self, latent: Any, source: str, target: str, changes: dict, target_model: Any = None) -> tuple:
-        """MASK and HEATMAP; with `target_model` of two models instead of two prompts."""
+    def contrast(
+        self, latent: Any, source: str, target: str, changes: dict, target_model: Any = None, picture: Any = None
+    ) -> tuple:
+        """MASK and HEATMAP; with `target_model` of two models, not two prompts. `picture`: an IMAGE, to follow its edges."""
         sides = {"source": self.host.conditioning(source), "target": self.host.conditioning(target)}
         if target_model is not None:
             changes = changes | {"compare": "two models"}
             sides["compare.target_model"] = target_model
+        if picture is not None:
+            sides["picture"] = picture
         outputs = self._run("mask", changes, latent=latent, clip=self.host.clip, **sides)
         return outputs[0], outputs[1]
 

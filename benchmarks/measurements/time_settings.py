@@ -78,9 +78,9 @@ NAMED, KIND, SECOND, REFUSED = "named colours", "its kind", "second things", "re
 TO_ORACLE, TO_UNEDITED = "LPIPS to the oracle", "LPIPS, unrelated"
 NOTE = (
     "*Efficacy*, *generality*, *specificity* as TIMED has them. *Named colours*: of the unrelated prompts those of the thing "
-    "itself in a third colour. *Its kind*: the thing that a prompt is about is still there; *second things*: so is what a related "
-    "prompt names beside it. *LPIPS* of one seed: of related prompts to the oracle's pictures, of unrelated ones to the unedited. "
-    "*Refused*: the share of pairs that the node refuses."
+    "itself in a third colour. *Its kind*: the thing that a prompt is about is still there; *second things*: so is what a "
+    "related prompt names beside it. *LPIPS* of one seed: of related prompts to the oracle's pictures, of unrelated ones to "
+    "the unedited. *Refused*: the share of pairs that the node refuses."
 )
 
 

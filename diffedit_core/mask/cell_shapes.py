@@ -1,4 +1,4 @@
-"""What may be done to a heat map before it is judged, and to a mask afterwards, in latent cells, frame by frame."""
+"""What may be done to a heat map before it is judged, and to a mask afterwards, frame by frame. A cell is one of its values."""
 
 from collections.abc import Callable
 

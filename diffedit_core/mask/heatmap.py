@@ -16,11 +16,18 @@ class Heatmap:
             A pair is one contrast, such as of a target and a source prompt. A video clip counts as one picture.
         cell: picture pixels along a side of a cell.
         cell_frames: picture frames that a latent frame covers; the first one always covers one.
+        detail: values along a side of a cell: 1, or `cell` where there is one a pixel.
     """
 
     values: torch.Tensor
     cell: int = 8
     cell_frames: int = 1
+    detail: int = 1
+
+    @property
+    def pixels(self) -> int:
+        """Picture pixels along a side of a value."""
+        return self.cell // self.detail
 
     def and_of(self, earlier: "Heatmap") -> "Heatmap":
         """All pairs of both, those of `earlier` first.

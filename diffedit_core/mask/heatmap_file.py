@@ -2,11 +2,11 @@
 
 A safetensors file, whose tensors are
 
-- `values`: as `Heatmap.values`, after the rule's smoothing, the one thing a browser cannot repeat;
+- `values`: as `Heatmap.values`, as `MaskRule.prepared` gives them, which a browser cannot repeat;
 - `mean`: (pairs, pictures) float64, because a sum depends on the order in which it is made;
 - `colours`: (256, 3) uint8, those of `heat_colours` from cold to hot.
 
-Its metadata are `cell`, `cell_frames`, and `settings`: by input name, as JSON, what the mask was made with.
+Its metadata are `cell`, `cell_frames`, `detail`, and `settings`: by input name, as JSON, what the mask was made with.
 """
 
 import json
@@ -24,7 +24,7 @@ COLOURS = 256
 def heatmap_file(heatmap: Heatmap, settings: dict) -> bytes:
     """
     Args:
-        heatmap: smoothed.
+        heatmap: prepared.
         settings: whatever JSON holds.
     """
     colours = heat_colours(torch.linspace(0, 1, COLOURS))
@@ -36,6 +36,7 @@ def heatmap_file(heatmap: Heatmap, settings: dict) -> bytes:
     metadata = {
         "cell": str(heatmap.cell),
         "cell_frames": str(heatmap.cell_frames),
+        "detail": str(heatmap.detail),
         "settings": json.dumps(settings),
     }
     return safetensors.torch.save(tensors, metadata)

@@ -7,7 +7,9 @@ import torch
 
 from . import rules
 from .cell_shapes import filled, grown, smoothed
+from .edges import along_edges
 from .heatmap import Heatmap
+from .pictures_of_heatmap import pictures_of
 
 ROUNDING = 1e-5
 """Difference, in units of the noise, up to which two predictions are the same but for rounding."""
@@ -77,32 +79,47 @@ class MaskRule:
     Attributes:
         rule: one of RULES with its settings.
         smooth: standard deviation, in cells, of a Gaussian that blurs the heat map first.
+        reach: cells to each side from which the heat map then takes the edges of its picture; 0: the mask is made of cells.
         grow: cells by which the mask then grows, or shrinks if negative.
         fill_holes: whether its holes are filled in the end.
     """
 
     rule: Rule = MeanRatio()
     smooth: float = 0.0
+    reach: int = 0
     grow: int = 0
     fill_holes: bool = False
 
-    def smoothed(self, heatmap: Heatmap) -> Heatmap:
-        """The heat maps that are judged."""
-        return replace(heatmap, values=smoothed(heatmap.values, self.smooth))
+    def prepared(self, heatmap: Heatmap, picture: torch.Tensor | None = None) -> Heatmap:
+        """The heat maps that are judged.
 
-    def masked_cells(self, heatmap: Heatmap) -> rules.Judged:
-        """Every pair judged by its own statistics; a cell is masked if any pair masks it.
+        Args:
+            heatmap: a value a cell.
+            picture: IMAGE of what lies under them (see `pictures_of`), which `reach` asks for.
+
+        Raises:
+            ValueError: a heat map is zero everywhere, but for rounding: the two sides agree; or `picture` is missing or
+                does not fit.
+        """
+        _require_difference(heatmap.values)
+        blurred = replace(heatmap, values=smoothed(heatmap.values, self.smooth))
+        if self.reach == 0:
+            return blurred
+        if picture is None:
+            raise ValueError(
+                "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
+            )
+        return along_edges(blurred, *pictures_of(heatmap, picture), self.reach)
+
+    def masked(self, prepared: Heatmap) -> rules.Judged:
+        """Every pair judged by its own statistics; a cell, or a pixel, is masked if any pair masks it.
 
         Returns:
             The heat maps as the rule sees them, (pairs, pictures, [frames,] height, width) in 0 .. 1, and the mask,
             (pictures, [frames,] height, width) float32 of 0 and 1.
-
-        Raises:
-            ValueError: a heat map is zero everywhere, but for rounding: the two sides agree.
         """
-        _require_difference(heatmap.values)
-        seen, cells = zip(*(self.rule.judged(pair) for pair in self.smoothed(heatmap).values), strict=True)
-        mask = grown(torch.stack(cells).amax(dim=0), self.grow)
+        seen, cells = zip(*(self.rule.judged(pair) for pair in prepared.values), strict=True)
+        mask = grown(torch.stack(cells).amax(dim=0), self.grow * prepared.detail)
         return torch.stack(seen), filled(mask) if self.fill_holes else mask
 
 

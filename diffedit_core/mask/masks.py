@@ -22,15 +22,16 @@ def to_picture_size(mask: torch.Tensor, cell: int, cell_frames: int = 1) -> torc
 
 
 def to_latent_size(mask: torch.Tensor, latent_shape: tuple[int, ...], cell: int, cell_frames: int = 1) -> torch.Tensor:
-    """A MASK of any size as latent cells: each cell gets the mean of the pixels that it covers, weighted by area.
+    """A MASK of any size as latent cells: a cell may change as much as the pixel that it touches and that may change most.
 
-    So a thin line fades but never vanishes, soft values stay, a mask made by `to_picture_size` comes back exactly, and
-    a mask smaller than the latent is enlarged by the same rule. A mask as large as a picture that VAE Encode crops to
-    a multiple of `cell` is cropped alike, at the centre, so that it does not shift.
+    So whatever is masked is repainted whole, to the last pixel of a thin line; what a cell holds beside it is for
+    `composite` to keep. Soft values stay, a mask made by `to_picture_size` comes back exactly, and a mask smaller than the
+    latent is enlarged by the same rule. A mask as large as a picture that VAE Encode crops to a multiple of `cell` is
+    cropped alike, at the centre, so that it does not shift.
 
     Args:
         mask: (height, width), (masks, height, width) or (masks, 1, height, width), values 0 .. 1. One mask for all, one
-            a picture, or, for video, one a latent frame or one a picture frame (then a latent frame gets the mean of the
+            a picture, or, for video, one a latent frame or one a picture frame (then a latent frame gets the most of the
             frames that it covers), for one clip or for each. Fewer masks than pictures repeat in order if they divide them.
         latent_shape: (pictures, channels, h, w), or (clips, channels, frames, h, w).
         cell: picture pixels along a side of a latent cell.
@@ -44,9 +45,8 @@ def to_latent_size(mask: torch.Tensor, latent_shape: tuple[int, ...], cell: int,
     """
     mask = checked(mask)
     pictures, _, *frames, height, width = latent_shape
-    mask = cropped(cropped(mask.double(), -2, height, cell), -1, width, cell)
-    rows, columns = _area_weights(mask.shape[-2], height), _area_weights(mask.shape[-1], width)
-    mask = (rows @ mask @ columns.T).clamp(0, 1).float()
+    mask = cropped(cropped(mask.float(), -2, height, cell), -1, width, cell)
+    mask = torch.nn.functional.adaptive_max_pool2d(mask, (height, width))
     if frames:
         return _for_clips(mask, pictures, frames[0], cell_frames)
     if pictures % len(mask):
@@ -96,7 +96,7 @@ def _for_clips(mask: torch.Tensor, clips: int, frames: int, cell_frames: int) ->
     if fitting[0] == 1:
         mask = mask.expand(-1, frames, -1, -1)
     elif fitting[0] != frames:
-        later = mask[:, 1:].unflatten(1, (frames - 1, cell_frames)).mean(dim=2)
+        later = mask[:, 1:].unflatten(1, (frames - 1, cell_frames)).amax(dim=2)
         mask = torch.cat([mask[:, :1], later], dim=1)
     return _in_turn(mask[:, None], clips)
 
@@ -104,14 +104,3 @@ def _for_clips(mask: torch.Tensor, clips: int, frames: int, cell_frames: int) ->
 def _in_turn(masks: torch.Tensor, pictures: int) -> torch.Tensor:
     """One mask a picture, repeated in order; a single one stays single, for all."""
     return masks if len(masks) == 1 else masks.repeat(pictures // len(masks), *[1] * (masks.ndim - 1))
-
-
-def _area_weights(pixels: int, cells: int) -> torch.Tensor:
-    """(cells, pixels) float64: the share of each cell that each pixel covers.
-
-    Measured in whole units of 1 / (pixels * cells), so that a pixel outside a cell weighs exactly 0.
-    """
-    cell_start = torch.arange(cells)[:, None] * pixels
-    pixel_start = torch.arange(pixels)[None] * cells
-    end = torch.minimum(cell_start + pixels, pixel_start + cells)
-    return (end - torch.maximum(cell_start, pixel_start)).clamp(min=0).double() / pixels

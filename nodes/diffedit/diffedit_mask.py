@@ -73,6 +73,7 @@ class DiffEditMask(io.ComfyNode):
                     "such as colour can differ. More: whole objects, with softer outlines.",
                 ),
                 mask_rule_inputs.rule(),
+                mask_rule_inputs.outline(),
                 _compare(),
                 io.Conditioning.Input(
                     "source",
@@ -116,6 +117,7 @@ class DiffEditMask(io.ComfyNode):
         maps,
         noise_strength,
         rule=None,
+        outline=None,
         compare=None,
         source=None,
         clip=None,
@@ -124,7 +126,7 @@ class DiffEditMask(io.ComfyNode):
         **shape,
     ) -> io.NodeOutput:
         noising(model)
-        judged_by = mask_rule_inputs.rule_from(rule, **shape)
+        judged_by = mask_rule_inputs.rule_from(rule, outline, **shape)
         latents = latents_in(model, latent, "latent")
         sides = _sides(model, target, source, compare, clip)
         for name, conditioning in sides.prompts().items():
@@ -141,7 +143,7 @@ class DiffEditMask(io.ComfyNode):
         made_with["compare"] = chosen("compare", compare, COMPARISONS).option
         if sides.negatives is not None:
             made_with["compare.cfg"] = sides.cfg
-        mask, coverage, shown = mask_rule_inputs.apply(cls, found, judged_by, below, made_with)
+        mask, coverage, shown = mask_rule_inputs.apply(cls, found, judged_by, picture, below, made_with)
         return io.NodeOutput(mask, found, coverage, ui=shown)
 
 

@@ -21,6 +21,7 @@ class HeatmapToMask(io.ComfyNode):
             inputs=[
                 HeatmapSocket.Input("heatmap", tooltip="From DiffEdit Mask."),
                 mask_rule_inputs.rule(),
+                mask_rule_inputs.outline(),
                 mask_rule_inputs.picture(),
                 *mask_rule_inputs.shaping(),
             ],
@@ -32,8 +33,8 @@ class HeatmapToMask(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, heatmap, rule=None, picture=None, **shape) -> io.NodeOutput:
-        judged_by = mask_rule_inputs.rule_from(rule, **shape)
+    def execute(cls, heatmap, rule=None, outline=None, picture=None, **shape) -> io.NodeOutput:
+        judged_by = mask_rule_inputs.rule_from(rule, outline, **shape)
         below = [] if picture is None else picture_files(cls, heatmap, picture)
-        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, judged_by, below)
+        mask, coverage, shown = mask_rule_inputs.apply(cls, heatmap, judged_by, picture, below)
         return io.NodeOutput(mask, coverage, ui=shown)

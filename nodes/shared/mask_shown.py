@@ -16,17 +16,17 @@ from ...diffedit_core.mask.pictures_of_heatmap import pictures_of
 
 def preview_pictures(cls, heatmap: Heatmap, seen: torch.Tensor, cells: torch.Tensor) -> list[ui.SavedResult]:
     """The heat maps as the rule sees them, pair by pair, then the masks; of a video, one picture for each latent frame."""
-    heat = heat_colours(to_picture_size(seen.flatten(0, -3), heatmap.cell))
-    masks = to_picture_size(cells.flatten(0, -3), heatmap.cell)
+    heat = heat_colours(to_picture_size(seen.flatten(0, -3), heatmap.pixels))
+    masks = to_picture_size(cells.flatten(0, -3), heatmap.pixels)
     return ui.PreviewImage(heat, cls=cls).values + ui.PreviewMask(masks, cls=cls).values
 
 
-def heatmap_files(smoothed: Heatmap, settings: dict) -> list[ui.SavedResult]:
+def heatmap_files(prepared: Heatmap, settings: dict) -> list[ui.SavedResult]:
     """The values and settings from which the browser comes to the same mask."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     name = f"TimeDiffEdit_{uuid.uuid4().hex}.safetensors"
-    (folder / name).write_bytes(heatmap_file(smoothed, settings))
+    (folder / name).write_bytes(heatmap_file(prepared, settings))
     return [ui.SavedResult(name, "", io.FolderType.temp)]
 
 

@@ -66,7 +66,7 @@ def heat(*shape: int) -> Heatmap:
 
 
 def masked(heatmap: Heatmap) -> np.ndarray:
-    return MaskRule(Area(30.0)).masked_cells(heatmap)[1].numpy()
+    return MaskRule(Area(30.0)).masked(heatmap)[1].numpy()
 
 
 def test_frames_of_a_clip_are_turned_and_covered_together(show):

@@ -1,7 +1,7 @@
 """The rules that the browser computes mask the very cells that Python masks: no tolerance."""
 
 import base64
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -100,12 +100,13 @@ def rule_of(chosen: dict) -> MaskRule:
 
 
 def in_python(heatmap: Heatmap, chosen: dict) -> str:
-    cells = rule_of(chosen).masked_cells(heatmap)[1]
+    rule = rule_of(chosen)
+    cells = rule.masked(rule.prepared(heatmap))[1]
     return "".join(map(str, cells.flatten().to(torch.uint8).tolist()))
 
 
 def file_of(heatmap: Heatmap, chosen: dict) -> bytes:
-    return heatmap_file(rule_of(chosen).smoothed(heatmap), chosen)
+    return heatmap_file(rule_of(chosen).prepared(heatmap), chosen)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -129,6 +130,21 @@ def test_one_file_follows_every_setting_but_smoothing(page):
     chosen = [settings(random, list(RULES)[i % len(RULES)], heatmap.values.numpy()) | {"smooth": 0.7} for i in range(100)]
     found = in_browser(page, [(file_of(heatmap, chosen[0]), one) for one in chosen])
     assert found == [in_python(heatmap, one) for one in chosen]
+
+
+def test_the_browser_masks_the_same_pixels_along_edges(page):
+    random = np.random.RandomState(4)
+    heatmap = Heatmap(torch.from_numpy(heat_maps(random, (2, 1, 6, 5))), cell=4)
+    picture = torch.rand(1, 24, 20, 3)
+    cases = []
+    for name in RULES:
+        chosen = settings(random, name, heatmap.values.numpy()) | {"grow": 1}
+        rule = replace(rule_of(chosen), reach=2)
+        prepared = rule.prepared(heatmap, picture)
+        cases.append((heatmap_file(prepared, chosen), chosen, rule.masked(prepared)[1]))
+    found = in_browser(page, [case[:2] for case in cases])
+    assert found == ["".join(map(str, pixels.flatten().to(torch.uint8).tolist())) for _, _, pixels in cases]
+    assert all(len(pixels) == 24 * 20 for pixels in found) and any("1" in pixels and "0" in pixels for pixels in found)
 
 
 def test_a_rule_reads_the_same_settings_in_both(page):

@@ -38,8 +38,9 @@ DIFFERS = 4 / 255
 
 @dataclass(frozen=True)
 class NaturalEdit:
-    """`pixels` and `wanted` (SIZE, SIZE, 3) float32 in 0..1; `truth` boolean (SIZE, SIZE): where they differ; `other`: where
-    the second thing is, which stays as it is; None where there is but one."""
+    """`pixels` and `wanted` (SIZE, SIZE, 3) float32 in 0..1; `truth` boolean (SIZE, SIZE): where they differ; `thing`: where
+    what changes is in `pixels`, to its outline; `other`: where the second thing is, which stays as it is; None where there is
+    but one."""
 
     kind: str
     size: str
@@ -49,6 +50,7 @@ class NaturalEdit:
     pixels: np.ndarray
     wanted: np.ndarray
     truth: np.ndarray
+    thing: np.ndarray
     other: np.ndarray | None
 
 
@@ -78,7 +80,8 @@ def natural_edit(split: str, index: int) -> NaturalEdit:
     before, after = (draw(np.random.RandomState(seed), scene, places=tuple(places)) for scene in (shown, wanted))
     truth = np.abs(before.pixels - after.pixels).max(-1) > DIFFERS
     other = before.labels == 2 if len(subjects) == 2 else None
-    return NaturalEdit(kind, size, ground, caption(shown), caption(wanted), before.pixels, after.pixels, truth, other)
+    shown_and_wanted = caption(shown), caption(wanted), before.pixels, after.pixels
+    return NaturalEdit(kind, size, ground, *shown_and_wanted, truth, before.labels == 1, other)
 
 
 def coloured_pair(rng: np.random.RandomState) -> tuple[Subject, Subject]:

@@ -1,5 +1,6 @@
 """Heatmap to Mask: the same masks as DiffEdit Mask, without the model."""
 
+import json
 from dataclasses import asdict
 
 import folder_paths
@@ -8,6 +9,7 @@ import pytest
 import torch
 from host.models.tiny_diffusion import picture, prompt, tiny_model, watched
 from PIL import Image
+from safetensors import safe_open
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.mask_rule import RULES, Area, Level, MaskRule, MeanRatio, Otsu, Paper
 from time_diffedit.nodes.diffedit.diffedit_mask import DiffEditMask
@@ -87,9 +89,9 @@ def test_makes_a_mask_for_each_frame_of_a_video():
 
 def test_the_inputs_of_both_nodes_agree_and_name_the_defaults_of_the_rules():
     mask, again = ({i.id: i for i in node.define_schema().inputs} for node in (DiffEditMask, HeatmapToMask))
-    shape = {name: i.default for name, i in again.items() if name not in ("heatmap", "picture", "rule")}
+    shape = {name: i.default for name, i in again.items() if name not in ("heatmap", "picture", "rule", "outline")}
     assert mask_rule_inputs.rule_from(MEAN_RATIO, **shape) == mask_rule_inputs.rule_from(MEAN_RATIO) == MaskRule()
-    for name in ("rule", *shape):
+    for name in ("rule", "outline", *shape):
         assert mask[name].as_dict() == again[name].as_dict()
     assert [option.key for option in again["rule"].options] == list(RULES)
     for option in again["rule"].options:
@@ -112,7 +114,26 @@ def test_every_option_reaches_the_core_with_its_settings(rule, core):
     assert mask_rule_inputs.rule_from(rule, grow=2) == MaskRule(core, grow=2)
 
 
+def test_an_outline_along_edges_reaches_the_mask_and_the_file(temp_directory):
+    heatmap = Heatmap(torch.rand(1, 1, 6, 5, generator=torch.Generator().manual_seed(3)))
+    shown = torch.rand(1, 48, 40, 3, generator=torch.Generator().manual_seed(4))
+    found = from_heatmap(heatmap, outline={"outline": "edges of picture", "reach": 2}, picture=shown)
+    rule = MaskRule(reach=2)
+    expected = rule.masked(rule.prepared(heatmap, shown))[1]
+    assert torch.equal(found.result[0], expected) and found.result[1] == expected.mean()
+    assert not torch.equal(found.result[0], from_heatmap(heatmap, picture=shown).result[0])
+    with safe_open(temp_directory / found.ui["heatmap"][0]["filename"], framework="pt") as file:
+        assert json.loads(file.metadata()["settings"]).items() >= {"outline": "edges of picture", "outline.reach": 2}.items()
+        assert file.metadata()["detail"] == "8" and file.get_tensor("values").shape == (1, 1, 48, 40)
+
+
+def test_edges_without_a_picture_are_refused():
+    with pytest.raises(ValueError, match="picture is not connected; connect it, or set outline to cells"):
+        from_heatmap(Heatmap(torch.rand(1, 1, 4, 4)), outline={"outline": "edges of picture"})
+
+
 def test_a_setting_that_is_left_out_has_its_default():
+    assert mask_rule_inputs.rule_from(MEAN_RATIO, {"outline": "edges of picture"}).reach == mask_rule_inputs.REACH
     assert mask_rule_inputs.rule_from({"rule": "paper", "outliers": 10.0, "threshold": None}).rule == Paper(10.0, 0.5)
 
 

@@ -243,7 +243,7 @@ class TestMaskRule:
         ],
     )
     def test_hands_each_rule_its_settings(self, rule, direct):
-        seen, cells = rule.masked_cells(self.HEAT)
+        seen, cells = rule.masked(rule.prepared(self.HEAT))
         expected = direct(self.HEAT.values[0])
         assert torch.equal(seen[0], expected[0]) and torch.equal(cells, expected[1])
 
@@ -252,25 +252,25 @@ class TestMaskRule:
         heat[..., 2:7, 2:7] = 1
         heat[..., 4, 4] = 0
         heat[..., 2, 4] = heat[..., 3, 4] = 0  # a bay that growing closes only in part
-        plain = MaskRule(Level(0.5)).masked_cells(Heatmap(heat))[1]
-        grown_only = MaskRule(Level(0.5), grow=1).masked_cells(Heatmap(heat))[1]
+        plain = MaskRule(Level(0.5)).masked(Heatmap(heat))[1]
+        grown_only = MaskRule(Level(0.5), grow=1).masked(Heatmap(heat))[1]
         assert torch.equal(grown_only, grown(plain, 1))
-        both = MaskRule(Level(0.5), grow=1, fill_holes=True).masked_cells(Heatmap(heat))[1]
+        both = MaskRule(Level(0.5), grow=1, fill_holes=True).masked(Heatmap(heat))[1]
         assert torch.equal(both, filled(grown(plain, 1)))
 
     def test_pairs_unite_each_by_its_own_statistics(self):
         left, right = torch.full((2, 1, 1, 8, 8), 0.01)
         left[..., 1] = 1.0
         right[..., 6] = 0.05  # invisible in a common scale
-        seen, cells = MaskRule().masked_cells(Heatmap(torch.cat([left, right])))
+        seen, cells = MaskRule().masked(Heatmap(torch.cat([left, right])))
         assert seen.shape == (2, 1, 8, 8)
         assert cells[0, 0].tolist() == [0, 1, 0, 0, 0, 0, 1, 0]
-        assert MaskRule().masked_cells(Heatmap(left))[1][0, 0].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+        assert MaskRule().masked(Heatmap(left))[1][0, 0].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
 
     @pytest.mark.parametrize("name", RULES)
     def test_no_difference_at_all_is_an_error(self, name):
         heat = torch.stack([values(4, 4), torch.zeros(4, 4)])
         with pytest.raises(ValueError, match="everywhere in picture 1, so .*change target or source"):
-            MaskRule(RULES[name]()).masked_cells(Heatmap(heat[None]))
+            MaskRule(RULES[name]()).prepared(Heatmap(heat[None]))
         with pytest.raises(ValueError, match=r"in picture 1 \(pair 1 of 2\)"):
-            MaskRule(RULES[name]()).masked_cells(Heatmap(torch.stack([values(2, 4, 4), heat])))
+            MaskRule(RULES[name]()).prepared(Heatmap(torch.stack([values(2, 4, 4), heat])))

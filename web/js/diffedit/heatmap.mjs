@@ -12,6 +12,8 @@ export class Heatmap {
     this.height = shape[shape.length - 2];
     this.width = shape[shape.length - 1];
     this.cell = Number(metadata.cell);
+    /** Values along a side of a cell. */
+    this.detail = Number(metadata.detail);
     /** By input name, what the mask of the run was made with. */
     this.settings = JSON.parse(metadata.settings);
     /** 256 RGB triples from cold to hot. */

@@ -38,11 +38,11 @@ export function drawMask(canvas, { width, height }, picture, heat, opacity, cell
 export function heatPixels(seen, width, height, colours, through) {
   const image = new ImageData(width, height);
   const hottest = colours.length / 3 - 1;
-  seen.forEach((value, i) => {
-    const colour = 3 * Math.round(value * hottest);
-    image.data.set(colours.subarray(colour, colour + 3), 4 * i);
-    image.data[4 * i + 3] = through ? 255 * value : 255;
-  });
+  for (let i = 0; i < seen.length; i++) {
+    const colour = 3 * Math.round(seen[i] * hottest);
+    for (let channel = 0; channel < 3; channel++) image.data[4 * i + channel] = colours[colour + channel];
+    image.data[4 * i + 3] = through ? 255 * seen[i] : 255;
+  }
   return image;
 }
 
