@@ -82,6 +82,7 @@ test: env
 	@.venv/bin/ruff check .
 	@$(RUN) tools.comfyui.chromium
 	@$(RUN) tools.comfyui.perceptual
+	@$(RUN) tools.comfyui.manager
 	@$(VENV) -m tools.suites
 
 fuzz: env
@@ -188,6 +189,8 @@ lock:
 	$(PIP_COMPILE) tools/lock/peers.txt tools/lock/peers.in
 	.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-o tools/lock/client.txt tools/lock/client.in
+	.cache/lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		$$(sed -n 's/==.*//p' tools/lock/requirements.txt | sed 's/^/--no-emit-package /') -o tools/lock/manager.txt tools/lock/manager.in
 	$(PIP_COMPILE) tools/lock/node.txt tools/lock/node.in
 	.cache/lock/bin/npm --prefix tools/lock install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 

@@ -50,6 +50,17 @@ def venv_python(folder: Path = VENV) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def packages_of(folder: Path) -> Path:
+    """Where the packages of the environment in `folder` lie."""
+    (found,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
+    return found
+
+
+def put_behind(folder: Path, other: Path = VENV) -> None:
+    """Let the environment in `folder` see the packages of another, too, after its own."""
+    (packages_of(folder) / "behind.pth").write_text(f"{packages_of(other)}\n")
+
+
 def pip(*arguments: str, folder: Path = VENV) -> None:
     """Run pip in the environment in `folder`."""
     command = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]

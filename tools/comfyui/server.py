@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -43,11 +44,20 @@ class ComfyServer:
     Outputs, inputs, temporary and user files go to a temporary folder (`server.folder`), so that nothing of the installation
     changes. `checkpoint_folders` are searched for checkpoints before the installation's own, the folders of KINDS_BESIDE
     beside them for other models, LoRAs that a workflow saves to the output folder can be loaded, and packs that lie in
-    `node_folder` before the start are loaded besides the installation's.
+    `node_folder` before the start are loaded besides the installation's. `variables` are added to its environment.
     """
 
-    def __init__(self, comfyui: Path, python: Path, port: int | None = None, arguments=("--cpu",), checkpoint_folders=()):
+    def __init__(
+        self,
+        comfyui: Path,
+        python: Path,
+        port: int | None = None,
+        arguments=("--cpu",),
+        checkpoint_folders=(),
+        variables: Mapping[str, str] | None = None,
+    ):
         self.comfyui, self.python, self.arguments = comfyui, python, arguments
+        self.environment = {**os.environ, **(variables or {})}
         if port is not None:
             check_port(port)
         self.port = port or free_port()
@@ -85,10 +95,15 @@ class ComfyServer:
         # A group of its own: Ctrl-C reaches us alone, and stopping reaches all of its processes.
         with open(self.log, "w") as log:
             self.process = process = subprocess.Popen(
-                [*command, *self.arguments], cwd=self.comfyui, stdout=log, stderr=log, start_new_session=True
+                [*command, *self.arguments],
+                cwd=self.comfyui,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
-            self._wait_until_ready(process)
+            self.wait_until_ready(process)
         except BaseException:
             self.stop()
             raise
@@ -108,7 +123,7 @@ class ComfyServer:
                 folders[kind] = "\n".join(str(Path(folder).parent / kind) for folder in self.checkpoint_folders)
         return folders
 
-    def _wait_until_ready(self, process: subprocess.Popen) -> None:
+    def wait_until_ready(self, process: subprocess.Popen) -> None:
         try:
             wait_while_it_moves(lambda: self._answers(process), lambda: (self.log.stat().st_size, processor_time(process.pid)))
         except Standstill as problem:

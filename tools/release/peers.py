@@ -20,7 +20,7 @@ from pathlib import Path
 from ..comfyui.client import ComfyClient
 from ..comfyui.environment import prepare
 from ..comfyui.hosts import MAIN
-from ..comfyui.install import LOCK, ROOT, VENV, SetupError, digest, is_complete, remove
+from ..comfyui.install import LOCK, ROOT, SetupError, digest, is_complete, put_behind, remove
 from ..comfyui.server import free_port
 from ..workflows.examples import EXAMPLES
 from ..workflows.ui_to_api import with_defaults
@@ -67,9 +67,7 @@ def make_environment() -> None:
     venv.create(ENVIRONMENT, with_pip=True)
     pinned = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
     subprocess.run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned], check=True)
-    (packages,) = (ENVIRONMENT / "lib").glob("python*/site-packages")
-    (behind,) = (VENV / "lib").glob("python*/site-packages")
-    (packages / "behind.pth").write_text(f"{behind}\n")
+    put_behind(ENVIRONMENT)
     stamp.write_text(content)
 
 
