@@ -12,6 +12,7 @@ import numpy as np
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
+from ..hosts.inputs import run_node
 from ..hosts.library import NATURAL, LibraryHost, Sampling, to_bytes
 from ..judges.perceptual import BackgroundLpips
 from ..judges.pixels import best_of_cells, iou, left_as_it_was, psnr
@@ -20,10 +21,20 @@ from .diffedit_settings import BACK, CFG, MAPS, RULES, SAMPLING_STEPS, edited, m
 from .study import SEED, Numbers, Part, Row, Study, as_tables
 
 NOISE_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+EDGES = "edges of picture"
 FOLLOWED = ("mean ratio 3 (diffusers)", "otsu, fill holes")
 """The rules that are followed over the numbers of maps."""
 CHOSEN = {"noise_strength": 0.4, "rule": "otsu", "fill_holes": True}
 """The mask of highest IoU in `masks`."""
+OTSU, PAPER = {"rule": "otsu", "fill_holes": True}, {"rule": "paper", "fill_holes": True}
+REACHES = (2, 4, 8, 12)
+OUTLINED_LEVELS = (0.2, 0.3, 0.4, 0.5)
+FEW_MAPS = (1, 2, 4, 10)
+OUTLINED = (
+    "Holes filled; otsu, 4 maps and reach 4 where nothing is said. *IoU, thing*: with the old thing to its outline, all kinds "
+    "of edits. The last rows are the highest of latent cells, and the old thing itself, taken for a mask: of another kind of "
+    "thing nobody can tell the outline from the picture."
+)
 STRENGTHS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 MEASURED = "Means over pictures: colour edits, edits of the kind, and edits of one of two things."
 NOTE = (
@@ -48,6 +59,7 @@ class NaturalSettings(Study):
         pictures = self.few(2 * len(CELLS), 2)
         return {
             "masks": Part(masks, pictures, NOTE),
+            "outline": Part(outline, pictures, OUTLINED),
             "maps": Part(maps, pictures, f"{MEASURED} Noise strength 0.3 for otsu, 0.5 for the mean ratio."),
             "strength": Part(strength, self.few(9, 1), WAYS),
             "inversion": Part(inversion, self.few(3, 1), BACK),
@@ -58,6 +70,30 @@ def masks(worker: Workplace, subject: int) -> Numbers:
     edit = natural_edit("validation", subject)
     rows = {f"noise {level:g}, {rule}": row for level in NOISE_STRENGTHS for rule, row in _found(worker.host, edit, level)}
     return {"masks by noise and rule": rows | {"highest of latent cells": {f"IoU, {edit.kind}": best_of_cells(edit.truth)}}}
+
+
+def outline(worker: Workplace, subject: int) -> Numbers:
+    """Masks along the edges of the picture."""
+    edit, host = natural_edit("validation", subject), worker.host
+    latent, picture = host.encode(edit.pixels), host.image(np.uint8(255 * edit.pixels))
+    rows = {}
+
+    def found(name: str, maps: int, level: float, outlines: dict[str, dict]) -> None:
+        heatmap = DiffEditNodes(host).contrast(
+            latent, edit.source, edit.target, SEED | {"maps": maps, "noise_strength": level}
+        )[1]
+        for how, changes in outlines.items():
+            mask = run_node(host, "HeatmapToMask", changes, heatmap=heatmap, picture=picture)[0][0].numpy() >= 0.5
+            rows[f"{name}, {how}"] = measured(mask, edit)
+
+    edges = {"otsu": OTSU | {"outline": EDGES}, "paper": PAPER | {"outline": EDGES}}
+    by_reach = {f"reach {reach}": edges["otsu"] | {"outline.reach": reach} for reach in REACHES}
+    for level in OUTLINED_LEVELS:
+        found(f"noise {level:g}", 4, level, {"cells": OTSU, "cells, paper": PAPER, **by_reach, "edges, paper": edges["paper"]})
+    for count in FEW_MAPS:
+        found(f"{count} maps, noise 0.5", count, 0.5, {"cells": OTSU, "edges": edges["otsu"], "edges, paper": edges["paper"]})
+    best = {f"IoU, {edit.kind}": best_of_cells(edit.truth), "IoU, thing": best_of_cells(edit.thing)}
+    return {"masks by outline": rows | {"highest of latent cells": best, "the old thing": measured(edit.thing, edit)}}
 
 
 def maps(worker: Workplace, subject: int) -> Numbers:
@@ -74,10 +110,14 @@ def _found(
 ) -> Iterable[tuple[str, Row]]:
     """What the mask of each of the named RULES is worth, from one heat map."""
     for rule, mask in masks_by_rule(host, edit, rules, noise_strength=level, **changes).items():
-        row = {f"IoU, {edit.kind}": iou(mask, edit.truth)}
-        if edit.other is not None:
-            row["other"] = float(np.mean(mask[edit.other]))
-        yield rule, row
+        yield rule, measured(mask, edit)
+
+
+def measured(mask: np.ndarray, edit: NaturalEdit) -> Row:
+    row = {f"IoU, {edit.kind}": iou(mask, edit.truth), "IoU, thing": iou(mask, edit.thing)}
+    if edit.other is not None:
+        row["other"] = float(np.mean(mask[edit.other]))
+    return row
 
 
 def strength(worker: Workplace, subject: int) -> Numbers:

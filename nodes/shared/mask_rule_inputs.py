@@ -11,7 +11,7 @@ from .choice import Chosen, chosen, shown_as
 from .mask_shown import heatmap_files, preview_pictures
 
 CELLS, EDGES = OUTLINES = ("cells", "edges of picture")
-REACH = 8  # with 4 the masks of natural pictures are worse, with 12 they are no better
+REACH = 4  # docs/natural_settings.md, masks by outline
 
 
 def rule() -> io.DynamicCombo.Input:
