@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from comfy_page import CLASSIC, ComfyPage
 from PIL import Image
+from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.presets import DIFFEDIT, presets
 from tools.workflows.examples import EXAMPLE_PICTURE
 from tools.workflows.workflow import Choice, Graph, ui_workflow
 
@@ -52,6 +54,42 @@ def workflow(server):
         return ui_workflow(graph.api(), info)
 
     return build
+
+
+def read_by(wanted: dict) -> dict:
+    """What of a preset the chosen rule and outline read."""
+    settings = {"mean ratio": ("rule.threshold_ratio", "rule.threshold"), "paper": ("rule.outliers", "rule.threshold")}
+    read = (*settings[wanted["rule"]], *(() if wanted["outline"] == "cells" else ("outline.reach",)))
+    return {name: value for name, value in wanted.items() if "." not in name or name in read}
+
+
+def test_presets_write_the_inputs_that_run(comfy, workflow):
+    comfy.load(workflow())
+    choice = comfy.view(MASK).get_by_label("Preset")
+    for name, wanted in reversed(presets(DIFFEDIT).items()):
+        choice.select_option(name)
+        wanted = read_by(wanted)
+        assert {each: comfy.value(MASK, each) for each in wanted} == wanted
+        sent = comfy.api()[str(comfy.node_id(MASK))]["inputs"]
+        assert {each: sent[each] for each in wanted} == wanted
+        expect(choice).to_have_value(name)
+        assert comfy.value(MASK, "noise_strength") == 0.5
+    comfy.set_value(MASK, "grow", 3)
+    expect(choice).to_have_value("custom")
+
+
+def test_along_edges_the_view_shows_the_pixels_that_are_masked(comfy, workflow):
+    comfy.load(workflow())
+    comfy.view(MASK).get_by_label("Preset").select_option("another thing")
+    outputs = comfy.run()
+    view = shown(comfy)
+    pixels = np.array(view["cells"]).reshape(view["height"], view["width"])
+    ids = comfy.page.evaluate("() => app.graph.nodes.filter((n) => n.type === 'MaskPreview').map((n) => String(n.id))")
+    masked = np.asarray(Image.open(io.BytesIO(comfy.file(outputs[ids[0]]["images"][0]))).convert("L"))
+    assert masked.shape == pixels.shape and np.array_equal(masked, 255 * pixels)
+    assert not np.array_equal(pixels[::CELL, ::CELL].repeat(CELL, 0).repeat(CELL, 1), pixels)
+    comfy.show(MASK)
+    comfy.picture("mask_edges")
 
 
 def shown(comfy: ComfyPage, kind: str = MASK) -> dict | None:

@@ -6,12 +6,14 @@ import { draggableLine, pager } from "../parts/controls.mjs";
 import { Heatmap } from "./heatmap.mjs";
 import { drawHistogram } from "./histogram.mjs";
 import { html } from "../parts/markup.mjs";
+import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
 import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
 import { SETTINGS_OF, maskedCells } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
+import { PRESETS } from "./presets.mjs";
 
-const MIN_HEIGHT = 200; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
+const MIN_HEIGHT = 230; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
@@ -92,9 +94,11 @@ class MaskView {
     );
     this.caption = html("span", { class: "caption" });
     this.note = html("p", { class: "note", role: "status" });
+    this.preset = presetControl(face, PRESETS, "mask", () => (face.isLinked("picture") ? "" : face.text("mask.noPicture")));
     this.body = html(
       "div",
       { class: "view" },
+      this.preset.element,
       this.scene,
       html(
         "div",
@@ -110,7 +114,7 @@ class MaskView {
     );
     this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
     const shadow = this.element.attachShadow({ mode: "open" });
-    shadow.append(html("style", {}, STYLE), this.body);
+    shadow.append(html("style", {}, STYLE + PRESET_STYLE), this.body);
   }
 
   /** The heat map so far, while the node runs. */
@@ -180,6 +184,7 @@ class MaskView {
   }
 
   update() {
+    this.preset.update();
     const filled = this.shots.length > 0;
     this.body.classList.toggle("empty", !filled);
     this.message.textContent = filled ? "" : this.face.text(this.hint || "mask.empty");

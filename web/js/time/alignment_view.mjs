@@ -8,7 +8,8 @@ import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
 import { pager } from "../parts/controls.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "../parts/encoder.mjs";
 import { COMMON_STYLE, html } from "../parts/markup.mjs";
-import { PRESET_STYLE, presetControl } from "./preset_control.mjs";
+import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
+import { PRESETS } from "./presets.mjs";
 
 const ROUTE = "/time_diffedit/alignment";
 const PAUSE = 300; // milliseconds without a key before the server is asked
@@ -31,7 +32,8 @@ export function create(face) {
     show();
   });
   const beside = html("span");
-  const preset = presetControl(face);
+  const lacks = () => (face.isLinked("prior") ? "" : face.text("alignment.noPrior"));
+  const preset = presetControl(face, PRESETS, "alignment", lacks);
   const head = html("div", { class: "head" }, preset.element, lines.element, beside);
   const preview = html("div");
   const diagnostics = diagnosticsView(face);
