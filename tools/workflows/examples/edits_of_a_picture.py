@@ -2,10 +2,9 @@
 
 from ...comfyui.environment import TOY_CHECKPOINT
 from ..workflow import Choice, Graph
-from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS
+from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, mask_preset
 
-MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
-MASK_DEFAULTS = {"maps": 10, "noise_strength": 0.5, "rule": MEAN_RATIO}
+MASK = {"noise_strength": 0.5} | mask_preset("recommended")
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
@@ -34,7 +33,7 @@ def diffedit(
         compare=TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
-        **MASK_DEFAULTS,
+        **MASK,
     )
     graph.group("2. Back to noise")
     inverted = graph.add(
@@ -95,9 +94,8 @@ def time_edit_of_a_picture(
         target=shows[0],
         seed=seed,
         compare=Choice("two models", {"target_model": edit[0]}),
-        grow=1,
         picture=image[0],
-        **MASK_DEFAULTS,
+        **{**MASK, "grow": 1},
     )
     graph.group("2. Back to noise")
     inverted = graph.add(
@@ -143,12 +141,11 @@ def diffedit_advanced(
         latent=latent[0],
         target=wanted[0],
         seed=1,
-        maps=10,
-        noise_strength=0.75,
-        rule=MEAN_RATIO,
         compare=TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
+        **mask_preset("published"),
+        noise_strength=0.75,
     )
     mask = graph.add(
         "HeatmapToMask",
@@ -318,7 +315,7 @@ def captioned_diffedit(
         compare=TWO_PROMPTS,
         source=now[0],
         picture=image[0],
-        **MASK_DEFAULTS,
+        **MASK,
     )
     graph.group("2. Back to noise")
     inverted = graph.add(

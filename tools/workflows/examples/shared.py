@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...comfyui.environment import NATURAL_CHECKPOINT
-from ..workflow import Graph
+from ...presets import DIFFEDIT, presets
+from ..workflow import Choice, Graph
 
 EXAMPLE_PICTURE = "time_diffedit_example.png"
 RED_ROSE, BLUE_ROSE = "a red rose on grass", "a blue rose on grass"  # the natural world's picture, as it is and as it shall be
@@ -35,6 +37,16 @@ TIME_DEFAULTS = {
     "preserve": "",
 }
 EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name != "strength"}
+
+
+def mask_preset(name: str) -> dict[str, Any]:
+    """The inputs of DiffEdit Mask that a preset of its view writes."""
+    values = presets(DIFFEDIT)[name]
+    read = {"mean ratio": ("threshold_ratio", "threshold"), "paper": ("outliers", "threshold")}[values["rule"]]
+    rule = Choice(values["rule"], {setting: float(values[f"rule.{setting}"]) for setting in read})
+    edges = {"reach": values["outline.reach"]} if "outline.reach" in values else {}
+    plain = {name: value for name, value in values.items() if not name.startswith(("rule", "outline"))}
+    return plain | {"rule": rule, "outline": Choice(values["outline"], edges), "smooth": float(plain["smooth"])}
 
 
 @dataclass(frozen=True)
