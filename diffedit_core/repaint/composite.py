@@ -1,5 +1,7 @@
 """An edited picture laid over the original, in pixels."""
 
+from collections.abc import Sequence
+
 import torch
 from scipy import ndimage
 
@@ -33,8 +35,7 @@ def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, 
     mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
     count = len(edited)
     for name, given in (("original", len(original)), ("mask", len(mask))):
-        if given not in (1, count):
-            raise ValueError(f"{name} holds {given} picture(s) for {count} edited; connect one for all, or one for each.")
+        require_one_or_as_many(name, given, count)
     weight = _feathered(mask, feather)[..., None]
     channels = max(original.shape[-1], edited.shape[-1])
     result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
@@ -47,15 +48,31 @@ def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, 
     return result
 
 
-def _place(original: torch.Tensor, edited: torch.Tensor) -> tuple[int, int]:
-    """Top and left edge of the edited picture in the original, as VAE Encode cuts (comfy/sd.py, vae_encode_crop_pixels)."""
-    whole, part = original.shape[1:3], edited.shape[1:3]
+def require_one_or_as_many(name: str, given: int, count: int, others: str = "edited") -> None:
+    if given not in (1, count):
+        raise ValueError(f"{name} holds {given} picture(s) for {count} {others}; connect one for all, or one for each.")
+
+
+def cut_place(whole: tuple[int, ...], part: tuple[int, ...]) -> tuple[int, int] | None:
+    """Top and left edge of the part of a picture that VAE Encode keeps (comfy/sd.py, vae_encode_crop_pixels).
+
+    Both sizes are (height, width). None: VAE Encode cuts no such part out of such a picture.
+    """
     if not any(all(p == w - w % cell for w, p in zip(whole, part, strict=True)) for cell in CELLS):
+        return None
+    return (whole[0] - part[0]) // 2, (whole[1] - part[1]) // 2
+
+
+def _place(original: torch.Tensor, edited: torch.Tensor) -> tuple[int, int]:
+    """Top and left edge of the edited picture in the original."""
+    whole, part = original.shape[1:3], edited.shape[1:3]
+    place = cut_place(whole, part)
+    if place is None:
         raise ValueError(
             f"edited is {part[1]} x {part[0]} pixels, original {whole[1]} x {whole[0]}; edited must have the original's size, "
             "or the size that VAE Encode crops it to (a multiple of 8 or so, by less than that smaller)."
         )
-    return (whole[0] - part[0]) // 2, (whole[1] - part[1]) // 2
+    return place
 
 
 def _placed_mask(mask: torch.Tensor, original: torch.Tensor, edited: torch.Tensor, top: int, left: int) -> torch.Tensor:
@@ -66,10 +83,29 @@ def _placed_mask(mask: torch.Tensor, original: torch.Tensor, edited: torch.Tenso
             f"mask is {mask.shape[2]} x {mask.shape[1]} pixels; it must be as large as original, {whole[1]} x {whole[0]}, "
             f"or as edited, {part[1]} x {part[0]}."
         )
-    placed = mask.new_zeros(len(mask), *whole)
-    rows, columns = slice(top, top + part[0]), slice(left, left + part[1])
-    placed[:, rows, columns] = mask if mask.shape[1:] == part else mask[:, rows, columns]
-    return placed
+    if mask.shape[1:] == whole:
+        mask = mask[:, top : top + part[0], left : left + part[1]]
+    return laid_on_zeros(mask, whole, [(top, left)])
+
+
+def laid_on_zeros(pieces: torch.Tensor, whole: tuple[int, ...], places: Sequence[tuple[int, int]]) -> torch.Tensor:
+    """Each piece at its place in a larger one of zeros.
+
+    Args:
+        pieces: (pieces, h, w, ...).
+        whole: (H, W).
+        places: top and left edge of each piece. One piece or one place stands for all.
+
+    Returns:
+        (pieces or places, H, W, ...).
+    """
+    count = max(len(pieces), len(places))
+    laid = pieces.new_zeros(count, *whole, *pieces.shape[3:])
+    height, width = pieces.shape[1:3]
+    for i in range(count):
+        top, left = places[i % len(places)]
+        laid[i, top : top + height, left : left + width] = pieces[i % len(pieces)]
+    return laid
 
 
 def _feathered(mask: torch.Tensor, feather: int) -> torch.Tensor:
