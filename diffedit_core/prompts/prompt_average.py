@@ -21,13 +21,13 @@ SIDE_BY_SIDE = ("l", "g")
 MASK, POOLED, EMBEDDING = "attention_mask", "pooled_output", "conditioning_"
 
 
-def prompt_lines(text: str) -> list[str]:
-    """The prompts in `text`, one a line, as they are written; blank lines are left out.
+def prompt_lines(prompts: str) -> list[str]:
+    """The prompts in `prompts`, one a line, as they are written; blank lines are left out.
 
     Raises:
         ValueError: no line is left.
     """
-    lines = [line for line in text.replace("\r", "").split("\n") if line.strip()]
+    lines = [line for line in prompts.replace("\r", "").split("\n") if line.strip()]
     if not lines:
         raise ValueError("prompts is empty; write at least one prompt, one a line.")
     return lines

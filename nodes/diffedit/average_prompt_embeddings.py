@@ -3,12 +3,14 @@ import comfy.utils
 from comfy_api.latest import io
 
 from ...diffedit_core.prompts.prompt_average import average_prompts, prompt_lines
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
-class AveragePromptEmbeddings(io.ComfyNode):
+class AveragePromptEmbeddings(CheckedNode, io.ComfyNode):
     """Several prompts as one conditioning, which says what they have in common."""
+
+    RULES = (prompt_lines,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

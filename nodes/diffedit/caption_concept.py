@@ -1,16 +1,29 @@
+from functools import partial
+
 from comfy_api.latest import io, ui
 
 from ...diffedit_core.prompts.captions import caption_concept
 from ...diffedit_core.prompts.captions_folder import T5
-from ..shared.caption_inputs import DRAWN, captioning, check_model, decoding_inputs, find_model, model_input
-from ..shared.checks import checked
+from ..shared.caption_inputs import DRAWN, captioning, decoding_inputs, find_model, model_input
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 PLACE = "{concept}"
 
 
-class CaptionConcept(io.ComfyNode):
+def asked(concept: str, template: str) -> str:
+    """What the model is asked. Raises ValueError without a concept, or without a place for it."""
+    if not concept.strip():
+        raise ValueError("concept is empty; name what the captions shall be about, such as a bowl of apples.")
+    if PLACE not in template:
+        raise ValueError(f"template has no {PLACE}, where the concept is put; write it into the question.")
+    return template.replace(PLACE, concept.strip())
+
+
+class CaptionConcept(CheckedNode, io.ComfyNode):
     """Captions of pictures that show a concept, invented: for the mean of their embeddings."""
+
+    RULES = (asked, partial(find_model, T5))
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -37,16 +50,8 @@ class CaptionConcept(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model, decoding=None) -> bool | str:  # the host hands every choice along
-        return check_model(T5, model)
-
-    @classmethod
     @checked
     def execute(cls, concept, model, template, max_tokens, decoding=None) -> io.NodeOutput:
-        if not concept.strip():
-            raise ValueError("concept is empty; name what the captions shall be about, such as a bowl of apples.")
-        if PLACE not in template:
-            raise ValueError(f"template has no {PLACE}, where the concept is put; write it into the question.")
-        prompt = template.replace(PLACE, concept.strip())
-        captions = "\n".join(caption_concept(find_model(T5, model), prompt, captioning(max_tokens, decoding)))
+        question = asked(concept, template)
+        captions = "\n".join(caption_concept(find_model(T5, model), question, captioning(max_tokens, decoding)))
         return io.NodeOutput(captions, ui=ui.PreviewText(captions))

@@ -1,14 +1,18 @@
+from functools import partial
+
 from comfy_api.latest import io, ui
 
 from ...diffedit_core.prompts.captions import caption_images
 from ...diffedit_core.prompts.captions_folder import BLIP
-from ..shared.caption_inputs import LIKELIEST, captioning, check_model, decoding_inputs, find_model, model_input
-from ..shared.checks import checked
+from ..shared.caption_inputs import LIKELIEST, captioning, decoding_inputs, find_model, model_input
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
-class CaptionImage(io.ComfyNode):
+class CaptionImage(CheckedNode, io.ComfyNode):
     """What a picture shows, in words: DiffEdit's source prompt."""
+
+    RULES = (partial(find_model, BLIP),)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -30,10 +34,6 @@ class CaptionImage(io.ComfyNode):
             ],
             outputs=[io.String.Output(display_name="captions", tooltip="One a line: all of the first picture, then the next.")],
         )
-
-    @classmethod
-    def validate_inputs(cls, model, decoding=None) -> bool | str:  # the host hands every choice along
-        return check_model(BLIP, model)
 
     @classmethod
     @checked

@@ -1,11 +1,11 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.repaint.composite import composite
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
-class CompositeEditedPicture(io.ComfyNode):
+class CompositeEditedPicture(CheckedNode, io.ComfyNode):
     """Lay an edited picture over the original, so that outside the mask not even the VAE leaves a trace."""
 
     @classmethod

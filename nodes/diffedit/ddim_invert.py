@@ -9,7 +9,7 @@ from ...diffedit_core.inversion.methods import METHODS, Options
 from ...diffedit_core.inversion.regularisation import Regularisation
 from ...diffedit_core.model.guidance import Guidance, negative_is_read
 from ...diffedit_core.model.host_model import latents_in, require_prompts, require_unscheduled_hooks
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen, seed_of_choice
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
@@ -17,7 +17,7 @@ from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 NONE, PIX2PIX_ZERO = "none", "pix2pix-zero"
 
 
-class DDIMInvert(io.ComfyNode):
+class DDIMInvert(CheckedNode, io.ComfyNode):
     """DiffEdit, step 2: the noise from which the model would make this picture, and the way there."""
 
     @classmethod

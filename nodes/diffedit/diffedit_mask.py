@@ -14,7 +14,7 @@ from ...diffedit_core.model.host_model import (
 )
 from ...diffedit_core.model.latent_pictures import latent_pictures
 from ..shared import mask_rule_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen
 from ..shared.empty_prompt import conditioning_or_empty
 from ..shared.mask_shown import latent_picture_files, picture_files
@@ -27,7 +27,7 @@ NEGATIVES = ("target_negative", "source_negative")
 CFG = 7.5
 
 
-class DiffEditMask(io.ComfyNode):
+class DiffEditMask(CheckedNode, io.ComfyNode):
     """DiffEdit, step 1: where in the picture do two prompts, or two models, disagree?"""
 
     @classmethod

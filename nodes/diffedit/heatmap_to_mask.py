@@ -1,12 +1,12 @@
 from comfy_api.latest import io
 
 from ..shared import mask_rule_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.mask_shown import picture_files
 from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 
-class HeatmapToMask(io.ComfyNode):
+class HeatmapToMask(CheckedNode, io.ComfyNode):
     """Judge a heat map by another rule, without asking the model again."""
 
     @classmethod

@@ -12,14 +12,16 @@ from ...diffedit_core.repaint.masked_sampling import (
     sample_masked,
     sampler_of,
 )
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.empty_prompt import conditioning_or_empty
-from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of, start_input
+from ..shared.masked_sampling_inputs import background_input, injection_span, kept_between, latent_mask, latents_of, start_input
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
-class MaskedLatentSample(io.ComfyNode):
+class MaskedLatentSample(CheckedNode, io.ComfyNode):
     """DiffEdit, step 3: repaint inside the mask; outside it follow the trajectory back to the picture."""
+
+    RULES = (kept_between,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

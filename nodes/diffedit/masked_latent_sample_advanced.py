@@ -3,13 +3,15 @@ from comfy_api.latest import io
 from ...diffedit_core.model.host_model import require_prompts
 from ...diffedit_core.repaint.background import TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory, sample_masked
-from ..shared.checks import checked
-from ..shared.masked_sampling_inputs import background_input, injection_span, latent_mask, latents_of
+from ..shared.checks import CheckedNode, checked
+from ..shared.masked_sampling_inputs import background_input, injection_span, kept_between, latent_mask, latents_of
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
-class MaskedLatentSampleAdvanced(io.ComfyNode):
+class MaskedLatentSampleAdvanced(CheckedNode, io.ComfyNode):
     """Masked Latent Sample with the host's guiders, samplers and schedules."""
+
+    RULES = (kept_between,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

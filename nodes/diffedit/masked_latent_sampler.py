@@ -2,14 +2,16 @@ from comfy_api.latest import io
 
 from ...diffedit_core.repaint.background import BACKGROUNDS, TRAJECTORY
 from ...diffedit_core.repaint.masked_sampling import Injection, from_sampler, require_own_trajectory
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen
-from ..shared.masked_sampling_inputs import background_with_its_seed, injection_span, latent_mask
+from ..shared.masked_sampling_inputs import background_with_its_seed, injection_span, kept_between, latent_mask
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
-class MaskedLatentSampler(io.ComfyNode):
+class MaskedLatentSampler(CheckedNode, io.ComfyNode):
     """Masked sampling as a SAMPLER, for the host's own sampling nodes."""
+
+    RULES = (kept_between,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -2,11 +2,11 @@ from comfy_api.latest import io
 
 from ...diffedit_core.inversion.trajectory_states import spread_states
 from ...diffedit_core.repaint.masked_sampling import require_own_trajectory
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 
-class TrajectoryStates(io.ComfyNode):
+class TrajectoryStates(CheckedNode, io.ComfyNode):
     """The states of an inversion as latents, for looking at."""
 
     @classmethod

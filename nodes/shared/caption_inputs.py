@@ -29,20 +29,9 @@ def model_input(kind: Kind) -> io.Combo.Input:
     )
 
 
-def find_model(kind: Kind, name: str) -> Path:
+def find_model(kind: Kind, model: str) -> Path:
     """Raises ValueError, with what to do, for a name that the input does not list."""
-    return captions_folder.find(folder_paths.get_folder_paths(MODELS), kind, name, LABEL)
-
-
-def check_model(kind: Kind, name: str | None) -> bool | str:
-    """For validate_inputs."""
-    if name is None:  # linked, and not known yet
-        return True
-    try:
-        find_model(kind, name)
-    except ValueError as error:
-        return str(error)
-    return True
+    return captions_folder.find(folder_paths.get_folder_paths(MODELS), kind, model, LABEL)
 
 
 def decoding_inputs(first: str, captions: int) -> list:

@@ -1,20 +1,23 @@
 """What every node checks, whatever it does: what it is given before it begins, and that what it gives is finite.
 
 The host compares numbers with their bounds only where they are typed, not where they are linked, and not a number passes even
-there. What depends on the model or on several inputs is checked by the nodes themselves.
+there. What is wrong with typed values is found by the same checks when the run is queued, before any node starts; what depends
+on the model or on what is linked is checked by the nodes themselves.
 """
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from comfy_api.latest import io
+
+from .choice import chosen
 
 DEEPEST = 100  # parentheses in parentheses; the host reads them by recursion
 COLOURS = 3
@@ -22,6 +25,44 @@ PROMPT_DIMENSIONS = 3
 TYPED = (io.Int.Input, io.Float.Input, io.Boolean.Input, io.String.Input, io.Combo.Input)
 PIECE = 2**22  # numbers
 LARGEST = sys.float_info.max
+Rules = tuple[Callable[..., Any], ...]
+
+
+class CheckedNode(io.ComfyNode):
+    """A node whose inputs are checked when the run is queued, as far as they are typed, and all of them before it begins.
+
+    `RULES` are functions that raise ValueError for values that do not go together; their parameters are called as the inputs.
+    """
+
+    RULES: ClassVar[Rules] = ()
+
+    @classmethod
+    def validate_inputs(cls, **given: Any) -> bool | str:
+        """Asked by the host before a run; what is linked is None there."""
+        linked = {name for name, value in given.items() if value is None}
+        try:
+            check(cls, _typed(given), linked)
+        except ValueError as error:
+            return str(error)
+        return True
+
+
+def check(node: type[CheckedNode], given: dict[str, Any], unknown: Collection[str] = ()) -> None:
+    """Raises ValueError for the first input, or rule of `node`, that does not hold; rules that read `unknown` ones are left."""
+    inputs = node.define_schema().inputs
+    check_inputs(inputs, given)
+    for rule in node.RULES:
+        reads = signature(rule).parameters
+        needed = {name for name, parameter in reads.items() if parameter.default is Parameter.empty}
+        if needed <= given.keys() and not reads.keys() & set(unknown):
+            rule(**{name: given[name] for name in reads if name in given})
+    check_options(inputs, given)
+
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    """Without what is linked, in choices too."""
+    known = {name: value for name, value in given.items() if value is not None}
+    return {name: _typed(value) if isinstance(value, dict) else value for name, value in known.items()}
 
 
 def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
@@ -29,13 +70,13 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
     described = signature(execute)
 
     @wraps(execute)
-    def run(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
+    def run(cls: type[CheckedNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
         given = described.bind(cls, *args, **kwargs).arguments
         for name, parameter in described.parameters.items():
             if parameter.kind is Parameter.VAR_KEYWORD:
                 given |= given.pop(name, {})
+        check(cls, given)
         schema = cls.define_schema()
-        check_inputs(schema.inputs, given)
         found = execute(cls, *args, **kwargs)
         for output, value in zip(schema.outputs, found.args, strict=False):
             if not is_finite(value):
@@ -55,16 +96,23 @@ def check_inputs(inputs: Iterable[io.Input], given: dict[str, Any]) -> None:
     for one in inputs:
         value = given.get(one.id)
         if isinstance(one, io.DynamicCombo.Input):
-            settings = value or {}
-            for option in one.options:
-                if option.key == settings.get(one.id):
-                    check_inputs(option.inputs, settings)
+            if value is not None or not one.optional:
+                options = {option.key: option.inputs for option in one.options}
+                check_inputs(options[chosen(one.id, value, options).option], value or {})
         elif value is not None:
             check_value(one, value)
         elif one.id in given and isinstance(one, TYPED):
             raise ValueError(f"{named(one)} is empty; connect what gives a value, or nothing, to use the one on the node.")
         elif one.id in given and not one.optional:
             raise ValueError(f"{named(one)} is empty; connect a loader: not every checkpoint has a text encoder or a VAE.")
+
+
+def check_options(inputs: Iterable[io.Input], given: dict[str, Any]) -> None:
+    """Raises ValueError for a choice that is none; a rule of the node may have found it before, and known better what to do."""
+    for one in inputs:
+        value = given.get(one.id)
+        if isinstance(one, io.Combo.Input) and value is not None and value not in one.options:
+            raise ValueError(f"{named(one)} is {value!r}; choose one of {', '.join(map(str, one.options)) or 'none'}.")
 
 
 def check_value(one: io.Input, value: Any) -> None:

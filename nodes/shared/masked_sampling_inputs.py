@@ -6,6 +6,7 @@ from comfy_api.latest import io
 from ...diffedit_core.inversion.trajectory import Trajectory
 from ...diffedit_core.mask.masks import to_latent_size
 from ...diffedit_core.repaint.background import BACKGROUNDS, NOISED_PICTURE, TRAJECTORY
+from ...diffedit_core.repaint.masked_sampling import Injection
 from .choice import seed_of_choice
 
 BACKGROUND_TOOLTIP = (
@@ -78,17 +79,25 @@ def injection_span() -> list[io.Input]:
     ]
 
 
+def kept_between(inject_begin: float = 0.0, inject_end: float = 1.0) -> Injection:
+    """The rule of `injection_span`. Raises ValueError as Injection."""
+    return Injection(begin=inject_begin, end=inject_end)
+
+
 def latent_mask(mask: torch.Tensor | None, model, trajectory: Trajectory) -> torch.Tensor | None:
-    """A MASK input as a mask of the trajectory's latents.
+    """A MASK input as a mask of the trajectory's latents. Raises ValueError as `cells_of_mask`."""
+    return None if mask is None else cells_of_mask(mask, model, trajectory.clean.shape)
+
+
+def cells_of_mask(mask: torch.Tensor, model, latent_shape: torch.Size) -> torch.Tensor:
+    """A MASK as a mask of latents of this shape.
 
     Raises:
         ValueError: as `to_latent_size`; nothing is masked, or the mask has another shape than the picture.
     """
-    if mask is None:
-        return None
     latent_format = model.get_model_object("latent_format")
     cell = latent_format.spacial_downscale_ratio
-    cells = to_latent_size(mask, trajectory.clean.shape, cell, latent_format.temporal_downscale_ratio)
+    cells = to_latent_size(mask, latent_shape, cell, latent_format.temporal_downscale_ratio)
     if not cells.any():
         raise ValueError(
             "mask is 0 everywhere, so nothing would be repainted; mask what shall change (a lower threshold makes a larger "

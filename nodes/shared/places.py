@@ -23,13 +23,13 @@ for own in (EDITS, PRIORS):
     folder_paths.add_model_folder_path(own, os.path.join(folder_paths.models_dir, own))
 
 
-def save_path(folder: str, kind: str, name: str) -> Path:
-    """Where `name` of this `kind` is saved: below the first models folder of the kind, or below output/<kind>.
+def save_path(folder: str, kind: str, filename: str) -> Path:
+    """Where `filename` of this `kind` is saved: below the first models folder of the kind, or below output/<kind>.
 
-    `name` may have sub-folders, and gets SUFFIX if it lacks it. Raises ValueError for a name that is empty, has
+    `filename` may have sub-folders, and gets SUFFIX if it lacks it. Raises ValueError for a name that is empty, has
     reserved characters, leaves the folder, or is one that no file can have there.
     """
-    name = name.strip()
+    name = filename.strip()
     parts = PurePosixPath(name).parts
     if not name or name.endswith("/") or RESERVED.search(name) or name.startswith("/") or {"..", "."} & set(name.split("/")):
         raise ValueError(

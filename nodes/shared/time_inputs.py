@@ -14,7 +14,9 @@ from ...time_core.equations.solve import check_lambda
 from ...time_core.equations.time_edit import TimeEdit
 from ...time_core.prompts.pairs import ALIGNMENTS, PRESERVE_MODES, TOKENS, Settings
 from ...time_core.prompts.parsing import parse_lines, parse_pairs, parse_preserve
+from ...time_core.prompts.placing import require_words
 from ...time_core.prompts.text import TextReader
+from ...time_core.reading.families.text_reading import named_layers, require_any
 from ...time_core.reading.own_encoder import doubt
 from ...time_core.reading.projections import CROSS_ATTENTION, TEXT_ENTRY, choose, read_text
 from ...time_core.reading.projector import projector_of
@@ -22,6 +24,8 @@ from .interrupts import interruptible, progress
 from .sockets import TimePriorSocket
 
 ABSOLUTE, RELATIVE = "absolute", "relative to the rows"
+# What goes together in the inputs of an edit.
+EDIT_RULES = (parse_pairs, require_words, parse_preserve, named_layers, require_any)
 AUGMENTATIONS = "A photo of \nAn image of \nA picture of "
 
 

@@ -2,11 +2,11 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.apply import ROUTES, apply_edit, projections_for
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMEApplyEdit(io.ComfyNode):
+class TIMEApplyEdit(CheckedNode, io.ComfyNode):
     """A finished edit on a model."""
 
     @classmethod

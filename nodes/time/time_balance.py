@@ -17,7 +17,7 @@ from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search
 from ...time_core.prompts.parsing import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -25,8 +25,36 @@ LARGEST_SIDE = 16384  # of the host's own nodes
 SHOWN_PLOT = 512  # pixels at most, of the preview
 
 
-class TIMEBalance(io.ComfyNode):
+def labels(source: str, destination: str, label: str, opposite: str) -> tuple[str, str]:
+    """The two texts that CLIP chooses between; what is left empty is the destination or the source.
+
+    Raises ValueError as `parse_pairs`, or if one is left empty with several lines, or both are the same.
+    """
+    pairs = parse_pairs(source, destination)
+    first = pairs[0]
+    if len(pairs) > 1 and not (label.strip() and opposite.strip()):
+        raise ValueError(
+            f"label or opposite is empty, which stands for the destination or the source, but these have {len(pairs)} lines; "
+            "write both in words."
+        )
+    label, opposite = label.strip() or plain(first.destination), opposite.strip() or first.source
+    if label == opposite:
+        raise ValueError(f"label and opposite are both {label!r}; write two texts that tell the pictures apart.")
+    return label, opposite
+
+
+def pictured(prompt: str) -> tuple[str, ...]:
+    """The prompts of the pictures. Raises ValueError if there are none."""
+    prompts = parse_lines(prompt)
+    if not prompts:
+        raise ValueError("prompt is empty; write what the pictures shall show, such as 'A photo of a nurse'.")
+    return prompts
+
+
+class TIMEBalance(CheckedNode, io.ComfyNode):
     """TIME, held in balance: the lambda at which a wanted share of pictures shows the destination."""
+
+    RULES = (*time_inputs.EDIT_RULES, labels, pictured, Search)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -236,9 +264,7 @@ class TIMEBalance(io.ComfyNode):
     ) -> io.NodeOutput:
         search = Search(target, lowest, highest, probes, tolerance)
         sampling = Sampling(steps, cfg, sampler_name, scheduler, width, height)
-        prompts = parse_lines(prompt)
-        if not prompts:
-            raise ValueError("prompt is empty; write what the pictures shall show, such as 'A photo of a nurse'.")
+        prompts = pictured(prompt)
         label, opposite = labels(source, destination, label, opposite)
         judge = Judge(clip if judge_clip is None else judge_clip, clip_vision, label, opposite)
         inputs = time_inputs.EditInputs(source, destination, **settings)
@@ -303,24 +329,6 @@ def seen(lamb: float, shows_label: torch.Tensor, series: Series) -> Probe:
     """The probe of the pictures of a series, (n,) bool each whether it shows the label."""
     by_prompt = [[number - series.first for number in series.of_positive(i)] for i in range(len(series.positives))]
     return Probe(lamb, tuple(int(shows_label[of].sum()) for of in by_prompt), tuple(map(len, by_prompt)))
-
-
-def labels(source: str, destination: str, label: str, opposite: str) -> tuple[str, str]:
-    """The two texts that CLIP chooses between; what is left empty is the destination or the source.
-
-    Raises ValueError as `parse_pairs`, or if one is left empty with several lines, or both are the same.
-    """
-    pairs = parse_pairs(source, destination)
-    first = pairs[0]
-    if len(pairs) > 1 and not (label.strip() and opposite.strip()):
-        raise ValueError(
-            f"label or opposite is empty, which stands for the destination or the source, but these have {len(pairs)} lines; "
-            "write both in words."
-        )
-    label, opposite = label.strip() or plain(first.destination), opposite.strip() or first.source
-    if label == opposite:
-        raise ValueError(f"label and opposite are both {label!r}; write two texts that tell the pictures apart.")
-    return label, opposite
 
 
 def _image(picture: Image.Image) -> torch.Tensor:

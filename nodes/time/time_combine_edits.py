@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ...time_core.equations.combine import AS_IN_THE_EDITS, combined
 from ...time_core.prompts.pairs import PRESERVE_MODES
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
@@ -11,7 +11,7 @@ MOST = 50
 NAMES = [f"time_edit_{number}" for number in range(1, MOST + 1)]
 
 
-class TIMECombineEdits(io.ComfyNode):
+class TIMECombineEdits(CheckedNode, io.ComfyNode):
     """Edits of several nodes or files, solved jointly again into one."""
 
     @classmethod

@@ -1,12 +1,14 @@
 from comfy_api.latest import io
 
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMEComputeEdit(io.ComfyNode):
+class TIMEComputeEdit(CheckedNode, io.ComfyNode):
     """The edit alone, for TIME Apply Edit, TIME Edit Conditioning and the saving nodes."""
+
+    RULES = time_inputs.EDIT_RULES
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -2,11 +2,11 @@ from comfy_api.latest import io
 
 from ...time_core.application.conditioning import edit_conditioning
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMEEditConditioning(io.ComfyNode):
+class TIMEEditConditioning(CheckedNode, io.ComfyNode):
     """The same edit on the text instead of on the weights."""
 
     @classmethod

@@ -2,11 +2,11 @@ from comfy_api.latest import io
 
 from ...time_core.application.hook import edit_hook
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMEEditHook(io.ComfyNode):
+class TIMEEditHook(CheckedNode, io.ComfyNode):
     """A TIME edit that acts for some of the steps, or for one prompt only."""
 
     @classmethod

@@ -2,12 +2,14 @@ from comfy_api.latest import io
 
 from ...time_core.application.apply import apply_edit, projections_for
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMEEditModel(io.ComfyNode):
+class TIMEEditModel(CheckedNode, io.ComfyNode):
     """TIME: change what a model assumes, by a closed-form edit of its cross-attention keys and values."""
+
+    RULES = time_inputs.EDIT_RULES
 
     @classmethod
     def define_schema(cls) -> io.Schema:

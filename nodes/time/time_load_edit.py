@@ -1,14 +1,18 @@
+from functools import partial
+
 from comfy_api.latest import io, ui
 
 from ...time_core.application.edit_file import load_edit
 from ...time_core.prompts.text import TextReader
 from ..shared import places
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMELoadEdit(io.ComfyNode):
+class TIMELoadEdit(CheckedNode, io.ComfyNode):
     """A saved TIME edit, checked against the text encoder."""
+
+    RULES = (partial(places.find, places.EDITS),)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -29,16 +33,6 @@ class TIMELoadEdit(io.ComfyNode):
             ],
             outputs=[TimeEditSocket.Output(display_name="TIME_EDIT", tooltip="The edit as it was saved.")],
         )
-
-    @classmethod
-    def validate_inputs(cls, file) -> bool | str:
-        if file is None:  # linked, and not known yet
-            return True
-        try:
-            places.find(places.EDITS, file)
-        except ValueError as error:
-            return str(error)
-        return True
 
     @classmethod
     def fingerprint_inputs(cls, file, **linked) -> str | float:

@@ -6,12 +6,12 @@ from ...time_core.equations.many_prompts import make_prior
 from ...time_core.equations.prior import Prior, digest_of
 from ...time_core.prompts.parsing import parse_lines
 from ..shared import places, time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import progress
 from ..shared.sockets import CATEGORY_TIME, TimePriorSocket
 
 
-class TIMEPrior(io.ComfyNode):
+class TIMEPrior(CheckedNode, io.ComfyNode):
     """What everyday prompts use of a text encoder, for edits that leave it alone."""
 
     @classmethod

@@ -1,13 +1,17 @@
+from functools import partial
+
 from comfy_api.latest import io, ui
 
 from ...time_core.application.edit_file import save_edit
 from ..shared import places
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMESaveEdit(io.ComfyNode):
+class TIMESaveEdit(CheckedNode, io.ComfyNode):
     """A TIME edit to a file that fits every checkpoint with the same text encoder."""
+
+    RULES = (partial(places.save_path, kind=places.EDITS),)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -1,20 +1,23 @@
 import json
 from dataclasses import asdict
+from functools import partial
 
 from comfy_api.latest import io, ui
 from safetensors.torch import save
 
 from ...time_core.application.apply import projections_for
 from ...time_core.application.atomic import write_atomically
-from ...time_core.application.lora import export_lora
+from ...time_core.application.lora import export_lora, require_strength
 from ..shared import places, time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import progress
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMESaveLoRA(io.ComfyNode):
+class TIMESaveLoRA(CheckedNode, io.ComfyNode):
     """A TIME edit as a LoRA file for programs that do not know the pack."""
+
+    RULES = (partial(places.save_path, kind=places.LORAS), require_strength)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

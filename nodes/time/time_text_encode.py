@@ -4,11 +4,11 @@ from ...time_core.application.conditioning import check_edits_text, edit_conditi
 from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms, parse_words
 from ...time_core.prompts.text import TextReader
 from ..shared import time_inputs
-from ..shared.checks import checked
+from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
-class TIMETextEncode(io.ComfyNode):
+class TIMETextEncode(CheckedNode, io.ComfyNode):
     """CLIP Text Encode with an edit that only the prompts get which are about its source."""
 
     @classmethod

@@ -42,6 +42,12 @@ class Lora:
     errors: tuple[float, ...]
 
 
+def require_strength(strength: float) -> None:
+    """Raise ValueError for a strength at which there is no edit to save."""
+    if strength == 0 or not math.isfinite(strength):
+        raise ValueError(f"strength is {strength:g}; it must be a finite number other than 0, such as 1 for the full edit.")
+
+
 def export_lora(
     model: ModelPatcher,
     edit: TimeEdit,
@@ -62,8 +68,7 @@ def export_lora(
     """
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance is {tolerance}; it must be at least 0 and below 1, such as 0.001.")
-    if strength == 0 or not math.isfinite(strength):
-        raise ValueError(f"strength is {strength:g}; it must be a finite number other than 0, such as 1 for the full edit.")
+    require_strength(strength)
     names = lora_names(model)
     by_weight: dict[str, list[Projection]] = {}
     for projection in projections_for(model, edit, where):

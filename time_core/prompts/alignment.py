@@ -99,11 +99,7 @@ def place(
     else:
         unmatched = len(first_places(source.keys, destination.keys))
         if unmatched < len(source.keys):
-            raise ValueError(
-                f"destination has no place for the word {source.words[here[unmatched]]!r} of source; destination must "
-                "hold the source's words in their order, with others inserted. To replace words, set alignment to "
-                '"replaced words"; for another text altogether, to "whole prompt".'
-            )
+            raise no_place(source.words[here[unmatched]])
         places, alternatives = fewest_displaced(source.keys, destination.keys, Comparisons(step))
         words = list(enumerate(places))
     rows = [(here[i], there[j]) for i, j in words]
@@ -112,6 +108,23 @@ def place(
         last = number + 1 == len(chunks)
         rows += _frame(chunk, others[-1 if last else min(number, len(others) - 1)])
     return Placement(tuple(sorted(rows)), alternatives)
+
+
+def no_place(word: str) -> ValueError:
+    """What to say of a source word that the destination does not have after those before it."""
+    return ValueError(
+        f"destination has no place for the word {word!r} of source; destination must hold the source's words in their order, "
+        'with others inserted. To replace words, set alignment to "replaced words"; for another text altogether, to "whole '
+        'prompt".'
+    )
+
+
+def wrong_brackets() -> ValueError:
+    """What to say where the destination's words outside of [brackets] are not the source's."""
+    return ValueError(
+        "destination without the words in [brackets] is not source; put exactly the inserted words into [brackets], or leave "
+        "the brackets out to have the words placed by themselves."
+    )
 
 
 def last_word(source: Track, destination: Track) -> Placement:
@@ -164,8 +177,5 @@ def _frame(chunk: Chunk, onto: Chunk) -> list[tuple[int, int]]:
 def _marked(source: Sequence[Hashable], destination: Sequence[Hashable], inserted: Sequence[bool]) -> list[tuple[int, int]]:
     places = [j for j, is_inserted in enumerate(inserted) if not is_inserted]
     if [destination[j] for j in places] != list(source):
-        raise ValueError(
-            "destination without the words in [brackets] is not source; put exactly the inserted words into [brackets], "
-            "or leave the brackets out to have the words placed by themselves."
-        )
+        raise wrong_brackets()
     return list(enumerate(places))

@@ -49,9 +49,9 @@ def parse_pairs(source: str, destination: str) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def parse_preserve(text: str) -> tuple[Kept, ...]:
-    """The non-empty lines of `text` as preserved prompts, each with its weight. Raises ValueError for a bad weight."""
-    kept = (_weighted(line, f"preserve: {line!r}") for line in parse_lines(text))
+def parse_preserve(preserve: str) -> tuple[Kept, ...]:
+    """The non-empty lines of `preserve` as preserved prompts, each with its weight. Raises ValueError for a bad weight."""
+    kept = (_weighted(line, f"preserve: {line!r}") for line in parse_lines(preserve))
     return tuple(Kept(ESCAPED.sub(r"\1", prompt), weight) for prompt, weight in kept)
 
 

@@ -2,9 +2,20 @@
 
 from collections.abc import Callable
 
-from .alignment import Alignment, Placement, Spelled, describe, last_word, place, restrict
-from .pairs import Pair, Settings
-from .parsing import plain, segments
+from .alignment import (
+    Alignment,
+    Placement,
+    Spelled,
+    describe,
+    last_word,
+    no_place,
+    place,
+    restrict,
+    wrong_brackets,
+)
+from .pairs import ALIGNMENTS, TOKENS, Pair, Settings
+from .parsing import parse_pairs, plain, segments
+from .spelling import first_missing
 from .text import SIDE_BY_SIDE, TextReader, Track
 
 Units = tuple[tuple[int, tuple[Track, ...]], ...]
@@ -68,6 +79,22 @@ def align_tokens(
     source, destination = (_units_of_tokens(reader.tracks_of(prompt, name), carrying) for name, prompt in prompts)
     placed = place_units(reader, source, destination, (pair.source, pair.destination), settings, step)
     return describe_units(reader, source, destination, placed)
+
+
+def require_words(source: str, destination: str, alignment: str = ALIGNMENTS[0], tokens: str = TOKENS[0]) -> None:
+    """Refuse pairs that no text encoder could place on one another, as far as their spelling tells, without any.
+
+    Raises ValueError as parse_pairs, and as `place_units` for words that are not there.
+    """
+    if alignment != ALIGNMENTS[0] or tokens == TOKENS[2]:
+        return
+    for pair in parse_pairs(source, destination):
+        marked = segments(pair.destination)
+        kept = plain(pair.destination) if marked is None else " ".join(text for text, inserted in marked if not inserted)
+        # Parentheses weigh words, and then what is in them is not read as it is spelled.
+        if not set("()") & set(pair.source + kept) and (missing := first_missing(pair.source, kept)):
+            error = no_place(missing) if marked is None else wrong_brackets()
+            raise ValueError(f"{_shown(pair.source)} -> {_shown(pair.destination)}: {error}")
 
 
 def _units_of_tokens(tracks: tuple[Track, ...], carrying: tuple[str, ...] | None) -> Units:

@@ -88,6 +88,11 @@ def options(node, name: str = "model") -> list[str]:
     return found.options
 
 
+def validated(node, model: str | None) -> bool | str:
+    """What the host is told before a run."""
+    return node.validate_inputs(model=model, decoding={"decoding": LIKELIEST})
+
+
 class TestCaptions:
     def test_of_a_picture(self, models):
         assert caption_image() == ["a photo of a red rose on grass"]
@@ -234,7 +239,7 @@ class TestFolders:
             (CaptionConcept, caption_concept, ("Flan-T5", "google/flan-t5-large", "model.safetensors.index.json")),
         ):
             assert options(node) == [NO_MODEL]
-            told = node.validate_inputs(NO_MODEL)
+            told = validated(node, NO_MODEL)
             assert all(part in told for part in ("models/captioning", "tokenizer.json", *parts))
             with pytest.raises(ValueError, match="^model: models/captioning has no") as error:
                 run(model=NO_MODEL)
@@ -243,13 +248,13 @@ class TestFolders:
     @pytest.mark.parametrize("name", ["../my models/toy-blip", "toy-t5", "", ".", "toy-blip/", "{root}/toy-blip"])
     def test_no_other_can_be_reached(self, models, name):
         name = name.replace("{root}", str(models))
-        assert "choose one of them" in CaptionImage.validate_inputs(name)
+        assert "choose one of them" in validated(CaptionImage, name)
         with pytest.raises(ValueError, match="^model is "):
             caption_image(model=name)
 
     def test_validation_passes_listed_and_linked_names(self, models):
-        assert CaptionImage.validate_inputs("toy-blip") is True and CaptionImage.validate_inputs(None) is True
-        assert CaptionConcept.validate_inputs("toy-t5") is True and CaptionConcept.validate_inputs(None) is True
+        assert validated(CaptionImage, "toy-blip") is True and validated(CaptionImage, None) is True
+        assert validated(CaptionConcept, "toy-t5") is True and validated(CaptionConcept, None) is True
 
 
 class TestFiles:
@@ -287,7 +292,7 @@ class TestFiles:
         weights = models / "toy-blip" / "model.safetensors"
         torch.save(load_file(weights), models / "toy-blip" / "pytorch_model.bin")
         weights.unlink()
-        assert "no weights in .safetensors format" in CaptionImage.validate_inputs("toy-blip")
+        assert "no weights in .safetensors format" in validated(CaptionImage, "toy-blip")
         with pytest.raises(ValueError, match=r"models/captioning/toy-blip .* pytorch_model.bin, are not read"):
             caption_image()
 
@@ -311,7 +316,7 @@ class TestFiles:
         (models / "toy-blip" / file).unlink()
         with pytest.raises(ValueError, match=f"^model: models/captioning/toy-blip has no {file}") as error:
             caption_image()
-        assert CaptionImage.validate_inputs("toy-blip") == str(error.value)
+        assert validated(CaptionImage, "toy-blip") == str(error.value)
 
     def test_for_pictures_may_have_their_new_name(self, models):
         folder = models / "toy-blip"

@@ -399,7 +399,7 @@ class TestRefusals:
 
     def test_samplers_that_add_noise(self, model, trajectory):
         assert not self.refuse(
-            "sampler_name is 'euler_ancestral'; choose as inverted or one that adds no noise",
+            "sampler_name is 'euler_ancestral'; choose one of as inverted, euler, heun",
             model,
             trajectory,
             sampler_name="euler_ancestral",

@@ -12,10 +12,11 @@ import torch
 from comfy_api.latest import io
 from time_diffedit.diffedit_core.mask.mask_rule import RULES
 from time_diffedit.nodes import NODES
-from time_diffedit.nodes.shared.checks import DEEPEST, check_value, checked, is_finite, named
+from time_diffedit.nodes.shared.checks import DEEPEST, CheckedNode, check_value, checked, is_finite, named
 from time_diffedit.nodes.shared.choice import chosen
 
 NUMBERS = (io.Int.Input, io.Float.Input)
+WRITTEN = (*NUMBERS, io.Boolean.Input, io.String.Input, io.Combo.Input, io.DynamicCombo.Input)
 
 
 def valid(one: io.Input) -> object:
@@ -23,7 +24,7 @@ def valid(one: io.Input) -> object:
     if isinstance(one, (*NUMBERS, io.Boolean.Input)):
         return one.default
     if isinstance(one, io.String.Input):
-        return "a rose"
+        return one.default or "a rose"
     if isinstance(one, io.Combo.Input):
         return one.options[0] if one.options else ""
     if isinstance(one, io.DynamicCombo.Input):
@@ -122,12 +123,26 @@ def test_nothing_in_the_place_of_a_value(node, one, choice, option):
     refused(node, one, choice, option, None, "is empty; connect what gives a value, or nothing")
 
 
-@pytest.mark.parametrize("node", [node for node in NODES if "validate_inputs" in vars(node)])
-def test_choices_that_the_host_asks_about(node):
-    """It asks before anything is checked."""
-    (name,) = {"file", "model"} & {one.id for one in node.define_schema().inputs if isinstance(one, io.Combo.Input)}
-    for value in (5, ["a"], {}):
-        assert str(node.validate_inputs(**{name: value})).startswith(name)
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(*NUMBERS, io.String.Input, io.Combo.Input))
+def test_the_host_is_told_before_a_run_what_the_node_would_say(node, one, choice, option):
+    """Of what is typed; what is linked is None, and not known."""
+    values = {each.id: valid(each) if isinstance(each, WRITTEN) else None for each in node.define_schema().inputs}
+    wrong = math.nan if isinstance(one, NUMBERS) else "(" * 3000 if isinstance(one, io.String.Input) else "no such option"
+    assert refused_before(node, one, choice, option, values, wrong).startswith(f"{named(one)} ")
+    assert not str(refused_before(node, one, choice, option, values, None)).startswith(f"{named(one)} ")
+
+
+def refused_before(node, one, choice, option, values: dict, value) -> bool | str:
+    if choice is None:
+        return node.validate_inputs(**values | {one.id: value})
+    (brought,) = [each.inputs for each in choice.options if each.key == option]
+    settings = {choice.id: option} | {each.id: valid(each) for each in brought if isinstance(each, WRITTEN)} | {one.id: value}
+    return node.validate_inputs(**values | {choice.id: settings})
+
+
+@pytest.mark.parametrize(("node", "one", "choice", "option"), of_kind(io.Combo.Input))
+def test_choices_that_are_not_there(node, one, choice, option):
+    refused(node, one, choice, option, "no such option", "")
 
 
 def test_choices_of_settings_that_are_no_words():
@@ -168,7 +183,7 @@ def test_what_is_needed_and_not_there(node):
             refused(node, one, None, "", None, "is empty; connect (a loader|what gives a value)")
 
 
-class AnyNode(io.ComfyNode):
+class AnyNode(CheckedNode, io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

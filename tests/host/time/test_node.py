@@ -216,7 +216,7 @@ def test_two_nodes_in_a_row_accumulate(model):
         ({"edit_keys": False, "edit_values": False}, "both off"),
         ({"preserve": "a pack of roses"}, "preserve lists"),
         ({"layers": "left"}, "layers has 'left'"),
-        ({"layers": "5-9"}, "layers names '5-9'; this model has the layers 0 to 6"),
+        ({"layers": "5-9"}, "layers names 9; this model has the layers 0 to 6"),
         ({"where": "text entry layer"}, "cross-attention"),
     ],
 )

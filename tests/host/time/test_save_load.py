@@ -72,7 +72,7 @@ def test_saved_and_loaded_by_the_nodes(edit, folders, folder):
     assert path.is_file()
     option = f"{folder}/flowers/roses.safetensors"
     assert option in TIMELoadEdit.GET_NODE_INFO_V1()["input"]["required"]["file"][1]["options"]
-    assert TIMELoadEdit.validate_inputs(option) is True
+    assert TIMELoadEdit.validate_inputs(file=option) is True
     loaded = TIMELoadEdit.execute(option, tiny.clip())
     assert same(loaded.args[0], edit)
     assert loaded.ui["time_edit"] == [edit.report()]
@@ -280,7 +280,7 @@ def test_a_link_out_of_the_folder_is_not_followed(folders):
         places.save_path("models", places.EDITS, "link/edit")
     with pytest.raises(ValueError, match="is not in the models or output folder"):
         places.find(places.EDITS, "models/link/edit.safetensors")
-    assert "is not in the models" in TIMELoadEdit.validate_inputs("output/../outside/edit.safetensors")
+    assert "is not in the models" in TIMELoadEdit.validate_inputs(file="output/../outside/edit.safetensors")
 
 
 def test_the_suffix_is_added_once():

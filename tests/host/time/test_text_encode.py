@@ -88,7 +88,7 @@ def test_strength(roses):
 
 
 def test_each_line_of_source_wakes_all_of_the_edit():
-    edit = compute(source="a dog\nan old car", destination="a red dog\na green old car", alignment="inserted words")
+    edit = compute(source="a dog\nan old car", destination="a red dog\nan old green car", alignment="inserted words")
     assert encode("two dogs", edit).ui.as_dict()["text"] == ("awake by: dogs",)
     assert encode("a car", edit).ui.as_dict()["text"] == ("asleep: as CLIP Text Encode",)
     assert encode("a car", edit, wake="any source word").ui.as_dict()["text"] == ("awake by: car",)

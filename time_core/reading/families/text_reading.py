@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PARTS = ("down", "middle", "up")
+NUMBERS = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class TextReading:
         Raises ValueError if neither keys nor values are chosen, if an entry layer is to be split into them, or for
         layers that the model does not have.
         """
-        if not (edit_keys or edit_values):
-            raise ValueError("edit_keys and edit_values are both off, so nothing would be edited; turn on at least one.")
+        require_any(edit_keys, edit_values)
         entry = any(projection.kind == "entry" for projection in self.projections)
         if entry and not (edit_keys and edit_values):
             raise ValueError(
@@ -61,29 +61,45 @@ class TextReading:
         return tuple(p for p in self.projections if p.kind in kinds and p.block in blocks)
 
 
+def require_any(edit_keys: bool, edit_values: bool) -> None:
+    """Raise ValueError if neither keys nor values are to be edited."""
+    if not (edit_keys or edit_values):
+        raise ValueError("edit_keys and edit_values are both off, so nothing would be edited; turn on at least one.")
+
+
+def named_layers(layers: str) -> list[str | range]:
+    """What `layers` names, whether a model has it or not: "all", one of PARTS, or block numbers.
+
+    Raises ValueError naming what no model has.
+    """
+    named: list[str | range] = []
+    for item in (piece.strip() for piece in layers.split(",")):
+        numbers = NUMBERS.fullmatch(item)
+        if numbers is None and item not in ("all", *PARTS):
+            raise ValueError(f"layers has {item!r}; write all, down, middle, up, or numbers such as 0-5, 9.")
+        named.append(item if numbers is None else range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1))
+        if not named[-1]:
+            raise ValueError(f"layers has {item!r}, which counts down; write the smaller number first.")
+    return named
+
+
 def parse_layers(layers: str, projections: Sequence[Projection]) -> set[int]:
     """The block numbers that `layers` names: "all", "down", "middle", "up", numbers and ranges such as "0-5, 9".
 
-    Raises ValueError naming what is not understood or not there.
+    Raises ValueError as `named_layers`, or naming what is not there.
     """
     count = max(projection.block for projection in projections) + 1
     parts = {part: {p.block for p in projections if p.part == part} for part in PARTS}
     chosen: set[int] = set()
-    for item in (piece.strip() for piece in layers.split(",")):
-        numbers = re.fullmatch(r"(\d+)(?:\s*-\s*(\d+))?", item)
-        if item == "all":
+    for named in named_layers(layers):
+        if named == "all":
             chosen |= set(range(count))
-        elif item in PARTS:
-            if not parts[item]:
-                raise ValueError(f"layers names {item!r}, but this model has no such part; use all, or 0 to {count - 1}.")
-            chosen |= parts[item]
-        elif numbers:
-            first, last = int(numbers[1]), int(numbers[2] or numbers[1])
-            if first > last or last >= count:
-                raise ValueError(f"layers names {item!r}; this model has the layers 0 to {count - 1}.")
-            chosen |= set(range(first, last + 1))
+        elif isinstance(named, str):
+            if not parts[named]:
+                raise ValueError(f"layers names {named!r}, but this model has no such part; use all, or 0 to {count - 1}.")
+            chosen |= parts[named]
+        elif named[-1] >= count:
+            raise ValueError(f"layers names {named[-1]}; this model has the layers 0 to {count - 1}.")
         else:
-            raise ValueError(
-                f"layers has {item!r}; write all, down, middle, up, or numbers from 0 to {count - 1} such as 0-5, 9."
-            )
+            chosen |= set(named)
     return chosen
