@@ -4,12 +4,14 @@ from .diffedit.average_prompt_embeddings import AveragePromptEmbeddings
 from .diffedit.caption_concept import CaptionConcept
 from .diffedit.caption_image import CaptionImage
 from .diffedit.composite_edited_picture import CompositeEditedPicture
+from .diffedit.crop_around_mask import CropAroundMask
 from .diffedit.ddim_invert import DDIMInvert
 from .diffedit.diffedit_mask import DiffEditMask
 from .diffedit.heatmap_to_mask import HeatmapToMask
 from .diffedit.masked_latent_sample import MaskedLatentSample
 from .diffedit.masked_latent_sample_advanced import MaskedLatentSampleAdvanced
 from .diffedit.masked_latent_sampler import MaskedLatentSampler
+from .diffedit.stitch_crop import StitchCrop
 from .diffedit.trajectory_states import TrajectoryStates
 from .time.time_apply_edit import TIMEApplyEdit
 from .time.time_balance import TIMEBalance
@@ -48,4 +50,6 @@ NODES = (
     TIMEPrior,
     TIMETextEncode,
     TIMECombineEdits,
+    CropAroundMask,
+    StitchCrop,
 )

@@ -17,6 +17,7 @@ from host.models import tiny
 from host.models.families import CASES
 from host.models.tiny_diffusion import CONTEXT, clip, picture, prompt, randomise, tiny_model
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
+from time_diffedit.diffedit_core.repaint.crop import crop_around
 from time_diffedit.nodes import DDIMInvert, MaskedLatentSampler
 from time_diffedit.time_core.application.apply import apply_edit
 from time_diffedit.time_core.application.hook import edit_hook
@@ -59,6 +60,7 @@ def pools() -> dict[str, Pool]:
             "HOOKS": Pool({"a hook": edit_hook(model(), edit())}, {"of another pack": comfy.hooks.HookGroup()}),
             "TRAJECTORY": Pool(trajectories(), other_trajectories()),
             "HEATMAP": Pool(heatmaps(), other_heatmaps()),
+            "CROP": Pool(crops(), other_crops()),
             "TIME_EDIT": Pool({"roses": edit(), "several": several()}, other_edits()),
             "TIME_PRIOR": Pool({"prior": prior(clip())}, {"of width 768": prior(tiny.clip())}),
         }
@@ -308,6 +310,19 @@ def other_guiders() -> dict[str, Any]:
         "no prompts": comfy.samplers.CFGGuider(model()),
         "no guider": None,
     }
+
+
+def crops() -> dict[str, Any]:
+    half, whole = masks()["half"], (PIXELS, PIXELS)
+    return {
+        "of the upper half": crop_around(half, whole, 0.0, PIXELS),
+        "of both halves": crop_around(torch.cat([half, half.flip(1)]), whole, 0.0, PIXELS),
+    }
+
+
+def other_crops() -> dict[str, Any]:
+    larger = torch.ones(1, 2 * PIXELS, 2 * PIXELS)
+    return {"of a larger picture": crop_around(larger, (2 * PIXELS, 2 * PIXELS), 0.0, PIXELS), "no crop": None}
 
 
 @functools.cache

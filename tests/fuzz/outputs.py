@@ -13,6 +13,7 @@ from comfy.model_patcher import ModelPatcher
 from time_diffedit.diffedit_core.inversion.inverted_noise import InvertedNoise
 from time_diffedit.diffedit_core.inversion.trajectory import Trajectory
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
+from time_diffedit.diffedit_core.repaint.crop import Crop
 from time_diffedit.time_core.equations.prior import Prior
 from time_diffedit.time_core.equations.time_edit import TimeEdit
 
@@ -102,6 +103,13 @@ def _heatmap(value: Any) -> bool:
     )
 
 
+def _crop(value: Any) -> bool:
+    ends = [[start + side for start, side in zip(place, value.window, strict=True)] for place in value.places]
+    return isinstance(value, Crop) and all(
+        end <= whole for each in ends for end, whole in zip(each, value.original, strict=True)
+    )
+
+
 def _kind(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
@@ -119,6 +127,7 @@ PROPER: dict[str, Callable[[Any], bool]] = {
     "TIME_PRIOR": _prior,
     "TRAJECTORY": _trajectory,
     "HEATMAP": _heatmap,
+    "CROP": _crop,
     "HOOKS": _kind(comfy.hooks.HookGroup),
     "SAMPLER": _kind(comfy.samplers.Sampler),
     "NOISE": _kind(InvertedNoise),
