@@ -122,9 +122,9 @@ class DiffEditNodes:
         texts = {"positive": self.host.conditioning(prompt), "negative": self.host.conditioning(negative)}
         return self._run("sample", changes, trajectory=trajectory, mask=mask, **texts)[0]
 
-    def edit(self, latent: Any, source: str, target: str, settings: Settings, edited: Any = None) -> tuple:
+    def edit(self, latent: Any, source: str, target: str, settings: Settings, edited: Any = None, picture: Any = None) -> tuple:
         """All three: MASK and LATENT. With the MODEL `edited` the two models are contrasted, and it samples."""
-        mask, _ = self.contrast(latent, source, target, settings.mask, edited)
+        mask, _ = self.contrast(latent, source, target, settings.mask, edited, picture)
         trajectory = self.invert(latent, settings.inversion_prompt(source, target), settings.invert)
         painter = DiffEditNodes(self.host, edited or self.model)
         return mask, painter.sample(trajectory, target, mask, settings.sample, settings.negative)

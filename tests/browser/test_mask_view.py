@@ -1,6 +1,7 @@
 """The view of DiffEdit Mask and Heatmap to Mask: what it shows is what the next run masks."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -405,6 +406,20 @@ def test_the_classic_canvas_shows_the_heat_map_while_it_grows(comfy, workflow):
     assert cells(comfy).any()
     widgets = comfy.page.evaluate("(id) => app.graph.getNodeById(id).widgets.map((w) => w.name)", comfy.node_id(MASK))
     assert not any("preview" in name for name in widgets)  # its pictures are not drawn once more below the view
+
+
+def test_says_how_many_maps_are_made_while_it_runs(comfy, workflow):
+    comfy.load(workflow(maps=64, seed=6))
+    comfy.show(MASK)
+    view = comfy.view(MASK)
+    progress, hint = view.locator(".progress"), view.get_by_text("Run once to see where the mask falls.")
+    expect(progress).to_be_hidden()
+    with comfy.setting("Comfy.Execution.PreviewMethod", "none"):
+        comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
+        expect(progress).to_have_text(re.compile(r"^Map \d+ of 64$"))
+        expect(hint).to_be_hidden()
+        expect(progress).to_be_hidden()
+    assert cells(comfy).any()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -51,6 +51,10 @@ app.registerExtension({
 
   async init() {
     words = await loadWords();
+    api.addEventListener("progress_state", ({ detail }) => tellProgress(detail.nodes));
+    for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
+      api.addEventListener(end, () => tellProgress({}));
+    }
   },
 
   nodeCreated(node) {
@@ -60,7 +64,7 @@ app.registerExtension({
 
   /** Outputs that come back without a run, such as after a change of the workflow's tab. */
   onNodeOutputsUpdated(outputs) {
-    for (const node of allNodes(app.graph)) {
+    for (const [node] of allNodes(app.graph)) {
       const output = resultListeners.has(node) && outputs[locator(node)];
       if (output) tellResult(node, output);
     }
@@ -173,7 +177,7 @@ function faceOf(node) {
   // A workflow that is loaded sets values without their callbacks.
   chain(node, "onConfigure", () => changed(undefined, undefined));
   chain(node, "onConnectionsChange", () => changed(undefined, undefined));
-  resultListeners.set(node, { last: undefined, callbacks: [], preview: undefined, previews: [] });
+  resultListeners.set(node, { last: undefined, callbacks: [], preview: undefined, previews: [], progress: [] });
   chain(node, "onExecuted", (output) => tellResult(node, output));
 
   return {
@@ -196,6 +200,7 @@ function faceOf(node) {
       if (results.last) callback(results.last);
     },
     onPreview: (callback) => resultListeners.get(node).previews.push(callback),
+    onProgress: (callback) => resultListeners.get(node).progress.push(callback),
     fetch: (path, options) => api.fetchApi(path, options),
     fileUrl: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
     setting: (key) => app.extensionManager.setting.get(SETTING_PREFIX + key),
@@ -215,6 +220,14 @@ function tellResult(node, output) {
   const results = resultListeners.get(node);
   results.last = output;
   results.callbacks.forEach((callback) => callback(output));
+}
+
+/** @param {Record<string, {state: string, value: number, max: number}>} states by execution id, of the nodes of this run */
+function tellProgress(states) {
+  for (const [node, id] of allNodes(app.graph)) {
+    const state = states[id]?.state === "running" ? states[id] : undefined;
+    resultListeners.get(node)?.progress.forEach((callback) => callback(state));
+  }
 }
 
 /**
@@ -281,15 +294,16 @@ function chain(object, name, after) {
 }
 
 /**
- * All nodes, those in subgraphs too.
+ * All nodes with the ids that a run calls them by, those in subgraphs too.
  *
  * @param {FrontendGraph | undefined} graph
- * @returns {Generator<FrontendNode>}
+ * @returns {Generator<[FrontendNode, string]>}
  */
-function* allNodes(graph) {
+function* allNodes(graph, within = "") {
   for (const node of graph?.nodes ?? []) {
-    yield node;
-    if (node.isSubgraphNode?.()) yield* allNodes(node.subgraph);
+    const id = `${within}${node.id}`;
+    yield [node, id];
+    if (node.isSubgraphNode?.()) yield* allNodes(node.subgraph, `${id}:`);
   }
 }
 

@@ -31,6 +31,8 @@ interface Face {
   onResult(callback: (output: Record<string, any>) => void): void;
   /** The address of the newest picture while the node runs, then undefined. */
   onPreview(callback: (picture: string | undefined) => void): void;
+  /** How far a run of the node is, then undefined. */
+  onProgress(callback: (progress: { value: number; max: number } | undefined) => void): void;
   fetch(path: string, options?: RequestInit): Promise<Response>;
   fileUrl(file: SavedFile): string;
   setting(key: string): any;

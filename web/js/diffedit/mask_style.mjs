@@ -26,6 +26,9 @@ export const STYLE = `
   }
   .scene canvas { flex: none; }
   .live { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--comfy-input-bg, #222); }
+  .progress { position: absolute; left: 4px; top: 4px; padding: 1px 6px; border-radius: 4px; font-variant-numeric: tabular-nums;
+    background: color-mix(in srgb, var(--comfy-input-bg, #222) 85%, transparent); }
+  .running .hint { visibility: hidden; }
   .empty canvas, .empty .scene input, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
   p { margin: 0; }
   .hint:empty, .note:empty { display: none; }

@@ -56,6 +56,7 @@ class MaskView {
     face.onSetting("MaskOpacity", () => this.refresh());
     face.onResult(({ heatmap, picture }) => this.take({ heatmap, picture }));
     face.onPreview((picture) => this.showLive(picture));
+    face.onProgress((progress) => this.showProgress(progress));
     this.restore();
     this.refresh();
   }
@@ -70,6 +71,7 @@ class MaskView {
     this.canvas = html("canvas", { role: "img" });
     this.message = html("p", { class: "hint" });
     this.live = html("img", { class: "live", alt: "", hidden: "" });
+    this.progress = html("span", { class: "progress", hidden: "" });
     this.coverage = html("span", { class: "coverage" });
     this.picturePager = pager((by) => this.turn("shot", by));
     this.framePager = pager((by) => this.turn("frame", by));
@@ -84,7 +86,7 @@ class MaskView {
       oninput: () => this.refresh(),
       onchange: () => face.setProperty(OPACITY, Number(this.opacity.value)),
     });
-    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live, this.opacity);
+    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live, this.progress, this.opacity);
     this.bars = html("canvas", { "aria-hidden": "true" });
     this.track = html("div", { class: "track" }, this.bars);
     this.line = draggableLine(
@@ -121,6 +123,16 @@ class MaskView {
   showLive(picture) {
     this.live.hidden = !picture;
     if (picture) this.live.src = picture;
+  }
+
+  /** How many of the maps are made, while the node runs. */
+  showProgress(progress) {
+    this.progress.hidden = !progress;
+    if (progress) {
+      const { value, max } = progress;
+      this.progress.textContent = value ? this.face.text("mask.map", { number: value, count: max }) : this.face.text("mask.running");
+    }
+    this.scene.classList.toggle("running", Boolean(progress));
   }
 
   /** After a run, or when the host restores what a run gave. */

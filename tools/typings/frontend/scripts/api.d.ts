@@ -3,4 +3,5 @@
 export const api: {
   fetchApi(path: string, options?: RequestInit): Promise<Response>;
   apiURL(path: string): string;
+  addEventListener(type: string, callback: (event: CustomEvent) => void): void;
 };
