@@ -6,12 +6,22 @@ import torch
 from scipy import ndimage
 
 from ..mask.masks import checked
+from .seams import matched_colours, without_seam
+
+PASTE, SEAMLESS = SEAMS = ("paste", "seamless")
 
 # VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
 CELLS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, feather: int = 0) -> torch.Tensor:
+def composite(
+    original: torch.Tensor,
+    edited: torch.Tensor,
+    mask: torch.Tensor,
+    feather: int = 0,
+    seam: str = PASTE,
+    match_colours: bool = False,
+) -> torch.Tensor:
     """The edited picture where the mask is 1, the original's own pixels, exactly, where it is 0, a blend between.
 
     A smaller edited picture is one that VAE Encode cropped at the centre: it is laid where it was cut out, and the strip
@@ -23,14 +33,19 @@ def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, 
         mask: MASK, one or B, as large as the one or the other picture. 1 = edited.
         feather: pixels over which the edited picture fades in, from the edge of the mask inwards, >= 0. The edge of the
             picture is none.
+        seam: one of SEAMS: the edited picture's colours as they are, or on a membrane that makes them meet the original's at
+            the edge of the mask (see `without_seam`).
+        match_colours: first give the edited picture the tint that the original has outside the mask (see `matched_colours`).
 
     Returns:
         (B, H, W, 3 or 4). Where one of the pictures has no alpha channel: the original keeps its own; an original
         without counts as opaque.
 
     Raises:
-        ValueError: sizes or numbers that do not belong together.
+        ValueError: sizes or numbers that do not belong together, no such seam, or no surroundings to match colours to.
     """
+    if seam not in SEAMS:
+        raise ValueError(f"seam is {seam!r}; choose one of {', '.join(SEAMS)}.")
     top, left = _place(original, edited)
     mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
     count = len(edited)
@@ -41,11 +56,24 @@ def composite(original: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, 
     result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
     window = result[:, top : top + edited.shape[1], left : left + edited.shape[2]]
     weight = weight[:, top : top + edited.shape[1], left : left + edited.shape[2]]
-    new = edited.to(window)
+    new = _fitted(edited.to(window), window, weight[..., 0] > 0, seam, match_colours)
     if new.shape[-1] < channels:
         new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
     window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))
     return result
+
+
+def _fitted(edited: torch.Tensor, window: torch.Tensor, masked: torch.Tensor, seam: str, match_colours: bool) -> torch.Tensor:
+    """The edited pictures with the colours that they are to have; an alpha channel stays as it is."""
+    if seam == PASTE and not match_colours:
+        return edited
+    fitted = edited.clone()
+    for i, (new, old) in enumerate(zip(edited[..., :3], window[..., :3], strict=True)):
+        where = masked[i % len(masked)]
+        if match_colours:
+            new = matched_colours(new, old, where)
+        fitted[i, ..., :3] = without_seam(new, old, where) if seam == SEAMLESS else new
+    return fitted
 
 
 def require_one_or_as_many(name: str, given: int, count: int, others: str = "edited") -> None:

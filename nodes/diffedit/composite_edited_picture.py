@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ...diffedit_core.repaint.composite import composite
+from ...diffedit_core.repaint.composite import PASTE, SEAMS, composite
 from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
@@ -31,11 +31,26 @@ class CompositeEditedPicture(CheckedNode, io.ComfyNode):
                     tooltip="Pixels over which the edited picture fades in, inwards from the edge of the mask. More: softer "
                     "seams, and less of the edit near them. Outside the mask nothing changes at any value.",
                 ),
+                io.Combo.Input(
+                    "seam",
+                    options=list(SEAMS),
+                    default=PASTE,
+                    optional=True,
+                    tooltip="Paste: the edited picture's own colours. Seamless: its colours are shifted, smoothly over the "
+                    "whole mask, so that they meet the original's at the edge; for masks whose edge lies in what stays.",
+                ),
+                io.Boolean.Input(
+                    "match_colours",
+                    default=False,
+                    optional=True,
+                    tooltip="First remove the tint that the edited picture has outside the mask, where it should be the "
+                    "original.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="IMAGE", tooltip="The composed picture.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, original, edited, mask, feather) -> io.NodeOutput:
-        return io.NodeOutput(composite(original, edited, mask, feather))
+    def execute(cls, original, edited, mask, feather, seam=PASTE, match_colours=False) -> io.NodeOutput:
+        return io.NodeOutput(composite(original, edited, mask, feather, seam, match_colours))
