@@ -31,7 +31,7 @@ class MaskedLatentSample(CheckedNode, io.ComfyNode):
             category=CATEGORY_DIFFEDIT,
             description="Samples from an inverted picture under a new prompt. Outside the mask the result is the "
             "original latent, exactly.",
-            search_aliases=["DiffEdit", "masked sampling", "inpaint", "resample"],
+            search_aliases=["DiffEdit", "edit image", "masked sampling", "inpaint", "resample"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to sample with; the kind that made the trajectory."),
                 io.Conditioning.Input("positive", tooltip="The prompt for what the picture shall show."),

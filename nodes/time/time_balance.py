@@ -68,6 +68,7 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
             search_aliases=[
                 "TIME",
                 "debias",
+                "remove bias",
                 "gender bias",
                 "fairness",
                 "diversity",

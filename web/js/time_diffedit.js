@@ -6,6 +6,7 @@
  */
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { ABOUT, colourSockets } from "./parts/discovery.mjs";
 
 /** @import { FrontendGraph, FrontendNode } from "../../../scripts/app.js" */
 
@@ -36,6 +37,7 @@ let words = {};
 
 app.registerExtension({
   name: "timediffedit.views",
+  aboutPageBadges: ABOUT,
   settings: [
     {
       id: `${SETTING_PREFIX}MaskOpacity`,
@@ -55,6 +57,12 @@ app.registerExtension({
     for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
       api.addEventListener(end, () => tellProgress({}));
     }
+  },
+
+  setup() {
+    colourSockets(app.canvas);
+    // The frontend offers the nodes that need a type; only a prior is needed by none.
+    LiteGraph.slot_types_default_out.TIME_PRIOR ??= ["TIMEEditModel", "TIMEComputeEdit", "TIMEBalance", "TIMECombineEdits"];
   },
 
   nodeCreated(node) {

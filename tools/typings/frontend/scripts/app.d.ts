@@ -44,10 +44,23 @@ export interface FrontendNode {
   isSubgraphNode?(): boolean;
 }
 
+export interface FrontendCanvas {
+  /** By the type of a socket. */
+  default_connection_color_byType: Record<string, string>;
+  constructor: Function & { link_type_colors: Record<string, string> };
+  setDirty(foreground: boolean, background: boolean): void;
+}
+
+declare global {
+  const LiteGraph: { slot_types_default_out: Record<string, string[]> };
+}
+
 export interface Extension {
   name: string;
   settings?: object[];
+  aboutPageBadges?: { label: string; url: string; icon: string }[];
   init?(): Promise<void>;
+  setup?(): void;
   nodeCreated?(node: FrontendNode): void;
   /** By the node's locator. */
   onNodeOutputsUpdated?(outputs: Record<string, Record<string, any>>): void;
@@ -55,7 +68,7 @@ export interface Extension {
 
 export const app: {
   graph?: FrontendGraph;
-  canvas: unknown;
+  canvas: FrontendCanvas;
   /** By the node's locator, addresses of the pictures that it sent while running. */
   nodePreviewImages: Record<string, string[] | undefined>;
   extensionManager: { setting: { get(id: string): any } };
