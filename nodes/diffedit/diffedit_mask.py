@@ -38,7 +38,15 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
             category=CATEGORY_DIFFEDIT,
             description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
             "and the source prompt, or those of two models.",
-            search_aliases=["DiffEdit", "difference mask", "automatic mask", "mask from prompt", "mask from text", "edit image", "compare models"],
+            search_aliases=[
+                "DiffEdit",
+                "difference mask",
+                "automatic mask",
+                "mask from prompt",
+                "mask from text",
+                "edit image",
+                "compare models",
+            ],
             has_intermediate_output=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model whose predictions are contrasted."),

@@ -19,7 +19,14 @@ class TIMEEditModel(CheckedNode, io.ComfyNode):
             category=CATEGORY_TIME,
             description="Changes what a text-to-image model assumes: 'a pack of roses' becomes a pack of blue roses. "
             "No training; the model on the input stays as it is.",
-            search_aliases=["TIME", "model editing", "concept edit", "implicit assumptions", "cross attention edit", "remove bias"],
+            search_aliases=[
+                "TIME",
+                "model editing",
+                "concept edit",
+                "implicit assumptions",
+                "cross attention edit",
+                "remove bias",
+            ],
             has_intermediate_output=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model to edit. LoRAs may come before or after this node."),
