@@ -1,7 +1,14 @@
 """The example workflows, as functions that build them. The committed files in example_workflows/ are made from these."""
 
 from ...comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
-from .edits_of_a_picture import captioned_diffedit, diffedit, diffedit_advanced, exact_inversion, time_edit_of_a_picture
+from .edits_of_a_picture import (
+    captioned_diffedit,
+    diffedit,
+    diffedit_advanced,
+    edit_of_a_small_thing,
+    exact_inversion,
+    time_edit_of_a_picture,
+)
 from .pictures_from_prompts import (
     balance,
     combined_edits,
@@ -267,6 +274,24 @@ directions. The models lie in `models/captioning/<name>/` with their `config.jso
 nothing is downloaded.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
     ),
+    "diffedit_small_thing": Example(
+        edit_of_a_small_thing,
+        {**GIRL, "source": "a drawing of a girl with blue eyes", "target": "a drawing of a girl with green eyes", "size": 512},
+        """## Edit a small thing
+
+What is smaller than about a twentieth of the picture, the model sees in a few latent cells, and repaints badly or not at all.
+So it is cut out, edited as a large one, and laid back.
+
+1. **DiffEdit Mask** finds it in the whole picture.
+2. **Crop Around Mask** cuts it out with its surroundings and enlarges it to **size**, at which the model is good.
+3. The crop is inverted and repainted inside its part of the mask.
+4. **Stitch Crop** lays it back. Outside the mask every pixel is the original's own.
+
+A mask by hand, or by another node, does as well in place of step 1; if it covers several things far apart, the window holds
+them all and enlarges little.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"source": RED_ROSE, "target": BLUE_ROSE},
+    ),
     "exact_inversion": Example(
         exact_inversion,
         {"checkpoint": SD15, "picture": HOSTS_PICTURE, "source": "a drawing of a girl in a pink dress", "steps": 50},
@@ -293,6 +318,7 @@ __all__ = [
     "diffedit",
     "diffedit_advanced",
     "edit_and_lora",
+    "edit_of_a_small_thing",
     "edited_conditioning",
     "scheduled_edit",
     "several_edits",

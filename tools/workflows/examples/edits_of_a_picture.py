@@ -225,6 +225,72 @@ def diffedit_advanced(
     return graph
 
 
+def edit_of_a_small_thing(
+    checkpoint: str = TOY_CHECKPOINT,
+    picture: str = EXAMPLE_PICTURE,
+    source: str = "a red rose",
+    target: str = "a blue rose",
+    size: int = 128,
+    seed: int = 1,
+) -> Graph:
+    """A thing that the model sees in a few latent cells: cut out, edited at the size at which the model is good, laid back."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    graph.group("1. Where to edit")
+    mask = graph.add(
+        "DiffEditMask",
+        "1. Where to edit, in the whole picture",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=seed,
+        compare=TWO_PROMPTS,
+        source=shows[0],
+        picture=image[0],
+        **MASK,
+    )
+    graph.group("2. Cut out and enlarged")
+    crop = graph.add(
+        "CropAroundMask", "2. Only what is around it, enlarged", picture=image[0], mask=mask[0], context=0.5, size=size
+    )
+    graph.add("PreviewImage", "What is edited", images=crop[0])
+    enlarged = graph.add("VAEEncode", "Encode the crop", pixels=crop[0], vae=loader[2])
+    graph.group("3. Back to noise")
+    inverted = graph.add(
+        "DDIMInvert",
+        "3. Back to noise",
+        model=loader[0],
+        latent=enlarged[0],
+        clip=loader[1],
+        **INVERT_DEFAULTS,
+    )
+    graph.group("4. Repaint inside the mask")
+    edited = graph.add(
+        "MaskedLatentSample",
+        "4. Repaint inside the mask",
+        model=loader[0],
+        positive=wanted[0],
+        trajectory=inverted[1],
+        cfg=7.5,
+        sampler_name="as inverted",
+        seed=seed,
+        clip=loader[1],
+        mask=crop[1],
+    )
+    graph.group("5. Back into the picture")
+    decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
+    stitched = graph.add(
+        "StitchCrop", "5. Back into the picture", original=image[0], edited=decoded[0], crop=crop[2], feather=0, mask=crop[1]
+    )
+    title = "Edited inside the mask, untouched outside"
+    graph.add("SaveImage", title, images=stitched[0], filename_prefix="small_thing")
+    graph.add("SaveImage", "The edited crop", images=decoded[0], filename_prefix="small_thing_crop")
+    return graph
+
+
 def exact_inversion(
     checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", steps: int = 20
 ) -> Graph:
