@@ -7,8 +7,8 @@
 `model` below them reads off a MODEL what they need; `prompts` beside them makes prompts without writing any. Later steps
 import earlier ones, never the reverse. The host is imported by `model.host_model`, `model.guidance`, `model.latent_pictures`,
 `mask.contrast`, `mask.live_preview`, `inversion.levels`, `inversion.invert`, `inversion.way_back`,
-`repaint.masked_sampling`, `repaint.crop` and `prompts.captions`; everything else is torch, numpy, scipy and the standard
-library.
+`repaint.masked_sampling`, `repaint.flow_edit_sampling`, `repaint.crop` and `prompts.captions`; everything else is torch,
+numpy, scipy and the standard library.
 
 States live in the host's raw model space: x = signal * clean + sigma * noise, "denoised" is the model's estimate of
 clean, and sampling integrates dx/dsigma = (x - denoised) / sigma. A mask is 1 where the picture may change. Latents are

@@ -8,6 +8,7 @@ import comfy.model_management
 import comfy.samplers
 import torch
 
+from ..model.conditioning import of_picture
 from ..model.host_model import noising, require_finite
 from ..model.latents import Latents
 from ..model.noise import picture_noise
@@ -142,7 +143,7 @@ class _Run:
         samples = self.latents.samples
         for row, number in enumerate(self.latents.numbers):
             clean = samples[row : row + 1]
-            prompts = {name: _of_picture(prompt, row, len(samples)) for name, prompt in self.sides.prompts().items()}
+            prompts = {name: of_picture(prompt, row, len(samples)) for name, prompt in self.sides.prompts().items()}
             guider = _SidesGuider(model, prompts, self.sides.cfg)
             sampler = _MapsSampler(self.made_of, number, self.noises.maps, names, lambda *found, row=row: take(row, *found))
             sigmas = torch.tensor([self.noises.sigma, 0.0])
@@ -225,17 +226,6 @@ class _MapsSampler(comfy.samplers.Sampler):
             found = model_wrap.predict_sides(self._names, x, sigma, extra_args["model_options"])
             self._take(int(indices[0]), *found)
         return latent_image
-
-
-def _of_picture(conditioning: list, row: int, pictures: int) -> list:
-    """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of the batch."""
-
-    def mine(name: str, value):
-        if value is not None and name in ("concat_latent_image", "concat_mask") and len(value) == pictures:
-            return value[row : row + 1]
-        return value
-
-    return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]
 
 
 def _applies(cond: dict, sigma: float) -> bool:

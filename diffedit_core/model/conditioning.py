@@ -33,3 +33,14 @@ def require_one_prompt(conditioning: list, input_name: str) -> None:
                     f"{input_name} has {len(value)} rows, one for each picture of a batch, but it is read as one "
                     "prompt for all pictures; run the pictures one by one."
                 )
+
+
+def of_picture(conditioning: list, row: int, pictures: int) -> list:
+    """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of a batch."""
+
+    def mine(name: str, value: Any) -> Any:
+        if value is not None and name in ("concat_latent_image", "concat_mask") and len(value) == pictures:
+            return value[row : row + 1]
+        return value
+
+    return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]

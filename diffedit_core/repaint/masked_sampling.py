@@ -202,7 +202,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
         outside = background(self.injection.background, trajectory, self.injection.seed, *self.injection.levels(sigmas))
         start, _ = trajectory.state_at(sigmas[0])
         samples = self._function(
-            VirtualDenoiser(model_wrap, outside, None if mask is None else _mask_at(mask, model_wrap, sigmas)),
+            VirtualDenoiser(model_wrap, outside, None if mask is None else mask_at(mask, model_wrap, sigmas)),
             start,
             sigmas,
             extra_args=extra_args,
@@ -243,7 +243,7 @@ def from_sampler(
     return TrajectorySampler(sampler.sampler_function, trajectory, mask, injection, options=sampler.extra_options)
 
 
-def _mask_at(mask: torch.Tensor, model_wrap, sigmas: torch.Tensor) -> Callable[[torch.Tensor, dict], torch.Tensor]:
+def mask_at(mask: torch.Tensor, model_wrap, sigmas: torch.Tensor) -> Callable[[torch.Tensor, dict], torch.Tensor]:
     """Differential Diffusion and its like let the mask depend on the noise level."""
 
     def at(sigma: torch.Tensor, extra: dict) -> torch.Tensor:

@@ -77,6 +77,7 @@ HOST_SIGNATURES = {
     "diffedit_core/inversion/invert.py: _WayBackSampler.sample",
     "diffedit_core/mask/contrast.py: _MapsSampler.sample",
     "diffedit_core/repaint/masked_sampling.py: TrajectorySampler.sample",
+    "diffedit_core/repaint/flow_edit_sampling.py: _FlowEditSampler.sample",
 }
 
 
