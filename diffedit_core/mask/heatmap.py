@@ -25,6 +25,11 @@ class Heatmap:
     detail: int = 1
 
     @property
+    def rim(self) -> int:
+        """Values by which a mask has to grow to hold what it found: a pixel at the edge of a thing has both colours."""
+        return 1 if self.detail > 1 else 0
+
+    @property
     def pixels(self) -> int:
         """Picture pixels along a side of a value."""
         return self.cell // self.detail

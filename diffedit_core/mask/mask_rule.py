@@ -119,7 +119,7 @@ class MaskRule:
             (pictures, [frames,] height, width) float32 of 0 and 1.
         """
         seen, cells = zip(*(self.rule.judged(pair) for pair in prepared.values), strict=True)
-        mask = grown(torch.stack(cells).amax(dim=0), self.grow * prepared.detail)
+        mask = grown(torch.stack(cells).amax(dim=0), self.grow * prepared.detail + prepared.rim)
         return torch.stack(seen), filled(mask) if self.fill_holes else mask
 
 

@@ -14,6 +14,8 @@ export class Heatmap {
     this.cell = Number(metadata.cell);
     /** Values along a side of a cell. */
     this.detail = Number(metadata.detail);
+    /** Values by which a mask has to grow to hold what it found. */
+    this.rim = Number(metadata.rim);
     /** By input name, what the mask of the run was made with. */
     this.settings = JSON.parse(metadata.settings);
     /** 256 RGB triples from cold to hot. */

@@ -40,9 +40,9 @@ export function maskedCells(heatmap, picture, settings) {
   for (let pair = 0; pair < heatmap.pairs; pair++) {
     judged(heatmap, pair, picture, settings).cells.forEach((masked, i) => (union[i] |= masked));
   }
-  const { height, width, detail } = heatmap;
+  const { height, width, detail, rim } = heatmap;
   for (let start = 0; start < union.length; start += height * width) {
-    let frame = grown(union.subarray(start, start + height * width), height, width, settings.grow * detail);
+    let frame = grown(union.subarray(start, start + height * width), height, width, settings.grow * detail + rim);
     if (settings.fill_holes) frame = filled(frame, height, width);
     union.set(frame, start);
   }
