@@ -8,6 +8,7 @@ from .diffedit.crop_around_mask import CropAroundMask
 from .diffedit.ddim_invert import DDIMInvert
 from .diffedit.diffedit_mask import DiffEditMask
 from .diffedit.heatmap_to_mask import HeatmapToMask
+from .diffedit.masked_flow_edit import MaskedFlowEdit
 from .diffedit.masked_latent_sample import MaskedLatentSample
 from .diffedit.masked_latent_sample_advanced import MaskedLatentSampleAdvanced
 from .diffedit.masked_latent_sampler import MaskedLatentSampler
@@ -52,4 +53,5 @@ NODES = (
     TIMECombineEdits,
     CropAroundMask,
     StitchCrop,
+    MaskedFlowEdit,
 )
