@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
+import torch
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
@@ -34,6 +35,16 @@ OUTLINED = (
     "Holes filled; otsu, 4 maps and reach 4 where nothing is said. *IoU, thing*: with the old thing to its outline, all kinds "
     "of edits. The last rows are the highest of latent cells, and the old thing itself, taken for a mask: of another kind of "
     "thing nobody can tell the outline from the picture."
+)
+SMALL = [index for index in range(2 * len(CELLS)) if CELLS[index % len(CELLS)][1] == "small"]
+TO_THE_PIXEL = OTSU | {"noise_strength": 0.2, "maps": 4, "outline": EDGES}
+CONTEXTS = (0.5, 1.0)
+CROPPED_STRENGTHS = (0.8, 1.0)
+CROPPED = (
+    "Small things, two of each kind on each ground: in the whole picture, or by Crop Around Mask, enlarged to 128 pixels, and "
+    f"Stitch Crop. {SAMPLING_STEPS} steps at strength 1, fewer below, cfg {CFG:g}; the mask of noise 0.2, 4 maps, otsu, holes "
+    "filled, along the edges of the picture, and grown by a cell, to have room for another thing. Both composed with the "
+    "original. *Window*: what the model saw of the picture's 128 pixels."
 )
 STRENGTHS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 MEASURED = "Means over pictures: colour edits, edits of the kind, and edits of one of two things."
@@ -62,6 +73,7 @@ class NaturalSettings(Study):
             "outline": Part(outline, pictures, OUTLINED),
             "maps": Part(maps, pictures, f"{MEASURED} Noise strength 0.3 for otsu, 0.5 for the mean ratio."),
             "strength": Part(strength, self.few(9, 1), WAYS),
+            "crop": Part(crop, self.few(len(SMALL), 1), CROPPED),
             "inversion": Part(inversion, self.few(3, 1), BACK),
         }
 
@@ -138,6 +150,47 @@ def strength(worker: Workplace, subject: int) -> Numbers:
             }
             cells += [(f"{name} against strength", f"{share:g}", way, value) for name, value in found.items()]
     return as_tables(cells)
+
+
+def crop(worker: Workplace, subject: int) -> Numbers:
+    """Small things edited in the whole picture, and cut out and enlarged."""
+    host, lpips, rows = worker.host, BackgroundLpips(), {}
+    edit = natural_edit("validation", SMALL[subject])
+    image = host.image(np.uint8(255 * edit.pixels))
+    latent = host.encoded(image)
+    for name, grown in {"to the outline": {}, "grown by a cell": {"grow": 1}}.items():
+        settings = SEED | TO_THE_PIXEL | grown
+        mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, settings, picture=image)[0]
+        for share in CROPPED_STRENGTHS:
+            for way, (made, window) in _whole_and_cropped(host, edit, image, mask, share).items():
+                ((target, source),) = worker.judge.scores(to_bytes(made), [edit.target, edit.source])
+                picture = made[0].numpy()
+                rows[f"{name}, strength {share:g}, {way}"] = {
+                    f"told, {edit.kind}": float(target > source),
+                    f"left as it was, {edit.kind}": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
+                    "background LPIPS": lpips(edit.pixels, picture, ~edit.truth),
+                    "window": float(window),
+                }
+    return {"small things, cut out": rows}
+
+
+def _whole_and_cropped(
+    host: LibraryHost, edit: NaturalEdit, image: torch.Tensor, mask: torch.Tensor, share: float
+) -> dict[str, tuple[torch.Tensor, int]]:
+    """By the way, the edited IMAGE and the longer side of what the model saw, in pixels of the picture."""
+    size, nodes = image.shape[1], DiffEditNodes(host)
+
+    def repainted(picture: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+        trajectory = nodes.invert(host.encoded(picture), "", {"steps": SAMPLING_STEPS, "strength": share})
+        return host.decoded(nodes.sample(trajectory, edit.target, where, SEED | {"cfg": CFG})).clamp(0, 1)
+
+    composed = run_node(host, "CompositeEditedPicture", {}, original=image, edited=repainted(image, mask), mask=mask)[0]
+    ways = {"whole": (composed, size)}
+    for context in CONTEXTS:
+        cut, cut_mask, place = run_node(host, "CropAroundMask", {"context": context, "size": size}, picture=image, mask=mask)
+        given = {"original": image, "edited": repainted(cut, cut_mask), "crop": place, "mask": cut_mask}
+        ways[f"crop, context {context:g}"] = run_node(host, "StitchCrop", {}, **given)[0], max(place.window)
+    return ways
 
 
 def inversion(worker: Workplace, subject: int) -> Numbers:
