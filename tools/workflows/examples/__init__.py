@@ -6,6 +6,7 @@ from .edits_of_a_picture import (
     diffedit,
     diffedit_advanced,
     edit_of_a_small_thing,
+    edit_without_inversion,
     exact_inversion,
     time_edit_of_a_picture,
 )
@@ -292,6 +293,19 @@ them all and enlarges little.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": BLUE_ROSE},
     ),
+    "edit_without_inversion": Example(
+        edit_without_inversion,
+        {**GIRL, "target": "a drawing of a girl in a blue dress"},
+        """## Edit a picture without inversion
+
+**Masked Flow Edit** moves the picture, inside the mask, by the difference between what the model predicts under both prompts
+(FlowEdit). It needs no way back to noise and keeps no states; outside the mask the latent ends bit for bit on the original.
+
+Change the picture and both prompts, with the same words for what stays. Too little changes: raise `strength` or `target_cfg`.
+Too much of the old is left: raise `source_cfg`. Another `seed` gives another edit.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"source": RED_ROSE, "target": BLUE_ROSE},
+    ),
     "exact_inversion": Example(
         exact_inversion,
         {"checkpoint": SD15, "picture": HOSTS_PICTURE, "source": "a drawing of a girl in a pink dress", "steps": 50},
@@ -319,6 +333,7 @@ __all__ = [
     "diffedit_advanced",
     "edit_and_lora",
     "edit_of_a_small_thing",
+    "edit_without_inversion",
     "edited_conditioning",
     "scheduled_edit",
     "several_edits",

@@ -1,10 +1,12 @@
 """Workflows that edit a given picture."""
 
+from typing import Any
+
 from ...comfyui.environment import TOY_CHECKPOINT
 from ..workflow import Choice, Graph
 from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, mask_preset
 
-MASK = {"noise_strength": 0.5} | mask_preset("recommended")
+MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
@@ -288,6 +290,53 @@ def edit_of_a_small_thing(
     title = "Edited inside the mask, untouched outside"
     graph.add("SaveImage", title, images=stitched[0], filename_prefix="small_thing")
     graph.add("SaveImage", "The edited crop", images=decoded[0], filename_prefix="small_thing_crop")
+    return graph
+
+
+def edit_without_inversion(
+    checkpoint: str = TOY_CHECKPOINT,
+    picture: str = EXAMPLE_PICTURE,
+    source: str = "a red rose",
+    target: str = "a blue rose",
+    seed: int = 1,
+) -> Graph:
+    """Mask and edit from the same two prompts, with no way back to noise between them."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
+    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    graph.group("1. Where to edit")
+    mask = graph.add(
+        "DiffEditMask",
+        "1. Where to edit",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=seed,
+        compare=TWO_PROMPTS,
+        source=shows[0],
+        picture=image[0],
+        **MASK,
+    )
+    graph.group("2. Edit inside the mask")
+    edited = graph.add(
+        "MaskedFlowEdit",
+        "2. Edit inside the mask",
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=seed,
+        steps=50,
+        strength=0.8,
+        target_cfg=7.5,
+        source_cfg=3.5,
+        averages=1,
+        source=shows[0],
+        clip=loader[1],
+        mask=mask[0],
+    )
+    _edited_picture(graph, loader, image, edited, mask, "flow_edit")
     return graph
 
 

@@ -39,6 +39,8 @@ class MaskView {
   framePager;
   /** @type {ReturnType<typeof draggableLine>} */
   line;
+  /** @type {ReturnType<typeof presetControl>} */
+  preset;
 
   /** @param {Face} face */
   constructor(face) {

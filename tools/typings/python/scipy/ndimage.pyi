@@ -1,9 +1,15 @@
 """What the pack calls of scipy.ndimage, which says no types itself."""
 
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 
 def gaussian_filter(input: np.ndarray, sigma: float, *, mode: Literal["nearest"]) -> np.ndarray: ...
 def binary_fill_holes(input: np.ndarray) -> np.ndarray: ...
+def uniform_filter(input: np.ndarray, size: int, *, axes: tuple[int, ...]) -> np.ndarray: ...
+@overload
 def distance_transform_edt(input: np.ndarray) -> np.ndarray: ...
+@overload
+def distance_transform_edt(
+    input: np.ndarray, *, return_distances: Literal[False], return_indices: Literal[True]
+) -> np.ndarray: ...
