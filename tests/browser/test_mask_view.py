@@ -408,6 +408,17 @@ def test_the_classic_canvas_shows_the_heat_map_while_it_grows(comfy, workflow):
     assert not any("preview" in name for name in widgets)  # its pictures are not drawn once more below the view
 
 
+def test_says_that_nothing_or_nearly_everything_is_masked(comfy, workflow):
+    ran(comfy, workflow(rule=Choice("level", {"level": 0.05})))
+    note = comfy.view(MASK).locator(".note")
+    for level, said in ((100.0, "Nothing is masked"), (0.0001, "Nearly everything is masked")):
+        comfy.set_value(MASK, "rule.level", level)
+        expect(note).to_contain_text(said)
+        expect(note).to_have_class("note warning")
+    comfy.set_value(MASK, "rule.level", float(np.float32(0.05)))
+    expect(note).not_to_have_class("note warning")
+
+
 def test_says_how_many_maps_are_made_while_it_runs(comfy, workflow):
     comfy.load(workflow(maps=64, seed=6))
     comfy.show(MASK)

@@ -1,4 +1,6 @@
 /** The looks of the mask view, in the colours of ComfyUI's theme. */
+import { WARNING } from "../parts/markup.mjs";
+
 export const STYLE = `
   .view {
     --below: color-mix(in srgb, var(--descrip-text, #999) 55%, transparent);
@@ -34,6 +36,7 @@ export const STYLE = `
   .hint:empty, .note:empty { display: none; }
   .hint { padding: 16px; text-align: center; color: var(--descrip-text, #999); font-size: 13px; }
   .note { color: var(--descrip-text, #999); }
+  .note.warning { color: inherit; border-left: 3px solid ${WARNING}; padding-left: 5px; }
   .row { flex: none; display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 2px 8px; min-height: 18px; }
   .coverage { font-weight: 600; font-variant-numeric: tabular-nums; }
   .caption { font-variant-numeric: tabular-nums; color: var(--descrip-text, #999); }

@@ -16,6 +16,7 @@ import { PRESETS } from "./presets.mjs";
 const MIN_HEIGHT = 230; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
+const MOST = 95; // percent masked from which on hardly anything is kept
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
 
 const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
@@ -308,7 +309,12 @@ class MaskView {
     });
     this.caption.textContent = linked ? text("mask.linked", { setting: label }) : label;
     const stale = this.stale(heatmap);
-    this.note.textContent = stale.length ? text("mask.stale", { inputs: stale.join(", ") }) : "";
+    const problem = this.covered === 0 ? "nothing" : this.covered > MOST ? "everything" : "";
+    this.note.classList.toggle("warning", problem !== "");
+    this.note.textContent = [
+      problem && text(`mask.${problem}`),
+      stale.length ? text("mask.stale", { inputs: stale.join(", ") }) : "",
+    ].filter(Boolean).join(" ");
     const style = getComputedStyle(this.track);
     const scale = this.resize(this.bars);
     drawHistogram(this.bars, scale, this.axis.places, this.axis.line, inksOf(style), (place) => {
