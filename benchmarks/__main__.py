@@ -26,6 +26,7 @@ from .measurements.captions import Captions
 from .measurements.diffedit import DiffEdit
 from .measurements.diffedit_settings import DiffEditSettings
 from .measurements.diffedit_speed import DiffEditSpeed
+from .measurements.flow_edit import FlowEdit
 from .measurements.natural_settings import NaturalSettings
 from .measurements.quality import Quality
 from .measurements.scaling import Scaling
@@ -42,7 +43,17 @@ from .run.store import Store
 from .run.workers import LostWorker, RayPool, Worker, processes, threads
 
 PAPERS = (Timed, Bias, DiffEdit, Captions)
-STUDIES = (Quality, TimeSettings, ToyTimeSettings, DiffEditSettings, NaturalSettings, TimeSpeed, DiffEditSpeed, Scaling)
+STUDIES = (
+    Quality,
+    TimeSettings,
+    ToyTimeSettings,
+    DiffEditSettings,
+    NaturalSettings,
+    FlowEdit,
+    TimeSpeed,
+    DiffEditSpeed,
+    Scaling,
+)
 MEASUREMENTS: dict[str, type[Measurement]] = {measured.name: measured for measured in (*PAPERS, *STUDIES)}
 CLIP, TOY_CLIP_JUDGE = "clip", "toy-clip"
 JUDGES = {CLIP: load_clip_judge, TOY: ToyJudge, TOY_CLIP_JUDGE: toy_clip_judge, NATURAL: NaturalJudge}
