@@ -33,8 +33,8 @@ OUTLINED_LEVELS = (0.2, 0.3, 0.4, 0.5)
 FEW_MAPS = (1, 2, 4, 10)
 OUTLINED = (
     "Holes filled; otsu, 4 maps and reach 4 where nothing is said. *IoU, thing*: with the old thing to its outline, all kinds "
-    "of edits. The last rows are the highest of latent cells, and the old thing itself, taken for a mask: of another kind of "
-    "thing nobody can tell the outline from the picture."
+    "of edits. *Missed*: the share of what must change that is not masked. The last rows are the highest of latent cells, and "
+    "the old thing itself, taken for a mask: of another kind of thing nobody can tell the outline from the picture."
 )
 SMALL = [index for index in range(2 * len(CELLS)) if CELLS[index % len(CELLS)][1] == "small"]
 TO_THE_PIXEL = OTSU | {"noise_strength": 0.2, "maps": 4, "outline": EDGES}
@@ -127,6 +127,8 @@ def _found(
 
 def measured(mask: np.ndarray, edit: NaturalEdit) -> Row:
     row = {f"IoU, {edit.kind}": iou(mask, edit.truth), "IoU, thing": iou(mask, edit.thing)}
+    if edit.kind == "colour":
+        row["missed, colour"] = float(np.mean(~mask[edit.truth]))
     if edit.other is not None:
         row["other"] = float(np.mean(mask[edit.other]))
     return row
