@@ -68,7 +68,7 @@ def edited_without_inversion(model, latents: Latents, mask: torch.Tensor | None,
         ValueError: the model does not sample from noise, ControlNets that have a picture for each of the batch, or predictions
             that are not finite.
     """
-    samples = latents.samples
+    samples = latents.samples if latents.samples.is_floating_point() else latents.samples.float()
     steps = len(way.sigmas) - 1
     _require_one_hint(prompts, len(samples))
     preview = latent_preview.prepare_callback(model, len(samples) * steps)

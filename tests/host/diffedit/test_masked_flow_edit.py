@@ -271,6 +271,12 @@ class TestInputs:
         assert torch.equal(found[0], plain[0]) and torch.equal(found[1, ..., :4], PICTURE[1, ..., :4])
         assert torch.equal(run(model, mask=torch.ones(1, 64, 64)), run(model, mask=None))
 
+    def test_latents_of_other_types(self, model):
+        for kind, expected in ((torch.long, torch.float32), (torch.float64, torch.float64), (torch.float16, torch.float16)):
+            own = (PICTURE * 10).to(kind)
+            found = run(model, latent={"samples": own})
+            assert found.dtype == expected and torch.equal(found[..., 4:], own[..., 4:].to(expected))
+
     def test_what_a_latent_brings_is_passed_on(self, model):
         own = {**picture(2), "batch_index": [5, 3]}
         found = MaskedFlowEdit.execute(model, own, TARGET, source=SOURCE, negative=NEGATIVE, **SETTINGS).result[0]
