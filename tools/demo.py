@@ -108,8 +108,9 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject, judg
         which: load_file(next((server.folder / "output").glob(f"{which}*.latent")))["latent_tensor"]
         for which in ("original", "edited")
     }
-    cells = latents["original"].shape[-2:]
-    latent_outside = outside[:: mask.shape[0] // cells[0], :: mask.shape[1] // cells[1], 0]
+    rows, columns = latents["original"].shape[-2:]
+    in_cells = outside.reshape(rows, mask.shape[0] // rows, columns, mask.shape[1] // columns)
+    latent_outside = in_cells.all((1, 3))  # cells that the mask does not touch
     latent_error = np.abs(latents["edited"] - latents["original"])[..., latent_outside]
     measured = {
         "source": what.picture_shows,
@@ -129,7 +130,7 @@ def diffedit_sheet(client: ComfyClient, server: ComfyServer, what: Subject, judg
     pictures = [given, heatmap, mask, picture, difference * DIFFERENCE_GAIN, pasted]
     label = "\n".join(textwrap.fill(text, LABEL_WIDTH) for text in (what.picture_shows, f"-> {what.picture_shall_show}"))
     steps = "" if what.diffedit_steps == PUBLISHED_STEPS else f", {what.diffedit_steps} steps"
-    return grid(f"DiffEdit, published defaults{steps}", [(label, pictures)], titles, side=256), measured
+    return grid(f"DiffEdit, its recommended mask{steps}", [(label, pictures)], titles, side=256), measured
 
 
 def template_sheet(client: ComfyClient, title: str, names: tuple[str, ...], columns: int) -> Image.Image:

@@ -37,6 +37,7 @@ from ..workflows.examples import (
     several_edits,
     time_edit,
 )
+from ..workflows.examples.shared import mask_preset
 from ..workflows.workflow import Choice, Graph, flat, is_link
 from .given import PICTURE, given_pixels
 from .sheets import GAP, INK, MUTED, PAPER, to_image
@@ -209,24 +210,28 @@ def sunflower_instead() -> Graph:
 
 
 def diffedit_rules(stage: Stage) -> Image.Image:
-    others = (
-        Choice("paper", {"outliers": 2.0, "threshold": 0.5}),
+    paper = Choice("paper", {"outliers": 2.0, "threshold": 0.5})
+    rules = (
+        Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5}),
+        paper,
         Choice("level", {"level": 0.05}),
         Choice("otsu", {"area_floor": 0.5}),
         Choice("area", {"area": 20.0}),
     )
-    step = "1. Where to edit"
+    step, in_cells = "1. Where to edit", mask_preset("published")
 
     def mask(target: str, **inputs) -> np.ndarray:
         return stage.one(having(rose_repainted(target), step, **inputs), "Mask")
 
     rows = []
     for target, strength in ((BLUE_ROSE, 0.5), ("a sunflower on grass", 0.75)):
-        first = stage.run(having(rose_repainted(target), step, noise_strength=strength), "Mask")
+        first = stage.run(having(rose_repainted(target), step, **{**in_cells, "noise_strength": strength}), "Mask")
         heat, *_ = first(step)
-        masks = first("Mask") + [mask(target, noise_strength=strength, rule=rule) for rule in others]
-        rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks]))
-    return tiles(f"What would change {RED_ROSE} into …", rows, ["heat map", "mean ratio", *(rule.option for rule in others)])
+        masks = [mask(target, **{**in_cells, "noise_strength": strength, "rule": rule}) for rule in rules]
+        edges = mask(target, **mask_preset("recommended"), noise_strength=strength)
+        rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks, edges]))
+    columns = ["heat map", *(rule.option for rule in rules), "paper, edges"]
+    return tiles(f"What would change {RED_ROSE} into …", rows, columns)
 
 
 def heatmap_to_mask(stage: Stage) -> Image.Image:
