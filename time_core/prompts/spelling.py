@@ -2,6 +2,7 @@
 
 Only what no tokenizer could place is said to be missing. So case, accents, blanks, and what stands beside a word inside of a
 longer one do not count here, and neither do scripts whose signs some tokenizers cannot tell apart: Latin letters and digits do.
+"an" is "a", as in `text`.
 """
 
 import re
@@ -15,6 +16,7 @@ def first_missing(source: str, destination: str) -> str:
     there, start = "".join(_pieces(destination)), 0
     for word in source.split():
         for piece in _pieces(word):
+            piece = "a" if piece == "an" else piece
             place = there.find(piece, start)
             if place < 0:
                 return word

@@ -12,7 +12,25 @@ from time_diffedit.time_core.prompts.pairs import Pair, Settings
 from time_diffedit.time_core.prompts.placing import align_tokens, require_words
 
 WORDS = (
-    *("A", "a", "dog", "Dog", "dogs", "roses", "rose-bush", "École", "ecole", "2024", "20", "24", "sunflower", "sun", "flower"),
+    *(
+        "A",
+        "a",
+        "an",
+        "An owl",
+        "dog",
+        "Dog",
+        "dogs",
+        "roses",
+        "rose-bush",
+        "École",
+        "ecole",
+        "2024",
+        "20",
+        "24",
+        "sunflower",
+        "sun",
+        "flower",
+    ),
     *("l'été", "玫瑰", "🌹", "_x", "(big)", "v1.5", "otherworldly"),
 )
 CHANGES = (
@@ -69,3 +87,10 @@ def test_a_word_is_named_as_the_tokens_name_it():
 def test_other_ways_to_place_words_need_none(alignment, tokens):
     require_words("a dog", "a cat", alignment, tokens)
     require_words("a dog", "a cat", tokens="last word")
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"), [("an owl", "a blue owl"), ("a cat", "an orange cat"), ("An owl", "A big owl")]
+)
+def test_an_article_is_an_article(source, destination):
+    require_words(source, destination)
