@@ -77,11 +77,19 @@ class ComfyClient:
         return self.request("/view?" + urllib.parse.urlencode(entry))
 
     def queue(self, workflow: dict) -> str:
-        """The id of its run, which begins when those before it are over. Raises WorkflowError if the server refuses it."""
+        """The id of its run, which begins when those before it are over.
+
+        Raises WorkflowError if the server refuses it, also where it refuses a part only, and would run the rest.
+        """
         try:
-            return json.loads(self.post("/prompt", {"prompt": workflow, "client_id": self.client_id}))["prompt_id"]
+            answer = json.loads(self.post("/prompt", {"prompt": workflow, "client_id": self.client_id}))
         except urllib.error.HTTPError as refusal:
             raise WorkflowError(_refusal_text(json.loads(refusal.read()), workflow)) from None
+        if answer.get("node_errors"):
+            self.post("/queue", {"delete": [answer["prompt_id"]]})
+            self.post("/interrupt", {"prompt_id": answer["prompt_id"]})
+            raise WorkflowError(_refusal_text(answer, workflow))
+        return answer["prompt_id"]
 
     def _follow(self, connection, prompt_id: str, workflow: dict, bar: tqdm) -> None:
         done = set()
