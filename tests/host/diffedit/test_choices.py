@@ -54,8 +54,10 @@ def test_the_choices_are_these():
     found = {(node.define_schema().node_id, choice.id) for node, choice in CHOICES}
     assert found == {
         ("DiffEditMask", "rule"),
+        ("DiffEditMask", "outline"),
         ("DiffEditMask", "compare"),
         ("HeatmapToMask", "rule"),
+        ("HeatmapToMask", "outline"),
         ("DDIMInvert", "method"),
         ("DDIMInvert", "regularisation"),
         ("MaskedLatentSampler", "background"),

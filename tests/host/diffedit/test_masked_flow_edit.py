@@ -217,7 +217,8 @@ class TestWithTheHost:
         seen = []
         monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_HOOK", lambda value, total, *_, **__: seen.append((value, total)))
         run(model)
-        assert seen == [(i + 1, 8) for i in range(8)]
+        # The host leaves out what comes too soon after the last.
+        assert seen == sorted(set(seen)) and seen[-1] == (8, 8) and {total for _, total in seen} == {8}
 
     def test_an_interrupt_ends_within_one_model_call_and_leaves_nothing(self, model, plain):
         seen, calls = watched(model, interrupt_at=3)
