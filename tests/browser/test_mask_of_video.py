@@ -18,7 +18,8 @@ SHOW = """async ([pack, files, words]) => {
   const { create } = await import(`${pack}/diffedit/mask_view.mjs`)
   const properties = {}
   const face = {
-    value: () => undefined, isLinked: () => false, onChange() {}, onSetting() {}, onPreview() {}, setting: () => 60,
+    value: () => undefined, isLinked: () => false, onChange() {}, onSetting() {}, onPreview() {}, onProgress() {},
+    setting: () => 60,
     property: (key) => properties[key], setProperty: (key, value) => (properties[key] = value),
     onResult: (callback) => callback({ heatmap: files.map((filename) => ({ filename })), picture: [] }),
     fileUrl: ({ filename }) => `${pack}/${filename}`,

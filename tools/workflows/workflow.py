@@ -16,7 +16,7 @@ WIDGET_HEIGHT = 26
 TEXT_HEIGHT = 90
 PICTURE_HEIGHT = 250
 VIEW_HEIGHTS = {
-    "DiffEditMask": 250,  # as high as fits on a small screen
+    "DiffEditMask": 200,  # as high as fits on a small screen
     "HeatmapToMask": 300,
     "TIMEEditModel": 330,
     "TIMEComputeEdit": 330,

@@ -30,8 +30,10 @@ export const STYLE = `
   .live { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--comfy-input-bg, #222); }
   .progress { position: absolute; left: 4px; top: 4px; padding: 1px 6px; border-radius: 4px; font-variant-numeric: tabular-nums;
     background: color-mix(in srgb, var(--comfy-input-bg, #222) 85%, transparent); }
+  .preset { position: absolute; right: 4px; top: 4px; max-width: 60%; justify-content: end; padding: 1px 4px; border-radius: 4px;
+    background: color-mix(in srgb, var(--comfy-input-bg, #222) 85%, transparent); }
   .running .hint { visibility: hidden; }
-  .empty canvas, .empty .scene input, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
+  .empty canvas, .empty .scene > input, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
   p { margin: 0; }
   .hint:empty, .note:empty { display: none; }
   .hint { padding: 16px; text-align: center; color: var(--descrip-text, #999); font-size: 13px; }
@@ -52,9 +54,9 @@ export const STYLE = `
     cursor: pointer;
   }
   button:disabled { opacity: 0.4; cursor: default; }
-  .scene input { position: absolute; right: 4px; bottom: 4px; width: 56px; height: 14px; margin: 0; padding: 0 4px; opacity: 0.75;
+  .scene > input { position: absolute; right: 4px; bottom: 4px; width: 56px; height: 14px; margin: 0; padding: 0 4px; opacity: 0.75;
     border-radius: 7px; background: var(--comfy-input-bg, #222); accent-color: var(--input-text, #ddd); }
-  .scene input:is(:hover, :focus-visible) { opacity: 1; }
+  .scene > input:is(:hover, :focus-visible) { opacity: 1; }
   .track { flex: none; position: relative; height: 36px; cursor: ew-resize; touch-action: none; user-select: none; }
   .track canvas { width: 100%; height: 100%; }
   .track.fixed { cursor: default; }

@@ -13,7 +13,7 @@ import { SETTINGS_OF, maskedCells } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
 
-const MIN_HEIGHT = 230; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
+const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const MOST = 95; // percent masked from which on hardly anything is kept
@@ -89,7 +89,17 @@ class MaskView {
       oninput: () => this.refresh(),
       onchange: () => face.setProperty(OPACITY, Number(this.opacity.value)),
     });
-    this.scene = html("div", { class: "scene" }, this.canvas, this.message, this.live, this.progress, this.opacity);
+    this.preset = presetControl(face, PRESETS, "mask", () => (face.isLinked("picture") ? "" : face.text("mask.noPicture")));
+    this.scene = html(
+      "div",
+      { class: "scene" },
+      this.canvas,
+      this.message,
+      this.live,
+      this.progress,
+      this.preset.element,
+      this.opacity,
+    );
     this.bars = html("canvas", { "aria-hidden": "true" });
     this.track = html("div", { class: "track" }, this.bars);
     this.line = draggableLine(
@@ -99,11 +109,9 @@ class MaskView {
     );
     this.caption = html("span", { class: "caption" });
     this.note = html("p", { class: "note", role: "status" });
-    this.preset = presetControl(face, PRESETS, "mask", () => (face.isLinked("picture") ? "" : face.text("mask.noPicture")));
     this.body = html(
       "div",
       { class: "view" },
-      this.preset.element,
       this.scene,
       html(
         "div",
