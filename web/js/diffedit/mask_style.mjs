@@ -30,8 +30,10 @@ export const STYLE = `
   .live { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--comfy-input-bg, #222); }
   .progress { position: absolute; left: 4px; top: 4px; padding: 1px 6px; border-radius: 4px; font-variant-numeric: tabular-nums;
     background: color-mix(in srgb, var(--comfy-input-bg, #222) 85%, transparent); }
-  .preset { position: absolute; right: 4px; top: 4px; max-width: 60%; justify-content: end; padding: 1px 4px; border-radius: 4px;
+  .preset { position: absolute; right: 4px; top: 4px; max-width: 60%; justify-content: end; border-radius: 4px;
     background: color-mix(in srgb, var(--comfy-input-bg, #222) 85%, transparent); }
+  .preset label { font-size: 0; } /* its word would cover the picture; it is still announced */
+  .preset label select { font-size: 12px; }
   .running .hint { visibility: hidden; }
   .empty canvas, .empty .scene > input, .empty .row, .empty .track, .empty .note, [hidden] { display: none !important; }
   p { margin: 0; }
