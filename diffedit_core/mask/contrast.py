@@ -8,7 +8,7 @@ import comfy.model_management
 import comfy.samplers
 import torch
 
-from ..model.conditioning import of_picture
+from ..model.conditioning import control_hints, of_picture
 from ..model.host_model import noising, require_finite
 from ..model.latents import Latents
 from ..model.noise import picture_noise
@@ -193,7 +193,7 @@ class _SidesGuider(comfy.samplers.CFGGuider):
     def maps_at_once(self, names: Sequence[str], shape: Sequence[int], device: torch.device) -> int:
         """How many noised pictures of `shape` (1, C, [frames,] h, w) one model call may take in the memory that is free."""
         conds = [cond for name in self.evaluated(names) for cond in self.side(name)]
-        if any(_hint_of_several_pictures(cond) for cond in conds):
+        if any(len(hint) > 1 for cond in conds for hint in control_hints(cond)):
             return 1  # the host would give each map the hint of another picture
         cond_shapes: dict[str, list] = {}
         for cond in conds:
@@ -230,13 +230,3 @@ class _MapsSampler(comfy.samplers.Sampler):
 
 def _applies(cond: dict, sigma: float) -> bool:
     return cond.get("timestep_end", 0.0) <= sigma <= cond.get("timestep_start", float("inf"))
-
-
-def _hint_of_several_pictures(cond: dict) -> bool:
-    control = cond.get("control")
-    while control is not None:
-        hint = control.cond_hint_original
-        if hint is not None and len(hint) > 1:
-            return True
-        control = control.previous_controlnet
-    return False

@@ -103,13 +103,17 @@ class MaskRule:
         """
         _require_difference(heatmap.values)
         blurred = replace(heatmap, values=smoothed(heatmap.values, self.smooth))
-        if self.reach == 0:
+        self.require_picture(picture)
+        if self.reach == 0 or picture is None:
             return blurred
-        if picture is None:
+        return along_edges(blurred, *pictures_of(heatmap, picture), self.reach)
+
+    def require_picture(self, picture: torch.Tensor | None) -> None:
+        """Raises ValueError if the picture that `reach` asks for is missing; to be asked before a heat map is made."""
+        if self.reach > 0 and picture is None:
             raise ValueError(
                 "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
             )
-        return along_edges(blurred, *pictures_of(heatmap, picture), self.reach)
 
     def masked(self, prepared: Heatmap) -> rules.Judged:
         """Every pair judged by its own statistics; a cell, or a pixel, is masked if any pair masks it.

@@ -1,5 +1,6 @@
 """Questions about a CONDITIONING: a list of [embedding, options]."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -33,6 +34,15 @@ def require_one_prompt(conditioning: list, input_name: str) -> None:
                     f"{input_name} has {len(value)} rows, one for each picture of a batch, but it is read as one "
                     "prompt for all pictures; run the pictures one by one."
                 )
+
+
+def control_hints(options: dict) -> Iterator[torch.Tensor]:
+    """The pictures (pictures, ...) that the ControlNets on a prompt were given, of the last one first."""
+    control = options.get("control")
+    while control is not None:
+        if control.cond_hint_original is not None:
+            yield control.cond_hint_original
+        control = control.previous_controlnet
 
 
 def of_picture(conditioning: list, row: int, pictures: int) -> list:

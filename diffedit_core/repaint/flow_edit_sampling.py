@@ -8,7 +8,7 @@ import comfy.samplers
 import latent_preview
 import torch
 
-from ..model.conditioning import of_picture
+from ..model.conditioning import control_hints, of_picture
 from ..model.host_model import hears_of_mask, noising, require_finite
 from ..model.latents import Latents
 from ..model.noise import picture_noise
@@ -171,12 +171,9 @@ def _require_one_hint(prompts: Prompts, pictures: int) -> None:
     """Pictures are edited one by one, and the host would show each of them the ControlNet's first picture."""
     for name in ("target", "source", "negative"):
         for _, options in getattr(prompts, name) or []:
-            control = options.get("control")
-            while control is not None and pictures > 1:
-                hint = control.cond_hint_original
-                if hint is not None and len(hint) > 1:
+            for hint in control_hints(options):
+                if pictures > 1 and len(hint) > 1:
                     raise ValueError(
                         f"{name} has a ControlNet with {len(hint)} pictures for a batch of {pictures}; run the pictures one by "
                         "one, each with its own, or give the ControlNet one picture for all."
                     )
-                control = control.previous_controlnet

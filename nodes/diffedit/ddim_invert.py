@@ -11,7 +11,7 @@ from ...diffedit_core.model.guidance import Guidance, negative_is_read
 from ...diffedit_core.model.host_model import latents_in, require_prompts, require_unscheduled_hooks
 from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen, seed_of_choice
-from ..shared.empty_prompt import conditioning_or_empty
+from ..shared.empty_prompt import clip_for_empty_prompts, conditioning_or_empty
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 NONE, PIX2PIX_ZERO = "none", "pix2pix-zero"
@@ -74,12 +74,7 @@ class DDIMInvert(CheckedNode, io.ComfyNode):
                     tooltip="A sampling schedule from high to 0, walked backwards as a whole. steps and strength are "
                     "then not read.",
                 ),
-                io.Clip.Input(
-                    "clip",
-                    optional=True,
-                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
-                    "connected.",
-                ),
+                clip_for_empty_prompts(),
                 io.Combo.Input(
                     "scheduler",
                     options=[LEADING, *SCHEDULERS],

@@ -16,7 +16,7 @@ from ...diffedit_core.model.latent_pictures import latent_pictures
 from ..shared import mask_rule_inputs
 from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen
-from ..shared.empty_prompt import conditioning_or_empty
+from ..shared.empty_prompt import clip_for_empty_prompts, conditioning_or_empty
 from ..shared.mask_shown import latent_picture_files, picture_files
 from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
@@ -89,12 +89,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
                     tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip; "
                     "with two models: the same prompt as target.",
                 ),
-                io.Clip.Input(
-                    "clip",
-                    optional=True,
-                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
-                    "connected.",
-                ),
+                clip_for_empty_prompts(),
                 mask_rule_inputs.picture(),
                 HeatmapSocket.Input(
                     "heatmap",
@@ -135,6 +130,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
     ) -> io.NodeOutput:
         noising(model)
         judged_by = mask_rule_inputs.rule_from(rule, outline, **shape)
+        judged_by.require_picture(picture)
         latents = latents_in(model, latent, "latent")
         sides = _sides(model, target, source, compare, clip)
         for name, conditioning in sides.prompts().items():

@@ -6,7 +6,7 @@ from ...diffedit_core.model.guidance import negative_is_read
 from ...diffedit_core.model.host_model import latents_in, require_prompts
 from ...diffedit_core.repaint.flow_edit_sampling import Prompts, Way, edited_without_inversion
 from ..shared.checks import CheckedNode, checked
-from ..shared.empty_prompt import conditioning_or_empty
+from ..shared.empty_prompt import clip_for_empty_prompts, conditioning_or_empty
 from ..shared.masked_sampling_inputs import cells_of_mask
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
@@ -95,12 +95,7 @@ class MaskedFlowEdit(CheckedNode, io.ComfyNode):
                     tooltip="What both sides are guided away from. Read only where a cfg is not 1. Left out: the empty prompt, "
                     "encoded with clip.",
                 ),
-                io.Clip.Input(
-                    "clip",
-                    optional=True,
-                    tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is "
-                    "connected.",
-                ),
+                clip_for_empty_prompts(),
                 io.Mask.Input(
                     "mask",
                     optional=True,

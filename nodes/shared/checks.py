@@ -41,17 +41,16 @@ class CheckedNode(io.ComfyNode):
         """Asked by the host before a run; what is linked is None there."""
         linked = {name for name, value in given.items() if value is None}
         try:
-            check(cls, _typed(given), linked)
+            check(cls.define_schema().inputs, cls.RULES, _typed(given), linked)
         except ValueError as error:
             return str(error)
         return True
 
 
-def check(node: type[CheckedNode], given: dict[str, Any], unknown: Collection[str] = ()) -> None:
-    """Raises ValueError for the first input, or rule of `node`, that does not hold; rules that read `unknown` ones are left."""
-    inputs = node.define_schema().inputs
+def check(inputs: Collection[io.Input], rules: Rules, given: dict[str, Any], unknown: Collection[str] = ()) -> None:
+    """Raises ValueError for the first of `inputs` or `rules` that does not hold; rules that read `unknown` ones are left."""
     check_inputs(inputs, given)
-    for rule in node.RULES:
+    for rule in rules:
         reads = signature(rule).parameters
         needed = {name for name, parameter in reads.items() if parameter.default is Parameter.empty}
         if needed <= given.keys() and not reads.keys() & set(unknown):
@@ -75,8 +74,8 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
         for name, parameter in described.parameters.items():
             if parameter.kind is Parameter.VAR_KEYWORD:
                 given |= given.pop(name, {})
-        check(cls, given)
-        schema = cls.define_schema()
+        schema = cls.define_schema()  # once, as it may list folders
+        check(schema.inputs, cls.RULES, given)
         found = execute(cls, *args, **kwargs)
         for output, value in zip(schema.outputs, found.args, strict=False):
             if not is_finite(value):

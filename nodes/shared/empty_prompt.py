@@ -1,5 +1,15 @@
 """What the DiffEdit nodes do when a prompt is left out."""
 
+from comfy_api.latest import io
+
+
+def clip_for_empty_prompts() -> io.Clip.Input:
+    return io.Clip.Input(
+        "clip",
+        optional=True,
+        tooltip="Encodes the empty prompt where a prompt is left out. Not needed when all that is read is connected.",
+    )
+
 
 def conditioning_or_empty(conditioning: list | None, clip, input_name: str) -> list:
     """The given conditioning, else the empty prompt encoded with `clip`. Ask only for prompts that are read.

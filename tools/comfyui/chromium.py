@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from .install import SetupError
+from .install import SetupError, make_and_say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "fonts-liberation")
@@ -44,14 +44,5 @@ def prepare_chromium() -> str:
     return found
 
 
-def main() -> int:
-    try:
-        print(f"Browser: {prepare_chromium()}")
-    except SetupError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_and_say("Browser", prepare_chromium))

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,16 @@ def remove(path: Path) -> None:
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)
+
+
+def make_and_say(what: str, make: Callable[[], object]) -> int:
+    """Of a command that makes one thing: say where it is, or what is wrong; gives the exit status."""
+    try:
+        print(f"{what}: {make()}")
+    except SetupError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def venv_python(folder: Path = VENV) -> Path:

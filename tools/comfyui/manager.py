@@ -7,7 +7,7 @@ Manager installs or removes, it does not do so in `.venv`.
 import sys
 from pathlib import Path
 
-from .install import GIB, LOCK, ROOT, SetupError, make_environment, put_behind, venv_python
+from .install import GIB, LOCK, ROOT, make_and_say, make_environment, put_behind, venv_python
 
 FOLDER = ROOT / ".cache" / "manager"
 
@@ -20,14 +20,5 @@ def make_manager() -> Path:
     return venv_python(FOLDER)
 
 
-def main() -> int:
-    try:
-        print(f"ComfyUI-Manager: {make_manager()}")
-    except SetupError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_and_say("ComfyUI-Manager", make_manager))

@@ -27,8 +27,10 @@ CONFIG_FILE = Path("user", "__manager", "config.ini")
 
 
 class _Asked(socketserver.StreamRequestHandler):
+    server: "Gate"
+
     def handle(self) -> None:
-        self.server.asked.append(self.rfile.readline().decode(errors="replace").strip())  # type: ignore[attr-defined]
+        self.server.asked.append(self.rfile.readline().decode(errors="replace").strip())
 
 
 class Gate(socketserver.ThreadingTCPServer):

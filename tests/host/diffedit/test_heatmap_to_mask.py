@@ -132,6 +132,13 @@ def test_edges_without_a_picture_are_refused():
         from_heatmap(Heatmap(torch.rand(1, 1, 4, 4)), outline={"outline": "edges of picture"})
 
 
+def test_edges_without_a_picture_are_refused_before_the_model_is_asked(model):
+    seen, calls = watched(model)
+    with pytest.raises(ValueError, match="picture is not connected"):
+        from_model(seen, outline={"outline": "edges of picture"})
+    assert not calls.rows
+
+
 def test_a_setting_that_is_left_out_has_its_default():
     assert mask_rule_inputs.rule_from(MEAN_RATIO, {"outline": "edges of picture"}).reach == mask_rule_inputs.REACH
     assert mask_rule_inputs.rule_from({"rule": "paper", "outliers": 10.0, "threshold": None}).rule == Paper(10.0, 0.5)
