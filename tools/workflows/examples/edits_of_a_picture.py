@@ -1,14 +1,9 @@
 """Workflows that edit a given picture."""
 
-from typing import Any
-
 from ...comfyui.environment import TOY_CHECKPOINT
 from ..workflow import Choice, Graph
+from . import steps_of_an_edit as step
 from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, mask_preset
-
-MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
-TWO_PROMPTS = Choice("two prompts")
-INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
 
 def diffedit(
@@ -21,45 +16,15 @@ def diffedit(
     """The three steps of DiffEdit on one picture."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
-    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
-    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
-    mask = graph.add(
-        "DiffEditMask",
-        "1. Where to edit",
-        model=loader[0],
-        latent=latent[0],
-        target=wanted[0],
-        seed=seed,
-        compare=TWO_PROMPTS,
-        source=shows[0],
-        picture=image[0],
-        **MASK,
-    )
+    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
     graph.group("2. Back to noise")
-    inverted = graph.add(
-        "DDIMInvert",
-        "2. Back to noise",
-        model=loader[0],
-        latent=latent[0],
-        clip=loader[1],
-        **INVERT_DEFAULTS,
-    )
+    inverted = step.inverted(graph, "2. Back to noise", loader, latent)
     graph.group("3. Repaint inside the mask")
-    edited = graph.add(
-        "MaskedLatentSample",
-        "3. Repaint inside the mask",
-        model=loader[0],
-        positive=wanted[0],
-        trajectory=inverted[1],
-        cfg=7.5,
-        sampler_name="as inverted",
-        seed=seed,
-        clip=loader[1],
-        mask=mask[0],
-    )
-    _edited_picture(graph, loader, image, edited, mask, "diffedit")
+    edited = step.repainted(graph, "3. Repaint inside the mask", loader[0], loader[1], wanted[0], inverted, mask[0], seed)
+    step.edited_picture(graph, loader, image, edited, mask, "diffedit")
     roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
     graph.add("PreviewImage", "Original through the VAE", images=roundtrip[0])
     return graph
@@ -75,7 +40,7 @@ def time_edit_of_a_picture(
     """Both methods joined: where in this picture would an edit of the model act? Then apply it there, and only there."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
     edit = graph.add(
         "TIMEEditModel",
         "Edit what the model assumes",
@@ -97,31 +62,15 @@ def time_edit_of_a_picture(
         seed=seed,
         compare=Choice("two models", {"target_model": edit[0]}),
         picture=image[0],
-        **{**MASK, "grow": 1},
+        **{**step.MASK, "grow": 1},
     )
     graph.group("2. Back to noise")
-    inverted = graph.add(
-        "DDIMInvert",
-        "2. Back to noise, with the plain model",
-        model=loader[0],
-        latent=latent[0],
-        clip=loader[1],
-        **INVERT_DEFAULTS,
-    )
+    inverted = step.inverted(graph, "2. Back to noise, with the plain model", loader, latent)
     graph.group("3. Repaint inside the mask")
-    edited = graph.add(
-        "MaskedLatentSample",
-        "3. Repaint with the edited model, same prompt",
-        model=edit[0],
-        positive=shows[0],
-        trajectory=inverted[1],
-        cfg=7.5,
-        sampler_name="as inverted",
-        seed=seed,
-        clip=loader[1],
-        mask=mask[0],
+    edited = step.repainted(
+        graph, "3. Repaint with the edited model, same prompt", edit[0], loader[1], shows[0], inverted, mask[0], seed
     )
-    _edited_picture(graph, loader, image, edited, mask, "time_of_a_picture")
+    step.edited_picture(graph, loader, image, edited, mask, "time_of_a_picture")
     return graph
 
 
@@ -131,9 +80,8 @@ def diffedit_advanced(
     """Another rule on the same heat map, an inversion that comes back exactly, its states, and the host's own samplers."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
-    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
-    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    shows, wanted = step.two_prompts(graph, loader, source, target)
     empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
     graph.group("1. Where to edit")
     contrast = graph.add(
@@ -143,7 +91,7 @@ def diffedit_advanced(
         latent=latent[0],
         target=wanted[0],
         seed=1,
-        compare=TWO_PROMPTS,
+        compare=step.TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
         **mask_preset("published"),
@@ -189,7 +137,7 @@ def diffedit_advanced(
         sigmas=inverted[2],
         mask=mask[0],
     )
-    _edited_picture(graph, loader, image, edited, mask, "diffedit_advanced")
+    step.edited_picture(graph, loader, image, edited, mask, "diffedit_advanced")
 
     graph.group("The same by the host's own nodes")
     sampler = graph.add(
@@ -238,22 +186,10 @@ def edit_of_a_small_thing(
     """A thing that the model sees in a few latent cells: cut out, edited at the size at which the model is good, laid back."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
-    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
-    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
-    mask = graph.add(
-        "DiffEditMask",
-        "1. Where to edit, in the whole picture",
-        model=loader[0],
-        latent=latent[0],
-        target=wanted[0],
-        seed=seed,
-        compare=TWO_PROMPTS,
-        source=shows[0],
-        picture=image[0],
-        **MASK,
-    )
+    mask = step.masked(graph, "1. Where to edit, in the whole picture", loader, image, latent, shows, wanted, seed)
     graph.group("2. Cut out and enlarged")
     crop = graph.add(
         "CropAroundMask", "2. Only what is around it, enlarged", picture=image[0], mask=mask[0], context=0.5, size=size
@@ -261,27 +197,9 @@ def edit_of_a_small_thing(
     graph.add("PreviewImage", "What is edited", images=crop[0])
     enlarged = graph.add("VAEEncode", "Encode the crop", pixels=crop[0], vae=loader[2])
     graph.group("3. Back to noise")
-    inverted = graph.add(
-        "DDIMInvert",
-        "3. Back to noise",
-        model=loader[0],
-        latent=enlarged[0],
-        clip=loader[1],
-        **INVERT_DEFAULTS,
-    )
+    inverted = step.inverted(graph, "3. Back to noise", loader, enlarged)
     graph.group("4. Repaint inside the mask")
-    edited = graph.add(
-        "MaskedLatentSample",
-        "4. Repaint inside the mask",
-        model=loader[0],
-        positive=wanted[0],
-        trajectory=inverted[1],
-        cfg=7.5,
-        sampler_name="as inverted",
-        seed=seed,
-        clip=loader[1],
-        mask=crop[1],
-    )
+    edited = step.repainted(graph, "4. Repaint inside the mask", loader[0], loader[1], wanted[0], inverted, crop[1], seed)
     graph.group("5. Back into the picture")
     decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
     stitched = graph.add(
@@ -303,22 +221,10 @@ def edit_without_inversion(
     """Mask and edit from the same two prompts, with no way back to noise between them."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
-    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
-    wanted = graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
-    mask = graph.add(
-        "DiffEditMask",
-        "1. Where to edit",
-        model=loader[0],
-        latent=latent[0],
-        target=wanted[0],
-        seed=seed,
-        compare=TWO_PROMPTS,
-        source=shows[0],
-        picture=image[0],
-        **MASK,
-    )
+    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
     graph.group("2. Edit inside the mask")
     edited = graph.add(
         "MaskedFlowEdit",
@@ -336,7 +242,7 @@ def edit_without_inversion(
         clip=loader[1],
         mask=mask[0],
     )
-    _edited_picture(graph, loader, image, edited, mask, "flow_edit")
+    step.edited_picture(graph, loader, image, edited, mask, "flow_edit")
     return graph
 
 
@@ -346,7 +252,7 @@ def exact_inversion(
     """A picture to noise and back, without any edit, by three methods: how much of it comes back?"""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
     graph.add("SaveImage", "The best that can come back", images=roundtrip[0], filename_prefix="inversion_original")
@@ -391,7 +297,7 @@ def captioned_diffedit(
     """No prompt by hand: a caption of the picture, and many captions for each concept, averaged to a direction of the edit."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader, image, latent = _given_picture(graph, checkpoint, picture)
+    loader, image, latent = step.given_picture(graph, checkpoint, picture)
     drawn = {"captions": 16, "temperature": 0.8, "top_k": 10, "seed": 0}
     caption = graph.add(
         "CaptionImage",
@@ -420,18 +326,7 @@ def captioned_diffedit(
 
     now, wanted = concept("what is there", source), concept("what is wanted", target)
     graph.group("1. Where to edit")
-    mask = graph.add(
-        "DiffEditMask",
-        "1. Where the directions differ",
-        model=loader[0],
-        latent=latent[0],
-        target=wanted[0],
-        seed=1,
-        compare=TWO_PROMPTS,
-        source=now[0],
-        picture=image[0],
-        **MASK,
-    )
+    mask = step.masked(graph, "1. Where the directions differ", loader, image, latent, now, wanted, 1)
     graph.group("2. Back to noise")
     inverted = graph.add(
         "DDIMInvert",
@@ -439,7 +334,7 @@ def captioned_diffedit(
         model=loader[0],
         latent=latent[0],
         positive=shows[0],
-        **INVERT_DEFAULTS,
+        **step.INVERT_DEFAULTS,
     )
     graph.group("3. Repaint inside the mask")
     edited = graph.add(
@@ -454,30 +349,5 @@ def captioned_diffedit(
         seed=1,
         mask=mask[0],
     )
-    _edited_picture(graph, loader, image, edited, mask, "captioned")
+    step.edited_picture(graph, loader, image, edited, mask, "captioned")
     return graph
-
-
-def _given_picture(graph: Graph, checkpoint: str, picture: str):
-    """The nodes that load the model and the picture, and encode it."""
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
-    image = graph.add("LoadImage", "Picture to edit", image=picture)
-    return loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
-
-
-def _edited_picture(graph: Graph, loader, image, edited, mask, prefix: str) -> None:
-    """Save the edited picture as decoded and with the original's pixels outside the mask; show the mask."""
-    graph.group("The result")
-    decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
-    graph.add("SaveImage", "Edited picture", images=decoded[0], filename_prefix=prefix)
-    graph.add("MaskPreview", "Mask", mask=mask[0])
-    pasted = graph.add(
-        "CompositeEditedPicture",
-        "Keep the original's pixels outside",
-        original=image[0],
-        edited=decoded[0],
-        mask=mask[0],
-        feather=0,
-    )
-    title = "Edited inside the mask, untouched outside"
-    graph.add("SaveImage", title, images=pasted[0], filename_prefix=f"{prefix}_pasted")

@@ -1,0 +1,78 @@
+"""The steps that the workflows which edit a given picture have in common."""
+
+from typing import Any
+
+from ..workflow import Choice, Graph
+from .shared import mask_preset
+
+MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
+TWO_PROMPTS = Choice("two prompts")
+INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
+
+
+def given_picture(graph: Graph, checkpoint: str, picture: str):
+    """The nodes that load the model and the picture, and encode it."""
+    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    image = graph.add("LoadImage", "Picture to edit", image=picture)
+    return loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
+
+
+def two_prompts(graph: Graph, loader, source: str, target: str):
+    """What the picture shows, and what it shall show."""
+    shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
+    return shows, graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
+
+
+def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed: int):
+    """Where two prompts disagree, by the recommended mask."""
+    return graph.add(
+        "DiffEditMask",
+        title,
+        model=loader[0],
+        latent=latent[0],
+        target=wanted[0],
+        seed=seed,
+        compare=TWO_PROMPTS,
+        source=shows[0],
+        picture=image[0],
+        **MASK,
+    )
+
+
+def inverted(graph: Graph, title: str, loader, latent):
+    """Back to noise under the empty prompt."""
+    return graph.add("DDIMInvert", title, model=loader[0], latent=latent[0], clip=loader[1], **INVERT_DEFAULTS)
+
+
+def repainted(graph: Graph, title: str, model, clip, positive, inverted, mask, seed: int):
+    """Sampled by the inversion's own step."""
+    return graph.add(
+        "MaskedLatentSample",
+        title,
+        model=model,
+        positive=positive,
+        trajectory=inverted[1],
+        cfg=7.5,
+        sampler_name="as inverted",
+        seed=seed,
+        clip=clip,
+        mask=mask,
+    )
+
+
+def edited_picture(graph: Graph, loader, image, edited, mask, prefix: str) -> None:
+    """Save the edited picture as decoded and with the original's pixels outside the mask; show the mask."""
+    graph.group("The result")
+    decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
+    graph.add("SaveImage", "Edited picture", images=decoded[0], filename_prefix=prefix)
+    graph.add("MaskPreview", "Mask", mask=mask[0])
+    pasted = graph.add(
+        "CompositeEditedPicture",
+        "Keep the original's pixels outside",
+        original=image[0],
+        edited=decoded[0],
+        mask=mask[0],
+        feather=0,
+    )
+    title = "Edited inside the mask, untouched outside"
+    graph.add("SaveImage", title, images=pasted[0], filename_prefix=f"{prefix}_pasted")
