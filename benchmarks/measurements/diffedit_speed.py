@@ -10,7 +10,7 @@ The settings are chosen on the natural world's validation pictures and on toy pi
 
 import time
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,12 +21,14 @@ from toyworld.edited import mask_quality, outside_truth
 from toyworld.edits import KINDS, ToyEdit, toy_edit
 
 from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.presets import DIFFEDIT, presets
 
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.inputs import run_node
-from ..hosts.library import NATURAL, LibraryHost, to_bytes
+from ..hosts.library import NATURAL, LibraryHost
+from ..judges.natural_edits import judged
 from ..judges.perceptual import BackgroundLpips
-from ..judges.pixels import iou, left_as_it_was, psnr
+from ..judges.pixels import iou
 from ..report.report import Target
 from ..run.measurement import Workplace
 from .study import SEED, Numbers, Part, Study, Tables, seconds
@@ -39,11 +41,10 @@ GUIDED = {DIFFUSERS: CFG, "diffusers, inverting at guidance 1": 1.0}
 """By way, diffusers' guidance of the inversion."""
 FEWER = "nodes, fewer steps"
 RECOMMENDED = "nodes, recommended, 8 steps"
-EDGES = {"outline": "edges of picture", "rule": "paper", "fill_holes": True}
 SETTINGS = [
     Settings("nodes, diffusers' settings", SEED, {}, SEED),
     Settings(FEWER, SEED, {"steps": 35}, SEED),
-    Settings(RECOMMENDED, SEED | {"maps": 2} | EDGES, {"steps": 8, "strength": 1.0}, SEED),
+    Settings(RECOMMENDED, SEED | presets(DIFFEDIT)["recommended"] | {"maps": 2}, {"steps": 8, "strength": 1.0}, SEED),
 ]
 WAYS = GUIDED | {settings.name: settings for settings in SETTINGS}
 NETWORKS = ("the checkpoint's network", "the narrow network")
@@ -173,7 +174,7 @@ def quality(of_a_kind: int, worker: Workplace, subject: int) -> Numbers:
         mask, made = edited(way, DiffEditNodes(host), theirs, host.encode(edit.pixels), edit)
         unedited, picture = (host.decode(z)[0] for z in (host.encode(edit.pixels), made))
         rows[way] = outside_truth(host, edit, made) | mask_quality(edit, mask)
-        rows[way][LPIPS] = background_lpips()(unedited, picture, ~edit.truth)
+        rows[way][LPIPS] = BackgroundLpips()(unedited, picture, ~edit.truth)
     return {EDIT: rows}
 
 
@@ -185,15 +186,8 @@ def natural_quality(worker: Workplace, subject: int) -> Numbers:
     unedited = host.decode(latent)[0]
     for way in WAYS:
         mask, made = edited(way, DiffEditNodes(host), theirs, latent, edit)
-        picture = host.decode(made)[0]
-        ((target, source),) = judge.scores(to_bytes(torch.from_numpy(picture[None])), [edit.target, edit.source])
-        rows[way] = {
-            "told": float(target > source),
-            "left as it was": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
-            "background PSNR": psnr(picture, unedited, ~edit.truth),
-            LPIPS: background_lpips()(unedited, picture, ~edit.truth),
-            "mask IoU": iou(mask[0].numpy() >= 0.5, edit.truth),
-        }
+        found = judged(judge, edit, host.decoded(made), unedited)
+        rows[way] = found | {"mask IoU": iou(mask[0].numpy() >= 0.5, edit.truth)}
     return {ON_NATURAL: rows}
 
 
@@ -202,11 +196,6 @@ def natural_sides(worker: Workplace) -> tuple[LibraryHost, Any, NaturalJudge]:
 
     host = LibraryHost(NATURAL, worker.host.sampling)
     return host, DiffusersSide(host, NarrowUNet(host.model)), NaturalJudge()
-
-
-@cache
-def background_lpips() -> BackgroundLpips:
-    return BackgroundLpips()
 
 
 def sampling_cost(worker: Workplace, subject: int) -> Numbers:

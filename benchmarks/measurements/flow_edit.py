@@ -12,15 +12,15 @@ from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
 from ..hosts.inputs import run_node
-from ..hosts.library import NATURAL, LibraryHost, Sampling, to_bytes
-from ..judges.perceptual import BackgroundLpips
-from ..judges.pixels import left_as_it_was, psnr
+from ..hosts.library import NATURAL, LibraryHost, Sampling
+from ..judges.natural_edits import judged
+from ..judges.pixels import psnr
 from ..run.measurement import Workplace
+from .natural_settings import TO_THE_PIXEL
 from .study import SEED, Numbers, Part, Row, Study
 
 STRENGTHS = (0.6, 0.8, 1.0)
 STEPS, CFG = 20, 7.5
-MASK = {"rule": "otsu", "fill_holes": True, "noise_strength": 0.2, "maps": 4, "outline": "edges of picture"}
 CHOSEN = {"target_cfg": CFG, "source_cfg": 3.5, "averages": 1}
 OTHERS = ({"target_cfg": 3.0, "source_cfg": 1.0}, {"target_cfg": 5.0, "source_cfg": 2.0}, {"averages": 4})
 """Changes of CHOSEN, at strength 0.8."""
@@ -48,13 +48,14 @@ def edits(worker: Workplace, subject: int) -> Numbers:
     calls: list[int] = []
     nodes = DiffEditNodes(host, counted(host.model, calls))
     latent = host.encoded(image)
-    mask = nodes.contrast(latent, edit.source, edit.target, SEED | MASK, picture=image)[0]
+    mask = nodes.contrast(latent, edit.source, edit.target, SEED | TO_THE_PIXEL, picture=image)[0]
     rows: dict[str, Row] = {}
     calls.clear()
     for name, made in ways(nodes, edit, latent, mask):
         decoded = host.decoded(made)
         (picture,) = host.run("CompositeEditedPicture", original=image, edited=decoded, mask=mask, feather=0)
-        rows[name] = judged(worker, edit, picture) | {"evaluations": sum(calls)}
+        wanted = psnr(picture[0].clamp(0, 1).numpy(), edit.wanted, edit.truth)
+        rows[name] = judged(worker.judge, edit, picture) | {"wanted": wanted, "evaluations": sum(calls)}
         calls.clear()
     return {"masked edits with and without inversion": rows}
 
@@ -86,15 +87,3 @@ def flow_edit(nodes: DiffEditNodes, edit: NaturalEdit, latent: dict, mask: Any, 
     }
     settings = SEED | CHOSEN | {"steps": STEPS} | changes
     return run_node(host, "MaskedFlowEdit", settings, model=nodes.model, latent=latent, mask=mask, **texts)[0]
-
-
-def judged(worker: Workplace, edit: NaturalEdit, image: Any) -> dict[str, float]:
-    ((target, source),) = worker.judge.scores(to_bytes(image), [edit.target, edit.source])
-    picture = image[0].clamp(0, 1).numpy()
-    return {
-        "told": float(target > source),
-        "left as it was": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
-        "wanted": psnr(picture, edit.wanted, edit.truth),
-        "background PSNR": psnr(picture, edit.pixels, ~edit.truth),
-        "background LPIPS": BackgroundLpips()(edit.pixels, picture, ~edit.truth),
-    }

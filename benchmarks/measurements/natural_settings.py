@@ -14,9 +14,9 @@ from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
 from ..hosts.inputs import run_node
-from ..hosts.library import NATURAL, LibraryHost, Sampling, to_bytes
-from ..judges.perceptual import BackgroundLpips
-from ..judges.pixels import best_of_cells, iou, left_as_it_was, psnr
+from ..hosts.library import NATURAL, LibraryHost, Sampling
+from ..judges.natural_edits import judged
+from ..judges.pixels import best_of_cells, iou
 from ..run.measurement import Workplace
 from .diffedit_settings import BACK, CFG, MAPS, RULES, SAMPLING_STEPS, edited, masks_by_rule, picture_there_and_back
 from .study import SEED, Numbers, Part, Row, Study, as_tables
@@ -137,26 +137,18 @@ def measured(mask: np.ndarray, edit: NaturalEdit) -> Row:
 def strength(worker: Workplace, subject: int) -> Numbers:
     host = worker.host
     edit = natural_edit("validation", 3 * subject + subject % 3)  # one of each kind and size, the grounds in turn
-    latent, lpips, cells = host.encode(edit.pixels), BackgroundLpips(), []
+    latent, cells = host.encode(edit.pixels), []
     mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, SEED | CHOSEN)[0]
     for share in STRENGTHS:
         for way, made in edited(host, edit, latent, mask, share).items():
-            image = host.decoded(made)
-            ((target, source),) = worker.judge.scores(to_bytes(image), [edit.target, edit.source])
-            picture = image[0].clamp(0, 1).numpy()
-            found = {
-                "told": float(target > source),
-                "left as it was": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
-                "background PSNR": psnr(picture, edit.pixels, ~edit.truth),
-                "background LPIPS": lpips(edit.pixels, picture, ~edit.truth),
-            }
+            found = judged(worker.judge, edit, host.decoded(made))
             cells += [(f"{name} against strength", f"{share:g}", way, value) for name, value in found.items()]
     return as_tables(cells)
 
 
 def crop(worker: Workplace, subject: int) -> Numbers:
     """Small things edited in the whole picture, and cut out and enlarged."""
-    host, lpips, rows = worker.host, BackgroundLpips(), {}
+    host, rows = worker.host, {}
     edit = natural_edit("validation", SMALL[subject])
     image = host.image(np.uint8(255 * edit.pixels))
     latent = host.encoded(image)
@@ -165,12 +157,11 @@ def crop(worker: Workplace, subject: int) -> Numbers:
         mask = DiffEditNodes(host).contrast(latent, edit.source, edit.target, settings, picture=image)[0]
         for share in CROPPED_STRENGTHS:
             for way, (made, window) in _whole_and_cropped(host, edit, image, mask, share).items():
-                ((target, source),) = worker.judge.scores(to_bytes(made), [edit.target, edit.source])
-                picture = made[0].numpy()
+                found = judged(worker.judge, edit, made)
                 rows[f"{name}, strength {share:g}, {way}"] = {
-                    f"told, {edit.kind}": float(target > source),
-                    f"left as it was, {edit.kind}": left_as_it_was(edit.pixels, edit.wanted, picture, edit.truth),
-                    "background LPIPS": lpips(edit.pixels, picture, ~edit.truth),
+                    f"told, {edit.kind}": found["told"],
+                    f"left as it was, {edit.kind}": found["left as it was"],
+                    "background LPIPS": found["background LPIPS"],
                     "window": float(window),
                 }
     return {"small things, cut out": rows}

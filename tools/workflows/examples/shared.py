@@ -42,11 +42,14 @@ EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name !=
 def mask_preset(name: str) -> dict[str, Any]:
     """The inputs of DiffEdit Mask that a preset of its view writes."""
     values = presets(DIFFEDIT)[name]
-    read = {"mean ratio": ("threshold_ratio", "threshold"), "paper": ("outliers", "threshold")}[values["rule"]]
-    rule = Choice(values["rule"], {setting: float(values[f"rule.{setting}"]) for setting in read})
-    edges = {"reach": values["outline.reach"]} if "outline.reach" in values else {}
-    plain = {name: value for name, value in values.items() if not name.startswith(("rule", "outline"))}
-    return plain | {"rule": rule, "outline": Choice(values["outline"], edges), "smooth": float(plain["smooth"])}
+    plain = {name: value for name, value in values.items() if "." not in name}
+    return plain | {name: _choice(name, values) for name in ("rule", "outline")}
+
+
+def _choice(name: str, values: dict[str, Any]) -> Choice:
+    """Of inputs as a prompt has them the choice of this name."""
+    beside = f"{name}."
+    return Choice(values[name], {key.removeprefix(beside): value for key, value in values.items() if key.startswith(beside)})
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,18 @@ export const PRESETS = {
   "published": {
     "maps": 10,
     "rule": "mean ratio",
-    "rule.threshold_ratio": 3,
+    "rule.threshold_ratio": 3.0,
     "rule.threshold": 0.5,
     "outline": "cells",
-    "smooth": 0,
+    "smooth": 0.0,
     "grow": 0,
     "fill_holes": false
   },
   "recommended": {
     "maps": 4,
     "rule": "paper",
-    "rule.outliers": 2,
+    "rule.outliers": 2.0,
+    "rule.threshold": 0.5,
     "outline": "edges of picture",
     "outline.reach": 4,
     "fill_holes": true
@@ -24,7 +25,8 @@ export const PRESETS = {
   "another thing": {
     "maps": 4,
     "rule": "paper",
-    "rule.outliers": 2,
+    "rule.outliers": 2.0,
+    "rule.threshold": 0.5,
     "outline": "edges of picture",
     "outline.reach": 4,
     "grow": 1,

@@ -40,9 +40,11 @@ export function presetControl(face, presets, view, lacks) {
     note.textContent = name === PUBLISHED || name === CUSTOM ? "" : lacks(name);
   }
 
-  /** All inputs that a preset writes; those that the node does not have are passed over. */
+  /** All inputs that a preset writes, of a choice that it makes its own settings only; what the node lacks is passed over. */
   function valuesOf(name) {
-    return { ...presets[PUBLISHED], ...presets[name] };
+    const own = presets[name];
+    const published = Object.entries(presets[PUBLISHED]).filter(([input]) => !(input.split(".")[0] in own));
+    return { ...Object.fromEntries(published), ...own };
   }
 
   return { element, update };
