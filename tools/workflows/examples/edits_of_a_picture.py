@@ -14,9 +14,7 @@ def diffedit(
     seed: int = 1,
 ) -> Graph:
     """The three steps of DiffEdit on one picture."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
     mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
@@ -38,9 +36,7 @@ def time_edit_of_a_picture(
     seed: int = 1,
 ) -> Graph:
     """Both methods joined: where in this picture would an edit of the model act? Then apply it there, and only there."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     edit = graph.add(
         "TIMEEditModel",
         "Edit what the model assumes",
@@ -78,9 +74,7 @@ def diffedit_advanced(
     checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", target: str = "a blue star"
 ) -> Graph:
     """Another rule on the same heat map, an inversion that comes back exactly, its states, and the host's own samplers."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     empty = graph.add("CLIPTextEncode", "Empty prompt", clip=loader[1], text="")
     graph.group("1. Where to edit")
@@ -184,9 +178,7 @@ def edit_of_a_small_thing(
     seed: int = 1,
 ) -> Graph:
     """A thing that the model sees in a few latent cells: cut out, edited at the size at which the model is good, laid back."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
     mask = step.masked(graph, "1. Where to edit, in the whole picture", loader, image, latent, shows, wanted, seed)
@@ -219,9 +211,7 @@ def edit_without_inversion(
     seed: int = 1,
 ) -> Graph:
     """Mask and edit from the same two prompts, with no way back to noise between them."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
     mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
@@ -250,9 +240,7 @@ def exact_inversion(
     checkpoint: str = TOY_CHECKPOINT, picture: str = EXAMPLE_PICTURE, source: str = "a red rose", steps: int = 20
 ) -> Graph:
     """A picture to noise and back, without any edit, by three methods: how much of it comes back?"""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     roundtrip = graph.add("VAEDecode", "Decode the original", samples=latent[0], vae=loader[2])
     graph.add("SaveImage", "The best that can come back", images=roundtrip[0], filename_prefix="inversion_original")
@@ -295,9 +283,7 @@ def captioned_diffedit(
     t5: str = "toy-t5",
 ) -> Graph:
     """No prompt by hand: a caption of the picture, and many captions for each concept, averaged to a direction of the edit."""
-    graph = Graph()
-    graph.group("The picture, and what it shows")
-    loader, image, latent = step.given_picture(graph, checkpoint, picture)
+    graph, loader, image, latent = step.given_picture(checkpoint, picture)
     drawn = {"captions": 16, "temperature": 0.8, "top_k": 10, "seed": 0}
     caption = graph.add(
         "CaptionImage",

@@ -10,11 +10,13 @@ TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
 
-def given_picture(graph: Graph, checkpoint: str, picture: str):
-    """The nodes that load the model and the picture, and encode it."""
+def given_picture(checkpoint: str, picture: str):
+    """A graph that begins with the nodes that load the model and the picture, and encode it."""
+    graph = Graph()
+    graph.group("The picture, and what it shows")
     loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
     image = graph.add("LoadImage", "Picture to edit", image=picture)
-    return loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
+    return graph, loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
 
 
 def two_prompts(graph: Graph, loader, source: str, target: str):
