@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import PACK_FOLDER
 
-TYPES = ("TIME_EDIT", "TIME_PRIOR", "TRAJECTORY", "HEATMAP")
+TYPES = ("TIME_EDIT", "TIME_PRIOR", "TRAJECTORY", "HEATMAP", "CROP")
 CLASSIC_COLOURS = """(types) => types.map((type) => [
   app.canvas.default_connection_color_byType[type], app.canvas.constructor.link_type_colors[type],
 ])"""

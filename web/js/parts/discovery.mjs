@@ -2,7 +2,7 @@
 
 const REPOSITORY = "https://github.com/time-diffedit/ComfyUI-TIME-DiffEdit";
 // By the type of a socket; they can be read on dark and light, and are those of no type of the host's.
-const COLOURS = { TIME_EDIT: "#3fa7d6", TIME_PRIOR: "#7fa99b", TRAJECTORY: "#c98a3a", HEATMAP: "#d9574f" };
+const COLOURS = { TIME_EDIT: "#3fa7d6", TIME_PRIOR: "#7fa99b", TRAJECTORY: "#c98a3a", HEATMAP: "#d9574f", CROP: "#8f7fd6" };
 
 /** The pack's lines on the page About. */
 export const ABOUT = [{ label: "TIME & DiffEdit", url: REPOSITORY, icon: "pi pi-github" }];
