@@ -6,9 +6,7 @@ import torch
 from scipy import ndimage
 
 from ..mask.masks import checked
-from .seams import matched_colours, without_seam
-
-PASTE, SEAMLESS = SEAMS = ("paste", "seamless")
+from .seams import PASTE, fitted, require_seam
 
 # VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
 CELLS = (1, 2, 4, 8, 16, 32, 64)
@@ -44,8 +42,7 @@ def composite(
     Raises:
         ValueError: sizes or numbers that do not belong together, no such seam, or no surroundings to match colours to.
     """
-    if seam not in SEAMS:
-        raise ValueError(f"seam is {seam!r}; choose one of {', '.join(SEAMS)}.")
+    require_seam(seam)
     top, left = _place(original, edited)
     mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
     count = len(edited)
@@ -56,24 +53,11 @@ def composite(
     result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
     window = result[:, top : top + edited.shape[1], left : left + edited.shape[2]]
     weight = weight[:, top : top + edited.shape[1], left : left + edited.shape[2]]
-    new = _fitted(edited.to(window), window, weight[..., 0] > 0, seam, match_colours)
+    new = fitted(edited.to(window), window, weight[..., 0] > 0, seam, match_colours)
     if new.shape[-1] < channels:
         new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
     window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))
     return result
-
-
-def _fitted(edited: torch.Tensor, window: torch.Tensor, masked: torch.Tensor, seam: str, match_colours: bool) -> torch.Tensor:
-    """The edited pictures with the colours that they are to have; an alpha channel stays as it is."""
-    if seam == PASTE and not match_colours:
-        return edited
-    fitted = edited.clone()
-    for i, (new, old) in enumerate(zip(edited[..., :3], window[..., :3], strict=True)):
-        where = masked[i % len(masked)]
-        if match_colours:
-            new = matched_colours(new, old, where)
-        fitted[i, ..., :3] = without_seam(new, old, where) if seam == SEAMLESS else new
-    return fitted
 
 
 def require_one_or_as_many(name: str, given: int, count: int, others: str = "edited") -> None:

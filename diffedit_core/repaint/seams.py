@@ -6,10 +6,42 @@ from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import cg
 
+PASTE, SEAMLESS = SEAMS = ("paste", "seamless")
+
 EVEN = 1e-3
 """The standard deviation, of 0 .. 1, below which a picture's surroundings are of one colour and have no contrast to match."""
 CLOSE = 1e-4
 """The relative residual at which the membrane counts as solved; a colour of 8 bits sees no more."""
+
+
+def require_seam(seam: str) -> None:
+    """Raises ValueError if `seam` is none of SEAMS."""
+    if seam not in SEAMS:
+        raise ValueError(f"seam is {seam!r}; choose one of {', '.join(SEAMS)}.")
+
+
+def fitted(edited: torch.Tensor, original: torch.Tensor, masked: torch.Tensor, seam: str, match_colours: bool) -> torch.Tensor:
+    """The edited pictures with the colours that they are to have; an alpha channel stays as it is.
+
+    Args:
+        edited: (B, H, W, 3 or 4), 0 .. 1.
+        original: (B, H, W, 3 or 4), the same place of the originals.
+        masked: (1 or B, H, W) bool.
+        seam: SEAMLESS: as `without_seam`, after the next.
+        match_colours: as `matched_colours`.
+
+    Raises:
+        ValueError: as these.
+    """
+    if seam == PASTE and not match_colours:
+        return edited
+    result = edited.clone()
+    for i, (new, old) in enumerate(zip(edited[..., :3], original[..., :3], strict=True)):
+        where = masked[i % len(masked)]
+        if match_colours:
+            new = matched_colours(new, old, where)
+        result[i, ..., :3] = without_seam(new, old, where) if seam == SEAMLESS else new
+    return result
 
 
 def matched_colours(edited: torch.Tensor, original: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
@@ -27,7 +59,8 @@ def matched_colours(edited: torch.Tensor, original: torch.Tensor, masked: torch.
     """
     if masked.all():
         raise ValueError(
-            "mask is above 0 everywhere, so there are no surroundings to match colours to; turn match_colours off."
+            "mask is above 0 everywhere, or not connected, so there are no surroundings to match colours to; connect one that "
+            "leaves some, or turn match_colours off."
         )
     shown, wanted = edited[~masked].double(), original[~masked].double()
     spread = shown.std(dim=0, correction=0)

@@ -1,7 +1,9 @@
 from comfy_api.latest import io
 
-from ...diffedit_core.repaint.composite import PASTE, SEAMS, composite
+from ...diffedit_core.repaint.composite import composite
+from ...diffedit_core.repaint.seams import PASTE
 from ..shared.checks import CheckedNode, checked
+from ..shared.seam_inputs import seam_inputs
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -31,21 +33,7 @@ class CompositeEditedPicture(CheckedNode, io.ComfyNode):
                     tooltip="Pixels over which the edited picture fades in, inwards from the edge of the mask. More: softer "
                     "seams, and less of the edit near them. Outside the mask nothing changes at any value.",
                 ),
-                io.Combo.Input(
-                    "seam",
-                    options=list(SEAMS),
-                    default=PASTE,
-                    optional=True,
-                    tooltip="Paste: the edited picture's own colours. Seamless: its colours are shifted, smoothly over the "
-                    "whole mask, so that they meet the original's at the edge; for masks whose edge lies in what stays.",
-                ),
-                io.Boolean.Input(
-                    "match_colours",
-                    default=False,
-                    optional=True,
-                    tooltip="First remove the tint that the edited picture has outside the mask, where it should be the "
-                    "original.",
-                ),
+                *seam_inputs(),
             ],
             outputs=[io.Image.Output(display_name="IMAGE", tooltip="The composed picture.")],
         )

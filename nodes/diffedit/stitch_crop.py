@@ -1,7 +1,9 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.repaint.crop import stitch
+from ...diffedit_core.repaint.seams import PASTE
 from ..shared.checks import CheckedNode, checked
+from ..shared.seam_inputs import seam_inputs
 from ..shared.sockets import CATEGORY_DIFFEDIT, CropSocket
 
 
@@ -36,11 +38,12 @@ class StitchCrop(CheckedNode, io.ComfyNode):
                     tooltip="1 where the edited crop is taken, in the size of the crop: the MASK of Crop Around Mask, or one "
                     "made on its IMAGE. Left out: the whole window.",
                 ),
+                *seam_inputs(),
             ],
             outputs=[io.Image.Output(display_name="IMAGE", tooltip="The whole picture, at the original's size.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, original, edited, crop, feather, mask=None) -> io.NodeOutput:
-        return io.NodeOutput(stitch(original, edited, crop, mask, feather))
+    def execute(cls, original, edited, crop, feather, mask=None, seam=PASTE, match_colours=False) -> io.NodeOutput:
+        return io.NodeOutput(stitch(original, edited, crop, mask, feather, seam, match_colours))
