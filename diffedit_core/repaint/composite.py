@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from ..mask.masks import checked
-from .seams import PASTE, fitted, require_seam
+from .seams import AS_IT_IS, Fit, fitted
 
 # VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
 CELLS = (1, 2, 4, 8, 16, 32, 64)
@@ -17,8 +17,7 @@ def composite(
     edited: torch.Tensor,
     mask: torch.Tensor,
     feather: int = 0,
-    seam: str = PASTE,
-    match_colours: bool = False,
+    fit: Fit = AS_IT_IS,
 ) -> torch.Tensor:
     """The edited picture where the mask is 1, the original's own pixels, exactly, where it is 0, a blend between.
 
@@ -31,18 +30,15 @@ def composite(
         mask: MASK, one or B, as large as the one or the other picture. 1 = edited.
         feather: pixels over which the edited picture fades in, from the edge of the mask inwards, >= 0. The edge of the
             picture is none.
-        seam: one of SEAMS: the edited picture's colours as they are, or on a membrane that makes them meet the original's at
-            the edge of the mask (see `without_seam`).
-        match_colours: first give the edited picture the tint that the original has outside the mask (see `matched_colours`).
+        fit: what is done before that to the edited picture's colours.
 
     Returns:
         (B, H, W, 3 or 4). Where one of the pictures has no alpha channel: the original keeps its own; an original
         without counts as opaque.
 
     Raises:
-        ValueError: sizes or numbers that do not belong together, no such seam, or no surroundings to match colours to.
+        ValueError: sizes or numbers that do not belong together, or no surroundings to match colours to.
     """
-    require_seam(seam)
     top, left = _place(original, edited)
     mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
     count = len(edited)
@@ -53,7 +49,7 @@ def composite(
     result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
     window = result[:, top : top + edited.shape[1], left : left + edited.shape[2]]
     weight = weight[:, top : top + edited.shape[1], left : left + edited.shape[2]]
-    new = fitted(edited.to(window), window, weight[..., 0] > 0, seam, match_colours)
+    new = fitted(edited.to(window), window, weight[..., 0] > 0, fit)
     if new.shape[-1] < channels:
         new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
     window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))

@@ -8,7 +8,7 @@ import torch
 
 from ..mask.masks import checked
 from .composite import composite, cut_place, laid_on_zeros, require_one_or_as_many
-from .seams import PASTE, SEAMLESS, fitted, require_seam
+from .seams import AS_IT_IS, SEAMLESS, Fit, fitted
 
 CELL = 8  # sides of what is cut out are multiples of it, as those of most latents are
 CHANNELS = (3, 4)  # which the host's resizing reads
@@ -92,8 +92,7 @@ def stitch(
     crop: Crop,
     mask: torch.Tensor | None = None,
     feather: int = 0,
-    seam: str = PASTE,
-    match_colours: bool = False,
+    fit: Fit = AS_IT_IS,
 ) -> torch.Tensor:
     """The edited windows laid back over the original; outside the mask, and outside the window, its own pixels exactly.
 
@@ -103,16 +102,15 @@ def stitch(
         crop: one window for all, or one for each edited.
         mask: MASK, one or B, of the size `crop.size` or as VAE Encode crops it. None: the whole window.
         feather: pixels of the original over which the edit fades in, from the edge of the mask or the window inwards, >= 0.
-        seam: as of `composite`. SEAMLESS: the outermost pixels of the window stay the original's, for it has no others to meet.
-        match_colours: as of `composite`; the surroundings are those in the window.
+        fit: as of `composite`; the surroundings are those in the window. SEAMLESS: the outermost pixels of the window stay the
+            original's, for it has no others to meet.
 
     Returns:
         (B, H, W, 3 or 4), channels as of `composite`.
 
     Raises:
-        ValueError: sizes or numbers that do not belong together, no such seam, or no surroundings to match colours to.
+        ValueError: sizes or numbers that do not belong together, or no surroundings to match colours to.
     """
-    require_seam(seam)
     _require_original(original, crop)
     for name, given in (("original", original), ("edited", edited)):
         _require_channels(name, given)
@@ -120,10 +118,10 @@ def stitch(
     for name, given in (("original", len(original)), ("crop", len(crop.places)), ("mask", len(inside))):
         require_one_or_as_many(name, given, len(edited))
     windows, inside = _resized(_uncropped(original, edited, crop).float(), crop.window), _nearest(inside, crop.window)
-    if seam == SEAMLESS:
+    if fit.seam == SEAMLESS:
         inside = inside.expand(max(len(inside), len(crop.places)), -1, -1) * _within_rim(crop)
     around = _windows(original.float(), crop).expand(len(edited), -1, -1, -1)
-    windows = fitted(windows, around, inside > 0, seam, match_colours)
+    windows = fitted(windows, around, inside > 0, fit)
     laid, covered = (laid_on_zeros(each, crop.original, crop.places) for each in (windows, inside))
     return composite(original, laid, covered, feather)
 

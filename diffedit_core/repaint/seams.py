@@ -1,5 +1,7 @@
 """What may be done to an edited picture so that it fits the original around the mask. Only colours inside the mask change."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -14,33 +16,49 @@ CLOSE = 1e-4
 """The relative residual at which the membrane counts as solved; a colour of 8 bits sees no more."""
 
 
-def require_seam(seam: str) -> None:
-    """Raises ValueError if `seam` is none of SEAMS."""
-    if seam not in SEAMS:
-        raise ValueError(f"seam is {seam!r}; choose one of {', '.join(SEAMS)}.")
+@dataclass(frozen=True)
+class Fit:
+    """How an edited picture is made to fit the original around it.
+
+    Attributes:
+        seam: PASTE, its colours as they are, or SEAMLESS, on a membrane that makes them meet the original's at the edge of the
+            mask (see `without_seam`).
+        match_colours: first give it the tint that the original has outside the mask (see `matched_colours`).
+
+    Raises:
+        ValueError: no such seam.
+    """
+
+    seam: str = PASTE
+    match_colours: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seam not in SEAMS:
+            raise ValueError(f"seam is {self.seam!r}; choose one of {', '.join(SEAMS)}.")
 
 
-def fitted(edited: torch.Tensor, original: torch.Tensor, masked: torch.Tensor, seam: str, match_colours: bool) -> torch.Tensor:
+AS_IT_IS = Fit()
+
+
+def fitted(edited: torch.Tensor, original: torch.Tensor, masked: torch.Tensor, fit: Fit) -> torch.Tensor:
     """The edited pictures with the colours that they are to have; an alpha channel stays as it is.
 
     Args:
         edited: (B, H, W, 3 or 4), 0 .. 1.
         original: (B, H, W, 3 or 4), the same place of the originals.
         masked: (1 or B, H, W) bool.
-        seam: SEAMLESS: as `without_seam`, after the next.
-        match_colours: as `matched_colours`.
 
     Raises:
-        ValueError: as these.
+        ValueError: as `matched_colours`.
     """
-    if seam == PASTE and not match_colours:
+    if fit == AS_IT_IS:
         return edited
     result = edited.clone()
     for i, (new, old) in enumerate(zip(edited[..., :3], original[..., :3], strict=True)):
         where = masked[i % len(masked)]
-        if match_colours:
+        if fit.match_colours:
             new = matched_colours(new, old, where)
-        result[i, ..., :3] = without_seam(new, old, where) if seam == SEAMLESS else new
+        result[i, ..., :3] = without_seam(new, old, where) if fit.seam == SEAMLESS else new
     return result
 
 

@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.repaint.composite import composite
-from ...diffedit_core.repaint.seams import PASTE
+from ...diffedit_core.repaint.seams import PASTE, Fit
 from ..shared.checks import CheckedNode, checked
 from ..shared.seam_inputs import seam_inputs
 from ..shared.sockets import CATEGORY_DIFFEDIT
@@ -41,4 +41,4 @@ class CompositeEditedPicture(CheckedNode, io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, original, edited, mask, feather, seam=PASTE, match_colours=False) -> io.NodeOutput:
-        return io.NodeOutput(composite(original, edited, mask, feather, seam, match_colours))
+        return io.NodeOutput(composite(original, edited, mask, feather, Fit(seam, match_colours)))

@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ...diffedit_core.repaint.crop import stitch
-from ...diffedit_core.repaint.seams import PASTE
+from ...diffedit_core.repaint.seams import PASTE, Fit
 from ..shared.checks import CheckedNode, checked
 from ..shared.seam_inputs import seam_inputs
 from ..shared.sockets import CATEGORY_DIFFEDIT, CropSocket
@@ -46,4 +46,4 @@ class StitchCrop(CheckedNode, io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, original, edited, crop, feather, mask=None, seam=PASTE, match_colours=False) -> io.NodeOutput:
-        return io.NodeOutput(stitch(original, edited, crop, mask, feather, seam, match_colours))
+        return io.NodeOutput(stitch(original, edited, crop, mask, feather, Fit(seam, match_colours)))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from time_diffedit.diffedit_core.repaint.composite import composite
 from time_diffedit.diffedit_core.repaint.crop import CELL, Crop, crop_around, cut_out, cut_out_mask, stitch
+from time_diffedit.diffedit_core.repaint.seams import Fit
 from time_diffedit.nodes.diffedit.crop_around_mask import CropAroundMask
 from time_diffedit.nodes.diffedit.stitch_crop import StitchCrop
 
@@ -132,8 +133,8 @@ def test_a_tint_of_the_window_is_removed_and_a_seam_with_it():
     cut, cut_mask = cut_out(picture, crop), cut_out_mask(mask, crop)
     tinted = (cut + torch.tensor([0.08, -0.06, 0.05])).clamp(0, 1)
     off = (stitch(picture, tinted, crop, cut_mask) - picture).abs().max()
-    matched = stitch(picture, tinted, crop, cut_mask, match_colours=True)
-    seamless = stitch(picture, tinted, crop, cut_mask, seam="seamless")
+    matched = stitch(picture, tinted, crop, cut_mask, fit=Fit(match_colours=True))
+    seamless = stitch(picture, tinted, crop, cut_mask, fit=Fit("seamless"))
     assert off > 0.05
     for result in (matched, seamless):
         assert (result - picture).abs().max() < 0.01
@@ -146,10 +147,10 @@ def test_without_a_mask_the_window_meets_the_picture_at_its_rim_and_the_picture_
     (top, left), (height, width) = crop.places[0], crop.window
     assert top == 0 and crop.window == crop.size
     tinted = (cut_out(picture, crop) + 0.08).clamp(0, 1)
-    result = stitch(picture, tinted, crop, seam="seamless")
+    result = stitch(picture, tinted, crop, fit=Fit("seamless"))
     assert (result - picture).abs().max() < 0.01
-    bright = stitch(torch.zeros_like(picture), torch.ones(1, *crop.size, 3), crop, seam="seamless")
-    taken = (stitch(picture, 1 - cut_out(picture, crop), crop, seam="seamless") != picture).any(-1)[0]
+    bright = stitch(torch.zeros_like(picture), torch.ones(1, *crop.size, 3), crop, fit=Fit("seamless"))
+    taken = (stitch(picture, 1 - cut_out(picture, crop), crop, fit=Fit("seamless")) != picture).any(-1)[0]
     assert not bright.any(), "an even difference is all seam"
     assert taken[0, left + 1 : left + width - 1].any() and not taken[height - 1].any() and not taken[:, left].any()
 
@@ -158,9 +159,9 @@ def test_seams_that_cannot_be():
     picture, mask = smooth(200, 300), boxes((200, 300), (80, 120, 100, 140))
     crop = crop_around(mask, (200, 300), 0.5, 80)
     with pytest.raises(ValueError, match="seam is 'glued'; choose one of paste, seamless"):
-        stitch(picture, cut_out(picture, crop), crop, seam="glued")
+        stitch(picture, cut_out(picture, crop), crop, fit=Fit("glued"))
     with pytest.raises(ValueError, match="mask is above 0 everywhere, or not connected"):
-        stitch(picture, cut_out(picture, crop), crop, match_colours=True)
+        stitch(picture, cut_out(picture, crop), crop, fit=Fit(match_colours=True))
 
 
 def test_a_mask_for_each_picture_gives_windows_of_one_size_and_one_mask_serves_all():

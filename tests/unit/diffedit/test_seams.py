@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from time_diffedit.diffedit_core.repaint.composite import composite
-from time_diffedit.diffedit_core.repaint.seams import _membrane, matched_colours, without_seam
+from time_diffedit.diffedit_core.repaint.seams import Fit, _membrane, matched_colours, without_seam
 
 SIZE = 48
 MASKED = torch.zeros(SIZE, SIZE, dtype=torch.bool)
@@ -33,7 +33,7 @@ def seam(image: torch.Tensor, original: torch.Tensor) -> float:
 def test_an_injected_tint_is_removed():
     original = picture()
     tinted = original * 0.9 + 0.03 + 0.5 * TINT
-    found = composite(original[None], tinted[None], MASKED[None].float(), match_colours=True)[0]
+    found = composite(original[None], tinted[None], MASKED[None].float(), fit=Fit(match_colours=True))[0]
     assert (found - original)[MASKED].abs().max() < 1e-5
     assert torch.equal(found[~MASKED], original[~MASKED])
 
@@ -42,7 +42,7 @@ def test_a_tint_of_the_mask_alone_is_removed_by_the_membrane():
     original = picture()
     edited = torch.where(MASKED[..., None], original + TINT, original)
     plain = composite(original[None], edited[None], MASKED[None].float())[0]
-    smooth = composite(original[None], (original + TINT)[None], MASKED[None].float(), seam="seamless")[0]
+    smooth = composite(original[None], (original + TINT)[None], MASKED[None].float(), fit=Fit("seamless"))[0]
     assert seam(plain, original) > 0.04
     assert seam(smooth, original) < 1e-3
     assert torch.equal(smooth[~MASKED], original[~MASKED])
@@ -81,7 +81,7 @@ def test_at_the_edge_of_the_picture_the_membrane_is_free():
 def test_each_picture_of_a_batch_has_its_own_tint():
     originals = torch.stack([picture(0), picture(2)])
     tinted = torch.stack([originals[0] + TINT, originals[1] - TINT])
-    found = composite(originals, tinted, MASKED[None].float(), match_colours=True)
+    found = composite(originals, tinted, MASKED[None].float(), fit=Fit(match_colours=True))
     assert (found - originals).abs().max() < 1e-5
 
 
@@ -96,7 +96,7 @@ def test_an_even_surrounding_has_no_contrast_to_match():
 def test_alpha_stays_and_soft_masks_blend():
     original, edited = torch.rand(1, SIZE, SIZE, 4), torch.rand(1, SIZE, SIZE, 4)
     soft = MASKED[None] * 0.5
-    found = composite(original, edited, soft, seam="seamless", match_colours=True)
+    found = composite(original, edited, soft, fit=Fit("seamless", match_colours=True))
     assert torch.allclose(found[..., 3], torch.lerp(original[..., 3], edited[..., 3], soft), atol=1e-6)
     assert torch.equal(found[0, ~MASKED], original[0, ~MASKED])
 
@@ -104,11 +104,11 @@ def test_alpha_stays_and_soft_masks_blend():
 def test_a_mask_of_everything_has_no_edge_and_no_surroundings():
     original, edited = picture()[None], picture(1)[None]
     everything = torch.ones(1, SIZE, SIZE)
-    assert torch.equal(composite(original, edited, everything, seam="seamless"), edited)
+    assert torch.equal(composite(original, edited, everything, fit=Fit("seamless")), edited)
     with pytest.raises(ValueError, match="mask is above 0 everywhere.*turn match_colours off"):
-        composite(original, edited, everything, match_colours=True)
+        composite(original, edited, everything, fit=Fit(match_colours=True))
 
 
 def test_no_other_seam():
     with pytest.raises(ValueError, match="seam is 'glued'; choose one of paste, seamless"):
-        composite(picture()[None], picture()[None], MASKED[None].float(), seam="glued")
+        composite(picture()[None], picture()[None], MASKED[None].float(), fit=Fit("glued"))
