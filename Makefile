@@ -14,7 +14,7 @@ export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
 export HOST_PATH HOST_FROM
 export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
-.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers hosts lock clean
+.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings photographs gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers hosts lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -35,6 +35,7 @@ help:
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make natural-settings  what each setting of DiffEdit buys, on the natural world; results in docs/"
+	@echo "make photographs  DiffEdit's masks of photographs beside ISNet's; results in bench-output/"
 	@echo "make gpu         speed, memory and equality with the CPU on an NVIDIA card, full-size models; results in docs/"
 	@echo "                 QUICK=1: what two and a half minutes allow, in bench-output/"
 	@echo "make naturalworld  train the natural world's model again (resumable; hours, or minutes on a card)"
@@ -132,6 +133,10 @@ diffedit-settings: env
 
 natural-settings: env
 	@$(call STUDY,natural-settings,docs)
+
+photographs: env
+	@$(RUN) tools.comfyui.foreground
+	@$(call STUDY,photographs,bench-output)
 
 # On a machine with a card. Its own process starts the host in each way that is measured.
 gpu: env

@@ -28,6 +28,7 @@ from .measurements.diffedit_settings import DiffEditSettings
 from .measurements.diffedit_speed import DiffEditSpeed
 from .measurements.flow_edit import FlowEdit
 from .measurements.natural_settings import NaturalSettings
+from .measurements.photographs import Photographs
 from .measurements.quality import Quality
 from .measurements.scaling import Scaling
 from .measurements.study import Study
@@ -49,6 +50,7 @@ STUDIES = (
     ToyTimeSettings,
     DiffEditSettings,
     NaturalSettings,
+    Photographs,
     FlowEdit,
     TimeSpeed,
     DiffEditSpeed,

@@ -3,13 +3,12 @@
 Run as `python -m naturalworld.fetch`; needs npm and a network. Nothing else in this folder does.
 """
 
-import base64
-import hashlib
 import json
 import lzma
-import subprocess
 import tarfile
 from pathlib import Path
+
+from tools.comfyui.npm import download
 
 from .pictures import PACK
 from .professions import PROFESSIONS, profession_pictures
@@ -26,23 +25,6 @@ PACKAGES = {
         "sha512-uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw==",
     ),
 }
-
-
-def download(package: str, integrity: str) -> Path:
-    """The package's archive in the cache, checked against its pinned digest.
-
-    Raises:
-        ValueError: the archive is another one.
-    """
-    CACHE.mkdir(parents=True, exist_ok=True)
-    name, version = package.removeprefix("@").rsplit("@", 1)
-    archive = CACHE / f"{name.replace('/', '-')}-{version}.tgz"
-    if not archive.exists():
-        subprocess.run(["npm", "pack", "--silent", package], cwd=CACHE, check=True, stdout=subprocess.DEVNULL)
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    if found != integrity:
-        raise ValueError(f"{archive.name} is not the pinned archive: {found}. Delete it and run the command again.")
-    return archive
 
 
 def icons(archive: Path) -> dict:
@@ -65,7 +47,7 @@ def main() -> None:
     names = sorted({thing.picture for thing in THINGS} | {name for p in PROFESSIONS for name in profession_pictures(p)})
     packed = {}
     for style, (package, integrity) in PACKAGES.items():
-        collection = icons(download(package, integrity))
+        collection = icons(download(package, integrity, CACHE))
         packed[style] = {name: svg(collection, name) for name in names}
     PACK.write_bytes(lzma.compress(json.dumps(packed, sort_keys=True).encode(), preset=9 | lzma.PRESET_EXTREME))
     print(f"{len(names)} pictures in {len(packed)} styles, {PACK.stat().st_size / 1e6:.2f} MB: {PACK.name}")
