@@ -9,7 +9,7 @@ import re
 import statistics
 import time
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,12 @@ from typing import ClassVar
 import torch
 
 from time_core.equations import solve
+from time_core.equations.costs import costs
+from time_core.equations.everyday import captions
+from time_core.equations.many_prompts import BATCH, encoded
+from time_core.equations.prior import Moment, Prior
+from time_core.prompts.fingerprint import Fingerprint
+from time_core.prompts.text import TextReader
 from tools.comfyui.environment import TOY_CHECKPOINT
 
 from ..hosts.library import LibraryHost, Sampling
@@ -32,6 +38,11 @@ SDXL_BLOCKS = [640] * 4 + [1280] * 20 + [1280] * 10 + [1280] * 30 + [640] * 6
 JOINT = (1, 3, 10, 30, 100, 300, 1000)
 JOINT_WIDTH = 768
 ONE_PAIR, SEVERAL, SAMPLING = "one pair, three augmentations", "joint edits", "sampling, 4 steps"
+PRICED, SEVERAL_PRICED, ENCODING = "one pair, with a prior and what is kept", "joint edits with a prior", "encoding prompts"
+PRIOR_PROMPTS = 40  # after which the rows span the whole width
+KEPT_PROMPTS = 1
+JOINT_PRICED = (10, 1000)
+ENCODED = 2 * BATCH
 SIZES = {
     "SD 1.5": (768, [out for out in SD15_BLOCKS for _ in "kv"]),
     "SDXL": (2048, [out for out in SDXL_BLOCKS for _ in "kv"]),
@@ -51,6 +62,9 @@ class TimeSpeed(Study):
             "sampling": Part(sampling_cost, note="Seconds; the fastest of each counts.", alone=True),
             "one pair": Part(self.compare, len(SIZES), alone=True),
             "joint": Part(joint, len(JOINT), "Four prompts a pair, width 768, in one system.", alone=True),
+            "priced": Part(priced, len(SIZES), "Solving and reducing to thin factors, after the rows are added.", alone=True),
+            "joint, priced": Part(joint_priced, len(JOINT_PRICED), "The same as joint edits, rho 1.", alone=True),
+            "encoding": Part(encoding, note=f"{ENCODED} everyday captions by the toy checkpoint's text encoder.", alone=True),
         }
 
     def compare(self, worker: Workplace, subject: int) -> Numbers:
@@ -84,7 +98,13 @@ class TimeSpeed(Study):
     def targets(self, tables: Tables) -> list[Target]:
         pair, many = tables[ONE_PAIR], {row: values["peak memory, MB"] for row, values in tables[SEVERAL].items()}
         again = "1,000 pairs need at most as much memory as 10 pairs, times"
+        priced, dear = tables[PRICED], {row: values["peak memory, MB"] for row, values in tables[SEVERAL_PRICED].items()}
         return [
+            *(
+                Target(f"{name}: the solve with a prior and a prompt kept exactly, times the plain one", times, 2, at_most=True)
+                for name, times in priced["both, times the plain one"].items()
+            ),
+            Target(f"with a prior: {again}", dear["1000 pairs"] / dear["10 pairs"], 1.5, at_most=True),
             Target("SD 1.5: times faster than the published route", pair["ratio"]["SD 1.5"], 300),
             Target("SD 1.5: extra memory of the edited model, MB", pair["extra memory, MB"]["SD 1.5"], 4, at_most=True),
             Target("SDXL: extra memory of the edited model, MB", pair["extra memory, MB"]["SDXL"], 4, at_most=True),
@@ -155,16 +175,66 @@ def median_seconds(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(timeit.repeat(call, number=1, repeat=repeats))
 
 
+def priced(worker: Workplace, subject: int) -> Numbers:
+    """One pair with three augmentations: plain, with a prior, with prompts kept exactly, and with both."""
+    name, (width, _) = list(SIZES.items())[subject]
+    system = solve.System(width)
+    for seed in range(PROMPTS):
+        system.add(*(side.double() for side in prompt_rows(width, seed)))
+    prior, kept = made_up_prior(width), [prompt_rows(width, 500 + i)[0].double() for i in range(KEPT_PROMPTS)]
+    ways = {"plain": (0.0, ()), "prior": (1.0, ()), "kept exactly": (0.0, kept), "both": (1.0, kept)}
+
+    def solved(rho: float, held: Sequence[torch.Tensor]) -> None:
+        dear = system.priced(costs(width, prior, rho, held))
+        solve.low_rank(*dear.solve(LAMBDA))
+
+    found = {way: min(timeit.repeat(partial(solved, *settings), number=1, repeat=7)) for way, settings in ways.items()}
+    rows = {f"{way}, seconds": value for way, value in found.items()}
+    rows |= {f"{way}, times the plain one": found[way] / found["plain"] for way in ways if way != "plain"}
+    return {PRICED: {row: {name: value} for row, value in rows.items()}}
+
+
+def made_up_prior(width: int) -> Prior:
+    """Of made-up prompts, in all directions of the text."""
+    moment = Moment(width)
+    for seed in range(PRIOR_PROMPTS):
+        moment.add(prompt_rows(width, 1000 + seed)[0].double())
+    return Prior(*moment.shape(), PRIOR_PROMPTS, "", Fingerprint("made up", width, ()))
+
+
+def encoding(worker: Workplace, subject: int) -> Numbers:
+    """A thousand prompts are encoded for a prior: together, and as prompts of an edit are, one by one."""
+    host = LibraryHost(TOY_CHECKPOINT, Sampling(128, steps=4, cfg=3.0))
+    reader, prompts = TextReader(host.clip), captions(ENCODED)
+
+    def alone() -> None:
+        for prompt in prompts:
+            reader.read(prompt)
+
+    ways = {"in batches": lambda: [None for _ in encoded(reader, prompts, lambda done: None)], "one by one": alone}
+    found = {way: min(timeit.repeat(call, number=1, repeat=3)) for way, call in ways.items()}
+    return {ENCODING: {"seconds": found | {"ratio": found["in batches"] / found["one by one"]}}}
+
+
 def joint(worker: Workplace, subject: int) -> Numbers:
-    """In a process of its own: memory that was freed before would hide what this takes."""
+    return {SEVERAL: {f"{JOINT[subject]} pairs": in_fresh_process(JOINT[subject], 0.0)}}
+
+
+def joint_priced(worker: Workplace, subject: int) -> Numbers:
+    return {SEVERAL_PRICED: {f"{JOINT_PRICED[subject]} pairs": in_fresh_process(JOINT_PRICED[subject], 1.0)}}
+
+
+def in_fresh_process(pairs: int, rho: float) -> dict[str, float]:
+    """Memory that was freed before would hide what this takes."""
     with multiprocessing.get_context("spawn").Pool(1) as fresh:
-        return {SEVERAL: {f"{JOINT[subject]} pairs": fresh.apply(_joint, [JOINT[subject]])}}
+        return fresh.apply(_joint, [pairs, rho])
 
 
-def _joint(pairs: int) -> dict[str, float]:
+def _joint(pairs: int, rho: float) -> dict[str, float]:
     """Many pairs with three augmentations each, in one system; rows are made up one prompt at a time."""
     torch.set_grad_enabled(False)
     ours(JOINT_WIDTH, [prompt_rows(JOINT_WIDTH, seed) for seed in range(2)])  # loads the linear algebra library
+    prior = made_up_prior(JOINT_WIDTH) if rho else None
     adding, before = 0.0, _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     system = solve.System(JOINT_WIDTH)
@@ -172,7 +242,7 @@ def _joint(pairs: int) -> dict[str, float]:
         rows = prompt_rows(JOINT_WIDTH, seed)
         adding += seconds(lambda rows=rows: system.add(*(side.double() for side in rows)))
     start = time.perf_counter()
-    left, _ = solve.low_rank(*system.solve(LAMBDA))
+    left, _ = solve.low_rank(*system.priced(costs(JOINT_WIDTH, prior, rho)).solve(LAMBDA))
     return {
         "rows": system.rows,
         "adding, seconds": adding,
