@@ -20,7 +20,13 @@ from .install import SetupError
 from .patience import Standstill, processor_time, wait_while_it_moves
 
 ADDRESS = "127.0.0.1"
-KINDS_BESIDE = ("captioning", "text_encoders", "clip_vision")  # of models, in folders beside those of checkpoints
+KINDS_BESIDE = (
+    "captioning",
+    "text_encoders",
+    "clip_vision",
+    "diffusion_models",
+    "vae",
+)  # of models, in folders beside those of checkpoints
 STOP_DEADLINE = 10
 
 

@@ -22,6 +22,7 @@ from .pictures_from_prompts import (
     word_gate,
 )
 from .shared import BLUE_ROSE, EXAMPLE_PICTURE, HOSTS_PICTURE, RED_ROSE, SD15, SDXL, WHOLE_CLIP, Example
+from .todays_models import TODAYS_MODELS
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
@@ -316,6 +317,7 @@ until it inverts the sampling step; `o-belm` comes back exactly by construction.
         ("Back by ddim", "Back by o-belm"),
         natural={"source": RED_ROSE},
     ),
+    **TODAYS_MODELS,
 }
 
 __all__ = [

@@ -1,5 +1,6 @@
 """What the example workflows have in common."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,19 +16,58 @@ HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pi
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
 WHOLE_CLIP = "clip-vit-large-patch14.safetensors"  # under which the template's note says to save it
-CHECKPOINTS = (
+FILES = tuple(
     {
-        "name": SD15,
-        "url": "https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/" + SD15,
-        "directory": "checkpoints",
-    },
-    {
-        "name": SDXL,
-        "url": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/" + SDXL,
-        "directory": "checkpoints",
-    },
+        "name": re.split("[:/]", file)[-1],
+        "url": "https://huggingface.co/" + file.replace(":", "/resolve/main/"),
+        "directory": folder,
+    }
+    for folder, files in {
+        "checkpoints": (
+            f"Comfy-Org/stable-diffusion-v1-5-archive:{SD15}",
+            f"stabilityai/stable-diffusion-xl-base-1.0:{SDXL}",
+            "Comfy-Org/stable-diffusion-3.5-fp8:sd3.5_large_fp8_scaled.safetensors",
+        ),
+        "diffusion_models": (
+            "Comfy-Org/flux1-dev:flux1-dev.safetensors",
+            "Comfy-Org/flux2-klein:split_files/diffusion_models/flux-2-klein-base-4b.safetensors",
+            "Comfy-Org/z_image:split_files/diffusion_models/z_image_bf16.safetensors",
+            "Comfy-Org/Wan_2.1_ComfyUI_repackaged:split_files/diffusion_models/wan2.1_t2v_1.3B_fp16.safetensors",
+        ),
+        "text_encoders": (
+            "comfyanonymous/flux_text_encoders:clip_l.safetensors",
+            "comfyanonymous/flux_text_encoders:t5xxl_fp16.safetensors",
+            "Comfy-Org/z_image_turbo:split_files/text_encoders/qwen_3_4b.safetensors",
+            "Comfy-Org/Wan_2.1_ComfyUI_repackaged:split_files/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+        ),
+        "vae": (
+            "Comfy-Org/z_image_turbo:split_files/vae/ae.safetensors",
+            "Comfy-Org/flux2-dev:split_files/vae/flux2-vae.safetensors",
+            "Comfy-Org/Wan_2.1_ComfyUI_repackaged:split_files/vae/wan_2.1_vae.safetensors",
+        ),
+    }.items()
+    for file in files
 )
-"""Checkpoints that the browser offers to download to those who do not have them."""
+"""Files that the browser offers to download to those who do not have them: `repository:path`, by the host's folder."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model as people download it, in parts.
+
+    Attributes:
+        model, encoders, vae: names of the files; one text encoder or two.
+        kind: of text encoder, an option of the host's loaders.
+        sampling: the host's node that says how the model is noised, with its shift; "" where the model brings that.
+    """
+
+    model: str
+    encoders: tuple[str, ...]
+    vae: str
+    kind: str
+    sampling: str = ""
+    shift: float = 0.0
+
 
 TIME_DEFAULTS = {
     "strength": 1.0,
@@ -89,4 +129,4 @@ class Example:
 
     def ui(self, object_info: dict) -> dict:
         """The template's file."""
-        return self.as_shipped().ui(object_info, self.note, CHECKPOINTS)
+        return self.as_shipped().ui(object_info, self.note, FILES)

@@ -3,18 +3,34 @@
 from typing import Any
 
 from ..workflow import Choice, Graph
-from .shared import mask_preset
+from .shared import Parts, mask_preset
 
 MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
 
-def given_picture(checkpoint: str, picture: str):
+def loaded(graph: Graph, model: str | Parts) -> tuple[list, list, list]:
+    """MODEL, CLIP and VAE, of a checkpoint or in parts."""
+    if isinstance(model, str):
+        loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=model)
+        return loader[0], loader[1], loader[2]
+    network = graph.add("UNETLoader", "Load the model", unet_name=model.model, weight_dtype="default")
+    if model.sampling:
+        network = graph.add(model.sampling, "How it is noised", model=network[0], shift=model.shift)
+    if len(model.encoders) == 1:
+        encoder = graph.add("CLIPLoader", "Load the text encoder", clip_name=model.encoders[0], type=model.kind)
+    else:
+        names = {f"clip_name{number}": name for number, name in enumerate(model.encoders, 1)}
+        encoder = graph.add("DualCLIPLoader", "Load the text encoders", **names, type=model.kind)
+    return network[0], encoder[0], graph.add("VAELoader", "Load the VAE", vae_name=model.vae)[0]
+
+
+def given_picture(model: str | Parts, picture: str):
     """A graph that begins with the nodes that load the model and the picture, and encode it."""
     graph = Graph()
     graph.group("The picture, and what it shows")
-    loader = graph.add("CheckpointLoaderSimple", "Load the model", ckpt_name=checkpoint)
+    loader = loaded(graph, model)
     image = graph.add("LoadImage", "Picture to edit", image=picture)
     return graph, loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
 
