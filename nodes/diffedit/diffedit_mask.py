@@ -201,6 +201,8 @@ def _sides(model, target: list, source: list | None, compare: dict | None, clip)
     target_model, cfg = settings.get("target_model"), settings.get("cfg", CFG)
     guided = way in (TWO_PROMPTS_GUIDED, TWO_MODELS_GUIDED) and not math.isclose(cfg, 1.0)
     if way in (TWO_MODELS, TWO_MODELS_GUIDED):
+        if target_model is None:
+            raise ValueError(f"compare is {way!r}, but target_model is not connected; connect the second model.")
         _require_same_kind(model, target_model)
         negatives = _negatives(settings, clip) if guided else None
         return Sides(target, target if source is None else source, negatives, cfg, target_model)

@@ -158,3 +158,10 @@ def test_a_sampler_that_writes_into_its_schedule(model):
     guider = Guidance(prompt(0), None, 1.0).guider(model)
     MaskedLatentSampleAdvanced.execute(guider, trajectory, 0, comfy.samplers.sampler_object("uni_pc"), sigmas)
     assert torch.equal(sigmas, trajectory.sigmas.flip(0))
+
+
+@pytest.mark.parametrize("way", ["two models", "two models, guided"])
+def test_two_models_of_which_one_is_not_there(model, way):
+    with pytest.raises(ValueError, match=f"compare is '{way}', but target_model is not connected; connect the second model"):
+        inputs = mask_inputs() | {"compare": {"compare": way}}
+        DiffEditMask.execute(model, picture(), prompt(0), 0, 1, 0.5, **inputs, source=prompt(1))
