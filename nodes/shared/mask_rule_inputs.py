@@ -147,6 +147,14 @@ def shaping() -> list[io.Input]:
             advanced=True,
             tooltip="Mask also what the mask encloses.",
         ),
+        io.String.Input(
+            "strokes",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="What was drawn over the mask in the node's view, the last thing that is done to it: painted, erased, areas "
+            "added and removed. Empty: the rule's mask.",
+        ),
     ]
 
 
