@@ -4,12 +4,12 @@ They are a text, as a node's input is, of strokes with ";" between them, in the 
 
     paint PLACE RADIUS X,Y X,Y ...    masks what a round brush covers on its way from point to point
     erase PLACE RADIUS X,Y X,Y ...    unmasks it
-    add PLACE X,Y                     masks the area of heat around a point: what is connected with it and at least half as hot
+    add PLACE X,Y                     masks the heat around a point: what is connected with it and at least half as hot
     remove PLACE X,Y                  unmasks the masked area that holds a point, as the mask is by then
 
-PLACE is the picture's number in its batch, from 1; of a video clip "2.5" is the fifth latent frame of the second clip, and "2" all
-of its frames, each by itself. X and Y are ten-thousandths of the picture's width and height, from its left upper corner, and
-RADIUS is ten-thousandths of its longer side, so that strokes do not depend on its size, nor on whether a mask is made of cells or of
+PLACE is the picture's number in its batch, from 1; of a video clip "2.5" is the fifth latent frame of the second, and "2"
+all of its frames, each by itself. X and Y are ten-thousandths of the picture's width and height, from its left upper corner,
+and RADIUS is ten-thousandths of its longer side: strokes do not depend on its size, nor on whether a mask is of cells or of
 pixels. Cells are connected by their sides.
 
 web/js/diffedit/strokes.mjs is this once more, for the browser: the same operations of float64 in the same order.
@@ -72,8 +72,8 @@ def require_places(strokes: tuple[Stroke, ...], pictures: int, frames: int) -> N
             beyond = f"frame {stroke.frame + 1} of {frames}"
         if beyond:
             raise ValueError(
-                f"strokes: number {number} was drawn on {beyond}, which there is not; take the strokes back in the node's view, or "
-                "connect the pictures that they were drawn on."
+                f"strokes: number {number} was drawn on {beyond}, which there is not; take the strokes back in the node's "
+                "view, or connect the pictures that they were drawn on."
             )
 
 
@@ -160,6 +160,6 @@ def _parsed(text: str, number: int) -> Stroke:
 def _wrong(text: str, number: int, what: str) -> str:
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return (
-        f"strokes: number {number}, {shown!r}, {what}; take the strokes back in the node's view, empty the input, or write such as "
-        "'paint 1 300 5000,5000 6000,5500; remove 1 1200,800'."
+        f"strokes: number {number}, {shown!r}, {what}; take the strokes back in the node's view, empty the input, or write "
+        "such as 'paint 1 300 5000,5000 6000,5500; remove 1 1200,800'."
     )

@@ -152,8 +152,9 @@ def shaping() -> list[io.Input]:
             default="",
             optional=True,
             advanced=True,
-            tooltip="What was drawn over the mask in the node's view, the last thing that is done to it: painted, erased, areas "
-            "added and removed. Empty: the rule's mask.",
+            extra_dict={"hidden": True},  # as the host's Painter hides what is drawn: the view shows it
+            tooltip="What was drawn over the mask in the node's view, the last thing that is done to it: painted, erased, "
+            "areas added and removed. Empty: the rule's mask.",
         ),
     ]
 

@@ -184,7 +184,9 @@ def test_the_browser_reads_the_same_texts_as_strokes(page):
     random = np.random.RandomState(3)
     whole = [strokes(random, (1, 2, 3, 4, 4)) for _ in range(100)]
     pieces = [*"+-;,. x019", "paint", "add ", "10001", "; ", "\u0661", "\n", "\u2028"]
-    broken = [text[: (at := random.randint(len(text)))] + random.choice(pieces) + text[at + random.randint(3) :] for text in whole]
+    broken = [
+        text[: (at := random.randint(len(text)))] + random.choice(pieces) + text[at + random.randint(3) :] for text in whole
+    ]
     texts = ["", " ", ";", *whole, *broken]
     read = """async ([module, texts]) => {
       const { parseStrokes, textOf } = await import(`${module}/diffedit/strokes.mjs`)

@@ -156,7 +156,9 @@ def damaged_text(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         at %= len(text)
         return text[:at] + piece + text[at + length :]
 
-    pieces = st.one_of(st.sampled_from(["", ";", " ", "-", ".", "0", "99999", "1e3", "paint", "add 9.9 1,1;"]), st.text(max_size=3))
+    pieces = st.one_of(
+        st.sampled_from(["", ";", " ", "-", ".", "0", "99999", "1e3", "paint", "add 9.9 1,1;"]), st.text(max_size=3)
+    )
     return st.builds(changed, texts, st.integers(0, 1000), st.integers(0, 4), pieces)
 
 

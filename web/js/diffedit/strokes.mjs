@@ -35,8 +35,8 @@ export function textOf(strokes) {
   }).join("; ");
 }
 
-/** Whether a stroke is of this picture, or of this frame of it. @param {Stroke} stroke */
-export const isOf = (stroke, picture, frame = undefined) =>
+/** Whether a stroke is of this picture, or of this frame of it. @param {Stroke} stroke @param {number} [frame] */
+export const isOf = (stroke, picture, frame) =>
   stroke.picture === picture && [undefined, frame ?? stroke.frame].includes(stroke.frame);
 
 /**
