@@ -202,6 +202,7 @@ def test_strokes_are_reloaded_and_copied(comfy: ComfyPage, workflow):
     comfy.page.wait_for_function("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).length === 1", arg=MASK)
     comfy.settle(1500)  # the frontend keeps a draft after a while
     comfy.open()
+    comfy.page.wait_for_function("(kind) => app.graph.nodes.some((n) => n.type === kind)", arg=MASK)
     comfy.show(MASK)
     wait_until_shown(comfy)
     assert strokes(comfy) == text and np.array_equal(cells(comfy), seen)
