@@ -38,6 +38,12 @@ def filled(mask: torch.Tensor) -> torch.Tensor:
     return _frames(mask, lambda frame: ndimage.binary_fill_holes(frame > 0))
 
 
+def connected(cells: np.ndarray, row: int, column: int) -> np.ndarray:
+    """The part of `cells`, (height, width) bool, that can be reached from one of them by sides."""
+    parts, _ = ndimage.label(cells)
+    return parts == parts[row, column]
+
+
 def _grown(frame: np.ndarray, cells: int) -> np.ndarray:
     if frame.all() or not frame.any():
         return frame

@@ -10,6 +10,7 @@ from .cell_shapes import filled, grown, smoothed
 from .edges import along_edges
 from .heatmap import Heatmap
 from .pictures_of_heatmap import pictures_of
+from .strokes import parse_strokes, require_places, touched_up
 
 ROUNDING = 1e-5
 """Difference, in units of the noise, up to which two predictions are the same but for rounding."""
@@ -81,7 +82,8 @@ class MaskRule:
         smooth: standard deviation, in cells, of a Gaussian that blurs the heat map first.
         reach: cells to each side from which the heat map then takes the edges of its picture; 0: the mask is made of cells.
         grow: cells by which the mask then grows, or shrinks if negative.
-        fill_holes: whether its holes are filled in the end.
+        fill_holes: whether its holes are then filled.
+        strokes: what a person drew over it in the end (see `strokes`).
     """
 
     rule: Rule = MeanRatio()
@@ -89,6 +91,7 @@ class MaskRule:
     reach: int = 0
     grow: int = 0
     fill_holes: bool = False
+    strokes: str = ""
 
     def prepared(self, heatmap: Heatmap, picture: torch.Tensor | None = None) -> Heatmap:
         """The heat maps that are judged.
@@ -115,16 +118,27 @@ class MaskRule:
                 "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
             )
 
+    def require_places(self, pictures: int, frames: int = 1) -> None:
+        """Raises ValueError for strokes on a picture, or a frame of a clip, that there is not; to be asked likewise."""
+        require_places(parse_strokes(self.strokes), pictures, frames)
+
     def masked(self, prepared: Heatmap) -> rules.Judged:
         """Every pair judged by its own statistics; a cell, or a pixel, is masked if any pair masks it.
+
+        Strokes come last, so that what was drawn stays as it was drawn.
 
         Returns:
             The heat maps as the rule sees them, (pairs, pictures, [frames,] height, width) in 0 .. 1, and the mask,
             (pictures, [frames,] height, width) float32 of 0 and 1.
+
+        Raises:
+            ValueError: `strokes` cannot be read, or are of other pictures.
         """
         seen, cells = zip(*(self.rule.judged(pair) for pair in prepared.values), strict=True)
         mask = grown(torch.stack(cells).amax(dim=0), self.grow * prepared.detail + prepared.rim)
-        return torch.stack(seen), filled(mask) if self.fill_holes else mask
+        mask = filled(mask) if self.fill_holes else mask
+        strokes = parse_strokes(self.strokes)
+        return torch.stack(seen), touched_up(mask, rules.united(prepared.values), strokes) if strokes else mask
 
 
 def _require_difference(values: torch.Tensor) -> None:

@@ -92,6 +92,11 @@ def mean(values: torch.Tensor) -> torch.Tensor:
     return values.flatten(1).double().mean(dim=1)
 
 
+def united(values: torch.Tensor) -> torch.Tensor:
+    """(pairs, ...) as one heat map (...), float64: of each cell its hottest pair's value, in means of that pair's heat map."""
+    return torch.stack([pair.double() / _each(mean(pair), pair) for pair in values]).amax(dim=0)
+
+
 def _quantile(flat: torch.Tensor, share: float) -> torch.Tensor:
     """torch.quantile along the rows of (pictures, cells), by operations that round in the same way on every machine."""
     ascending = flat.sort(dim=1).values

@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ...diffedit_core.inversion.schedule import noise_sigma
 from ...diffedit_core.mask.contrast import Noises, Sides, contrast
+from ...diffedit_core.mask.strokes import parse_strokes
 from ...diffedit_core.model.conditioning import require_one_prompt, same_conditioning
 from ...diffedit_core.model.host_model import (
     latents_in,
@@ -29,6 +30,8 @@ CFG = 7.5
 
 class DiffEditMask(CheckedNode, io.ComfyNode):
     """DiffEdit, step 1: where in the picture do two prompts, or two models, disagree?"""
+
+    RULES = (parse_strokes,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -132,6 +135,8 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
         judged_by = mask_rule_inputs.rule_from(rule, outline, **shape)
         judged_by.require_picture(picture)
         latents = latents_in(model, latent, "latent")
+        pictures, _, *frames, _, _ = latents.samples.shape
+        judged_by.require_places(pictures, *frames)
         sides = _sides(model, target, source, compare, clip)
         for name, conditioning in sides.prompts().items():
             require_one_prompt(conditioning, name)

@@ -1,5 +1,6 @@
 from comfy_api.latest import io
 
+from ...diffedit_core.mask.strokes import parse_strokes
 from ..shared import mask_rule_inputs
 from ..shared.checks import CheckedNode, checked
 from ..shared.mask_shown import picture_files
@@ -8,6 +9,8 @@ from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 class HeatmapToMask(CheckedNode, io.ComfyNode):
     """Judge a heat map by another rule, without asking the model again."""
+
+    RULES = (parse_strokes,)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -147,6 +147,15 @@ def shaping() -> list[io.Input]:
             advanced=True,
             tooltip="Mask also what the mask encloses.",
         ),
+        io.String.Input(
+            "strokes",
+            default="",
+            optional=True,
+            advanced=True,
+            extra_dict={"hidden": True},  # as the host's Painter hides what is drawn: the view shows it
+            tooltip="What was drawn over the mask in the node's view, the last thing that is done to it: painted, erased, "
+            "areas added and removed. Empty: the rule's mask.",
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
 from time_diffedit.diffedit_core.mask.mask_rule import Area, MaskRule
@@ -16,9 +17,10 @@ SETTINGS = {"rule": "area", "rule.area": 30.0, "smooth": 0.0, "grow": 0, "fill_h
 WORDS = json.loads((ROOT / "locales" / "en" / "main.json").read_text())["timeDiffEdit"]["mask"]
 SHOW = """async ([pack, files, words]) => {
   const { create } = await import(`${pack}/diffedit/mask_view.mjs`)
-  const properties = {}
+  const properties = {}, values = (window.values = {})
   const face = {
-    value: () => undefined, isLinked: () => false, onChange() {}, onSetting() {}, onPreview() {}, onProgress() {},
+    value: (name) => values[name], setValue: (name, value) => (values[name] = value),
+    isLinked: () => false, onChange() {}, onSetting() {}, onPreview() {}, onProgress() {},
     setting: () => 60,
     property: (key) => properties[key], setProperty: (key, value) => (properties[key] = value),
     onResult: (callback) => callback({ heatmap: files.map((filename) => ({ filename })), picture: [] }),
@@ -80,6 +82,23 @@ def test_frames_of_a_clip_are_turned_and_covered_together(show):
     assert (shown["shot"], shown["frame"]) == (1, 2) and shown["cells"] == expected[1].flatten().tolist()
     assert page.get_by_text(f"Masked: {100 * expected[1].mean():.1f} %").is_visible()
     assert page.get_by_role("img").get_attribute("aria-label").endswith("picture 2 of 2, frame 3 of 3")
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_stroke_is_of_the_frame_that_is_shown_or_of_all(show, everywhere):
+    heatmap = heat(1, 2, 3, 6, 5)
+    page = show(heatmap)
+    for name in ("Next picture", "Next frame", "mask.touch.paint"):
+        page.get_by_role("button", name=name).click()
+    if everywhere:
+        page.get_by_role("button", name="mask.touch.frames").click()
+    page.get_by_role("application").click(position={"x": 5, "y": 5})
+    shown, text = page.evaluate(SHOWN), page.evaluate("() => values.strokes")
+    assert text.startswith("paint 2 " if everywhere else "paint 2.2 ")
+    touched = MaskRule(Area(30.0), strokes=text).masked(heatmap)[1]
+    assert shown["cells"] == touched[1].flatten().tolist()
+    page.get_by_role("button", name="Previous frame").click()
+    expect(page.get_by_text("mask.touch.one")).to_be_visible(visible=everywhere)
 
 
 def test_several_files_are_pages_of_one_view(show):

@@ -11,6 +11,7 @@ from time_diffedit.diffedit_core.mask.heat_colours import heat_colours
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap
 from time_diffedit.diffedit_core.mask.heatmap_file import heatmap_file
 from time_diffedit.diffedit_core.mask.mask_rule import RULES, MaskRule
+from time_diffedit.diffedit_core.mask.strokes import ADD, ERASE, PAINT, REMOVE, UNIT, parse_strokes
 from time_diffedit.nodes.shared.mask_rule_inputs import rule_from
 
 from tools.comfyui.environment import ROOT
@@ -24,7 +25,7 @@ JUDGE = """async ([module, cases]) => {
     return Array.from({ length: heatmap.pictures }, (_, picture) => maskedCells(heatmap, picture, settings).join('')).join('')
   })
 }"""
-SHAPE = ("smooth", "grow", "fill_holes")
+SHAPE = ("smooth", "grow", "fill_holes", "strokes")
 SHAPES = [(1, 1, 8, 8), (1, 1, 7, 11), (2, 1, 12, 12), (1, 3, 9, 6), (3, 2, 5, 4), (1, 1, 1, 9), (1, 1, 1, 1), (1, 1, 40, 33)]
 SHAPES += [(1, 1, 3, 6, 5), (2, 2, 4, 5, 7), (1, 1, 5, 1, 1)]
 
@@ -86,7 +87,27 @@ def settings(random: np.random.RandomState, rule: str, values: np.ndarray) -> di
         "smooth": float(random.choice([0.0, 0.0, 0.7, 3.0])),
         "grow": int(random.choice([0, 0, 1, 2, 5, -1, -2, 64, -64])),
         "fill_holes": bool(random.randint(2)),
+        "strokes": strokes(random, values.shape) if random.randint(2) else "",
     }
+
+
+def strokes(random: np.random.RandomState, shape: tuple[int, ...]) -> str:
+    """Up to five of all kinds on pictures of this shape, on the edges of pictures and beyond single cells, too."""
+
+    def point() -> str:
+        anywhere, corners = random.randint(0, UNIT + 1, 2), random.choice([0, UNIT // 2, UNIT], 2)
+        return ",".join(map(str, anywhere if random.randint(4) else corners))
+
+    def stroke() -> str:
+        place = str(1 + random.randint(shape[1]))
+        if len(shape) == 5 and random.randint(2):
+            place += f".{1 + random.randint(shape[2])}"
+        if random.randint(2):
+            return f"{random.choice([ADD, REMOVE])} {place} {point()}"
+        radius = random.choice([1, UNIT, 500, random.randint(1, 4000)])
+        return " ".join([random.choice([PAINT, ERASE]), place, str(radius), *(point() for _ in range(random.randint(1, 6)))])
+
+    return "; ".join(stroke() for _ in range(random.randint(1, 6)))
 
 
 def in_browser(page, cases: list[tuple[bytes, dict]]) -> list[str]:
@@ -147,13 +168,51 @@ def test_the_browser_masks_the_same_pixels_along_edges(page):
     assert all(len(pixels) == 24 * 20 for pixels in found) and any("1" in pixels and "0" in pixels for pixels in found)
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 40), (37, 301), (1, 1)])
+def test_the_browser_draws_strokes_on_the_same_cells_and_pixels(page, height, width):
+    random = np.random.RandomState(height)
+    heatmap = Heatmap(torch.from_numpy(random.rand(2, 2, height, width).astype(np.float32) ** 4 + 0.001))
+    base = settings(random, "level", heatmap.values.numpy()) | {"smooth": 0.0, "level": 0.1, "grow": 0, "fill_holes": False}
+    chosen = [base | {"strokes": strokes(random, heatmap.values.shape)} for _ in range(40)]
+    found = in_browser(page, [(file_of(heatmap, one), one) for one in chosen])
+    expected = [in_python(heatmap, one) for one in chosen]
+    assert [here == there for here, there in zip(found, expected, strict=True)] == [True] * len(chosen)
+    assert len(set(expected)) > (1 if height == 1 else 30)
+
+
+def test_the_browser_reads_the_same_texts_as_strokes(page):
+    random = np.random.RandomState(3)
+    whole = [strokes(random, (1, 2, 3, 4, 4)) for _ in range(100)]
+    pieces = [*"+-;,. x019", "paint", "add ", "10001", "; ", "\u0661", "\n", "\u2028"]
+    broken = [
+        text[: (at := random.randint(len(text)))] + random.choice(pieces) + text[at + random.randint(3) :] for text in whole
+    ]
+    texts = ["", " ", ";", *whole, *broken]
+    read = """async ([module, texts]) => {
+      const { parseStrokes, textOf } = await import(`${module}/diffedit/strokes.mjs`)
+      return texts.map((text) => parseStrokes(text)).map((strokes) => strokes && [strokes.length, textOf(strokes)])
+    }"""
+    found = page.evaluate(read, [PACK, texts])
+    expected = [parsed(text) for text in texts]
+    assert [strokes and strokes[0] for strokes in found] == [None if strokes is None else len(strokes) for strokes in expected]
+    assert 20 < expected.count(None) < 100
+    assert [parsed(strokes[1]) for strokes in found if strokes] == [strokes for strokes in expected if strokes is not None]
+
+
+def parsed(text: str) -> tuple | None:
+    try:
+        return parse_strokes(text)
+    except ValueError:
+        return None
+
+
 def test_a_rule_reads_the_same_settings_in_both(page):
     read = page.evaluate("async (module) => (await import(`${module}/diffedit/mask_rules.mjs`)).SETTINGS_OF", PACK)
     assert read == {rule: [field.name for field in fields(kind)] for rule, kind in RULES.items()}
 
 
 def test_the_file_says_what_it_was_made_with(page):
-    chosen = settings(np.random.RandomState(0), "paper", np.ones(1))
+    chosen = settings(np.random.RandomState(0), "paper", np.ones((1, 2, 3, 4)))
     heatmap = Heatmap(torch.ones(2, 3, 4, 5, 6), cell=16, cell_frames=4)
     read = page.evaluate(
         """async ([module, file]) => {

@@ -109,6 +109,8 @@ def _fitting(one: io.Input) -> st.SearchStrategy[Drawn]:
         return st.one_of(usual, usual, st.floats(one.min, one.max).map(_shown))
     if isinstance(one, io.Boolean.Input):
         return _of_values([*[one.default] * MOSTLY, True, False])
+    if one.id == "strokes":
+        return st.one_of(_of_values([one.default, *wrong.STROKES]), stroke_texts().map(_shown))
     if isinstance(one, io.String.Input):
         return _of_values([*[one.default or "a rose"] * MOSTLY, "a rose", "a red rose"])
     if isinstance(one, io.Combo.Input):
@@ -122,6 +124,9 @@ def _wrong(one: io.Input) -> st.SearchStrategy[Drawn]:
         return st.one_of(_of_values(wrong.numbers(one)), st.floats().map(_shown), st.integers().map(_shown))
     if isinstance(one, io.Boolean.Input):
         return _of_values([None, 2, "yes", float("nan")])
+    if one.id == "strokes":
+        texts = st.one_of(st.sampled_from(wrong.STROKES), stroke_texts(pictures=9)).filter(bool)
+        return st.one_of(_of_values((*wrong.TEXTS, *wrong.NO_TEXTS, *wrong.NO_STROKES)), damaged_text(texts).map(_shown))
     if isinstance(one, io.String.Input):
         return st.one_of(_of_values(wrong.TEXTS), _of_values(wrong.NO_TEXTS), st.text(max_size=40).map(_shown))
     if isinstance(one, io.Combo.Input):
@@ -131,6 +136,30 @@ def _wrong(one: io.Input) -> st.SearchStrategy[Drawn]:
     if isinstance(one, io.Autogrow.Input):
         return _of_values([{}, {one.template.names[0]: None}])
     return _labelled(pools()[one.io_type].others)
+
+
+@st.composite
+def stroke_texts(draw: st.DrawFn, pictures: int = 1) -> str:
+    """What a person may have drawn on so many pictures."""
+    numbers = st.integers(0, 10_000)
+    place = st.integers(1, pictures).map(str)
+    points = st.lists(st.builds("{},{}".format, numbers, numbers), min_size=1, max_size=5).map(" ".join)
+    brush = st.builds("{} {} {} {}".format, st.sampled_from(["paint", "erase"]), place, st.integers(1, 10_000), points)
+    area = st.builds("{} {} {},{}".format, st.sampled_from(["add", "remove"]), place, numbers, numbers)
+    return "; ".join(draw(st.lists(st.one_of(brush, area), max_size=4)))
+
+
+def damaged_text(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """With a piece of it gone, and another in its place."""
+
+    def changed(text: str, at: int, length: int, piece: str) -> str:
+        at %= len(text)
+        return text[:at] + piece + text[at + length :]
+
+    pieces = st.one_of(
+        st.sampled_from(["", ";", " ", "-", ".", "0", "99999", "1e3", "paint", "add 9.9 1,1;"]), st.text(max_size=3)
+    )
+    return st.builds(changed, texts, st.integers(0, 1000), st.integers(0, 4), pieces)
 
 
 def _of_values(values: Iterable[Any]) -> st.SearchStrategy[Drawn]:

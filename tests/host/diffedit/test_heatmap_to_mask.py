@@ -22,6 +22,7 @@ CHOICES = [{"rule": {"rule": rule}} for rule in RULES] + [
     {"rule": {"rule": "area", "area": 35.0}, "smooth": 0.8, "grow": 1, "fill_holes": True},
     {"rule": {"rule": "otsu", "area_floor": 30.0}, "grow": -1},
     {"rule": {"rule": "level", "level": 0.2}},
+    {"rule": {"rule": "level", "level": 0.2}, "strokes": "paint 1 900 1000,1000 9000,2000; remove 2 5000,5000; add 2 100,9900"},
 ]
 MEAN_RATIO, TWO_PROMPTS = {"rule": "mean ratio"}, {"compare": "two prompts"}
 
@@ -70,6 +71,15 @@ def test_every_choice_reaches_the_mask(model):
     heatmap = from_model(model).result[1]
     masks = {from_heatmap(heatmap, **choices).result[0].numpy().tobytes() for choices in CHOICES}
     assert len(masks) >= len(CHOICES) - 1
+
+
+def test_strokes_on_a_picture_that_is_not_there_are_refused_before_the_model_runs(model):
+    seen, calls = watched(model)
+    for choices in ({"strokes": "paint 3 900 1000,1000"}, {"strokes": "paint"}):
+        with pytest.raises(ValueError, match="strokes"):
+            from_model(seen, **choices)
+    assert not calls.rows
+    assert "strokes" in HeatmapToMask.validate_inputs(rule=MEAN_RATIO, strokes="paint")
 
 
 def test_judges_every_pair(model):

@@ -1,4 +1,4 @@
-/** diffedit_core/mask/cell_shapes.py once more, for the browser: what may be done to one frame of a mask, in latent cells. */
+/** diffedit_core/mask/cell_shapes.py once more, for the browser: what may be done to one frame of a mask, in cells. */
 
 /** Larger by `cells` to all sides, in circles; smaller if negative, but not from the edge of the picture. */
 export function grown(frame, height, width, cells) {
@@ -10,25 +10,36 @@ export function grown(frame, height, width, cells) {
 
 /** Without holes: what cannot be reached from the edge without crossing the mask, by sides and not by corners. */
 export function filled(frame, height, width) {
-  const outside = new Uint8Array(frame.length);
+  const edge = [];
+  for (let row = 0; row < height; row++) edge.push(row * width, row * width + width - 1);
+  for (let column = 0; column < width; column++) edge.push(column, (height - 1) * width + column);
+  return connected((i) => !frame[i], edge, height, width).map((reached) => 1 - reached);
+}
+
+/**
+ * What can be reached from `starts` by the sides of cells, over cells that lie within.
+ *
+ * @param {(cell: number) => boolean} isWithin
+ * @param {number[]} starts
+ */
+export function connected(isWithin, starts, height, width) {
+  const found = new Uint8Array(height * width);
   const waiting = [];
-  const reach = (row, column) => {
-    const i = row * width + column;
-    if (row < 0 || row >= height || column < 0 || column >= width || frame[i] || outside[i]) return;
-    outside[i] = 1;
+  const reach = (i) => {
+    if (found[i] || !isWithin(i)) return;
+    found[i] = 1;
     waiting.push(i);
   };
-  for (let row = 0; row < height; row++) [0, width - 1].forEach((column) => reach(row, column));
-  for (let column = 0; column < width; column++) [0, height - 1].forEach((row) => reach(row, column));
+  starts.forEach(reach);
   while (waiting.length) {
-    const i = waiting.pop();
-    const [row, column] = [Math.floor(i / width), i % width];
-    reach(row - 1, column);
-    reach(row + 1, column);
-    reach(row, column - 1);
-    reach(row, column + 1);
+    const i = /** @type {number} */ (waiting.pop());
+    const column = i % width;
+    if (i >= width) reach(i - width);
+    if (i + width < found.length) reach(i + width);
+    if (column > 0) reach(i - 1);
+    if (column + 1 < width) reach(i + 1);
   }
-  return outside.map((reached) => 1 - reached);
+  return found;
 }
 
 /** Which cells lie at most `distance` from one that has `value`. */

@@ -30,6 +30,16 @@ export class Heatmap {
     return this.frames * this.height * this.width;
   }
 
+  /** A picture's pairs as one heat map: of each cell its hottest pair's value, in means of that pair's heat map. */
+  united(picture) {
+    const united = new Float64Array(this.cells);
+    for (let pair = 0; pair < this.pairs; pair++) {
+      const { values, mean } = this.picture(pair, picture);
+      values.forEach((value, i) => (united[i] = Math.max(united[i], value / mean)));
+    }
+    return united;
+  }
+
   /** What a rule judges: one picture of one pair. */
   picture(pair, picture) {
     const row = pair * this.pictures + picture;

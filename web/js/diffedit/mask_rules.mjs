@@ -8,6 +8,7 @@
  *   line:  where on the scale of `seen` the mask begins
  */
 import { filled, grown } from "./cell_shapes.mjs";
+import { apply, isOf, parseStrokes } from "./strokes.mjs";
 
 export const MEAN_RATIO = "mean ratio";
 export const PAPER = "paper";
@@ -34,8 +35,14 @@ export function judged(heatmap, pair, picture, settings) {
   return RULES[settings.rule](heatmap.picture(pair, picture), settings);
 }
 
-/** The mask of one picture, all its frames together: a cell is masked if any pair masks it. */
+/** The mask of one picture, all its frames together: a cell is masked if any pair masks it. Then what was drawn over it. */
 export function maskedCells(heatmap, picture, settings) {
+  const cells = cellsOfRule(heatmap, picture, settings);
+  return touchedUp(cells, heatmap, picture, parseStrokes(settings.strokes) ?? []);
+}
+
+/** The mask without what was drawn over it. */
+export function cellsOfRule(heatmap, picture, settings) {
   const union = new Uint8Array(heatmap.cells);
   for (let pair = 0; pair < heatmap.pairs; pair++) {
     judged(heatmap, pair, picture, settings).cells.forEach((masked, i) => (union[i] |= masked));
@@ -47,6 +54,15 @@ export function maskedCells(heatmap, picture, settings) {
     union.set(frame, start);
   }
   return union;
+}
+
+/** The same mask after strokes, of which those of other pictures are left out. */
+export function touchedUp(cells, heatmap, picture, strokes) {
+  const touched = cells.slice();
+  let heat;
+  const united = () => (heat ??= heatmap.united(picture));
+  for (const stroke of strokes) if (isOf(stroke, picture)) apply(touched, heatmap, united, stroke);
+  return touched;
 }
 
 /** The `area` at which rule "area" masks the cells of at least this value, in percent. */

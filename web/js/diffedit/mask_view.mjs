@@ -9,19 +9,26 @@ import { html } from "../parts/markup.mjs";
 import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
 import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
-import { SETTINGS_OF, maskedCells } from "./mask_rules.mjs";
+import { SETTINGS_OF, cellsOfRule, touchedUp } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
+import { isOf, parseStrokes } from "./strokes.mjs";
+import { areAlike, thumbnailOf } from "./thumbnail.mjs";
+import { STROKES, TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
 
 const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
+const DRAWN_ON = "drawn_on"; // by the number of a picture, its thumbnail when strokes were drawn on it
 const MOST = 95; // percent masked from which on hardly anything is kept
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
 
 const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
 // Inputs that the browser can follow besides; the values in the file were made with the others.
-const FOLLOWED = ["grow", "fill_holes"];
+const FOLLOWED = ["grow", "fill_holes", STROKES];
+
+// By the result that they show, views with a tool in hand: undo replaces their nodes by others, which go on there.
+const left = new Map();
 
 /** @param {Face} face @returns {View} */
 export function create(face) {
@@ -42,6 +49,12 @@ class MaskView {
   line;
   /** @type {ReturnType<typeof presetControl>} */
   preset;
+  /** @type {TouchUp} */
+  touchUp;
+  /** The cells that are shown; undefined if none are. @type {Uint8Array | undefined} */
+  cells;
+  /** What was last calculated, by its name. @type {Map<string, {key: string, value: any}>} */
+  known = new Map();
 
   /** @param {Face} face */
   constructor(face) {
@@ -100,6 +113,11 @@ class MaskView {
       this.preset.element,
       this.opacity,
     );
+    this.touchUp = new TouchUp(face, this.scene, this.canvas, () => this.ground(), {
+      refresh: () => this.refresh(),
+      drawn: ({ picture }) => this.rememberPicture(picture),
+      undone: (stroke) => this.turnTo(stroke),
+    });
     this.bars = html("canvas", { "aria-hidden": "true" });
     this.track = html("div", { class: "track" }, this.bars);
     this.line = draggableLine(
@@ -127,7 +145,7 @@ class MaskView {
     );
     this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
     const shadow = this.element.attachShadow({ mode: "open" });
-    shadow.append(html("style", {}, STYLE + PRESET_STYLE), this.body);
+    shadow.append(html("style", {}, STYLE + PRESET_STYLE + TOUCH_UP_STYLE), this.body);
   }
 
   /** The heat map so far, while the node runs. */
@@ -164,11 +182,18 @@ class MaskView {
   async load(result) {
     const wanted = JSON.stringify(result);
     if (this.loading === wanted) return;
+    left.delete(this.loading);
     this.loading = wanted;
     const shots = await this.shotsOf(result).catch(() => undefined);
     if (this.destroyed || this.loading !== wanted) return;
     this.hint = shots ? "" : "mask.gone";
     this.shots = shots ?? [];
+    this.known.clear();
+    const before = left.get(wanted);
+    if (before) {
+      this.place = { ...before.place };
+      this.touchUp.goOn(before);
+    }
     this.refresh();
   }
 
@@ -212,20 +237,77 @@ class MaskView {
     this.body.classList.toggle("empty", !filled);
     this.message.textContent = filled ? "" : this.face.text(this.hint || "mask.empty");
     this.element.shown = undefined;
+    this.cells = undefined;
     if (!filled) return;
     this.place.shot = Math.min(this.place.shot, this.shots.length - 1);
     const { heatmap, picture } = this.shots[this.place.shot];
     this.place.frame = Math.min(this.place.frame, heatmap.frames - 1);
     this.place.pair = Math.min(this.place.pair, heatmap.pairs - 1);
     const settings = this.settings(heatmap);
-    const cells = maskedCells(heatmap, picture, settings);
-    this.axis = axisOf(heatmap, this.place.pair, picture, settings);
+    const { strokes: text, ...others } = settings;
+    const strokes = parseStrokes(text);
+    const rest = JSON.stringify([this.place.shot, others]);
+    const axis = () => axisOf(heatmap, this.place.pair, picture, settings);
+    this.axis = this.once("axis", `${this.place.pair} ${rest}`, axis);
+    const ofRule = this.once("rule", rest, () => cellsOfRule(heatmap, picture, settings));
+    const drawn = () => touchedUp(ofRule, heatmap, picture, strokes ?? []);
+    const before = this.once("strokes", `${text} ${rest}`, drawn);
+    const { stroke } = this.touchUp;
+    const cells = stroke ? touchedUp(before, heatmap, picture, [stroke]) : before;
+    this.cells = cells;
     this.covered = (100 * cells.reduce((sum, cell) => sum + cell, 0)) / cells.length;
     this.showScene(heatmap, cells);
+    this.touchUp.update();
     this.showRow(heatmap);
     this.showHistogram(heatmap, settings);
+    this.showNote(heatmap, strokes);
+    if (this.touchUp.tool) left.set(this.loading, { ...this.touchUp.state, place: { ...this.place } });
+    else left.delete(this.loading);
     /** For whoever wants to know which cells are shown as masked: those of the picture, all its frames. */
     this.element.shown = { ...this.place, width: heatmap.width, height: heatmap.height, cells, covered: this.covered };
+  }
+
+  /** A value that takes long to calculate, again only for another key. */
+  once(name, key, calculate) {
+    if (this.known.get(name)?.key !== key) this.known.set(name, { key, value: calculate() });
+    return this.known.get(name)?.value;
+  }
+
+  /** What a stroke is drawn on. */
+  ground() {
+    const { cells } = this;
+    if (!cells) return undefined;
+    const { heatmap, picture } = this.shots[this.place.shot];
+    const { width, height, frames } = heatmap;
+    const { frame } = this.place;
+    return { picture, frame, frames, width, height, cells: ofFrame(cells, frame, heatmap) };
+  }
+
+  /** The picture that is shown, once it is there. */
+  get image() {
+    const image = this.shots[this.place.shot].images[this.place.frame];
+    return image?.complete && image.naturalWidth > 0 ? image : null;
+  }
+
+  /** Keeps what strokes are drawn on, to tell when they come to lie on another picture. */
+  rememberPicture(picture) {
+    if (!this.image) return;
+    const known = this.face.property(DRAWN_ON) ?? {};
+    const key = `${picture}.${this.place.frame}`;
+    if (!areAlike(known[key], thumbnailOf(this.image))) this.face.setProperty(DRAWN_ON, { ...known, [key]: thumbnailOf(this.image) });
+  }
+
+  /** Whether the picture that is shown is another than the one that was drawn on. */
+  isElsewhere(picture) {
+    const before = this.face.property(DRAWN_ON)?.[`${picture}.${this.place.frame}`];
+    return Boolean(before && this.image) && !areAlike(before, thumbnailOf(this.image));
+  }
+
+  /** Shows the picture that a stroke is of. */
+  turnTo({ picture, frame }) {
+    const here = this.shots[this.place.shot]?.picture === picture;
+    if (!here) this.place.shot = Math.max(0, this.shots.findIndex((shot) => shot.picture === picture));
+    this.place.frame = frame ?? this.place.frame;
   }
 
   /** By the names that `maskedCells` gives them, what the next run reads. */
@@ -234,6 +316,7 @@ class MaskView {
     const chosen = { rule };
     for (const name of SETTINGS_OF[rule]) chosen[name] = this.valueOf(`${RULE}.${name}`, heatmap);
     for (const name of FOLLOWED) chosen[name] = this.valueOf(name, heatmap);
+    chosen[STROKES] ??= ""; // a run of an older version had none
     return chosen;
   }
 
@@ -254,17 +337,16 @@ class MaskView {
     });
   }
 
-  showScene({ width, height, frames, colours }, cells) {
-    const { images } = this.shots[this.place.shot];
-    const image = images[this.place.frame];
-    const picture = image?.complete && image.naturalWidth > 0 ? image : null;
+  showScene(heatmap, cells) {
+    const { width, height, frames, colours } = heatmap;
+    const picture = this.image;
     const scale = Math.min(this.scene.clientWidth / width, this.scene.clientHeight / height);
     this.canvas.style.width = `${width * scale}px`;
     this.canvas.style.height = `${height * scale}px`;
     const pixels = this.resize(this.canvas);
-    const ofFrame = (values) => values.subarray(this.place.frame * width * height, (this.place.frame + 1) * width * height);
-    const heat = heatPixels(ofFrame(this.axis.seen), width, height, colours, picture !== null);
-    drawMask(this.canvas, { width, height }, picture, heat, this.heatOpacity(picture), ofFrame(cells), pixels);
+    const { frame: shown } = this.place;
+    const heat = heatPixels(ofFrame(this.axis.seen, shown, heatmap), width, height, colours, picture !== null);
+    drawMask(this.canvas, { width, height }, picture, heat, this.heatOpacity(picture), ofFrame(cells, shown, heatmap), pixels);
     const place = this.face.text("mask.picture", { number: this.place.shot + 1, count: this.shots.length });
     const frame = frames > 1 ? this.face.text("mask.frame", { number: this.place.frame + 1, count: frames }) : "";
     this.canvas.setAttribute("aria-label", [this.face.text("mask.image"), place, frame].filter(Boolean).join(", "));
@@ -316,13 +398,6 @@ class MaskView {
       isMovable: setting !== undefined && !linked,
     });
     this.caption.textContent = linked ? text("mask.linked", { setting: label }) : label;
-    const stale = this.stale(heatmap);
-    const problem = this.covered === 0 ? "nothing" : this.covered > MOST ? "everything" : "";
-    this.note.classList.toggle("warning", problem !== "");
-    this.note.textContent = [
-      problem && text(`mask.${problem}`),
-      stale.length ? text("mask.stale", { inputs: stale.join(", ") }) : "",
-    ].filter(Boolean).join(" ");
     const style = getComputedStyle(this.track);
     const scale = this.resize(this.bars);
     drawHistogram(this.bars, scale, this.axis.places, this.axis.line, inksOf(style), (place) => {
@@ -330,6 +405,24 @@ class MaskView {
       const first = 3 * Math.round(this.axis.heatAt(place) * hottest);
       return `rgb(${heatmap.colours.subarray(first, first + 3).join(" ")})`;
     });
+  }
+
+  /** What is to be known of the mask that is shown. */
+  showNote(heatmap, strokes) {
+    const { text } = this.face;
+    const stale = this.stale(heatmap);
+    const { picture } = this.shots[this.place.shot];
+    const problem = this.covered === 0 ? "nothing" : this.covered > MOST ? "everything" : "";
+    const here = strokes?.filter((stroke) => isOf(stroke, picture, this.place.frame)).length ?? 0;
+    const isElsewhere = here > 0 && this.isElsewhere(picture);
+    this.note.classList.toggle("warning", problem !== "" || isElsewhere || !strokes);
+    this.note.textContent = [
+      problem && text(`mask.${problem}`),
+      here > 0 && text(`mask.touch.${here === 1 ? "one" : "count"}`, { count: here }),
+      isElsewhere && text("mask.touch.elsewhere"),
+      !strokes && text("mask.touch.unreadable"),
+      stale.length > 0 && text("mask.stale", { inputs: stale.join(", ") }),
+    ].filter(Boolean).join(" ");
   }
 
   /** Gives a canvas the pixels of its place on the screen; how many there are to one of the page. */
@@ -373,6 +466,10 @@ class MaskView {
     this.face.setValue(`${RULE}.${setting}`, valueOf(setting, settings[setting]));
     this.refresh();
   }
+}
+
+function ofFrame(values, frame, { width, height }) {
+  return values.subarray(frame * width * height, (frame + 1) * width * height);
 }
 
 function inksOf(style) {
