@@ -8,6 +8,7 @@ from .edits_of_a_picture import (
     edit_of_a_small_thing,
     edit_without_inversion,
     exact_inversion,
+    instruction_edit,
     time_edit_of_a_picture,
 )
 from .pictures_from_prompts import (
@@ -305,6 +306,25 @@ Change the picture and both prompts, with the same words for what stays. Too lit
 Too much of the old is left: raise `source_cfg`. Another `seed` gives another edit.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": BLUE_ROSE},
+    ),
+    "instruction_edit": Example(
+        instruction_edit,
+        {"kontext": True, "picture": HOSTS_PICTURE, "instruction": "Change the color of the dress to blue"},
+        """## An instruction, and everything else kept
+
+Instruction models (Flux Kontext, Flux 2, Qwen-Image-Edit, InstructPix2Pix) paint the whole picture anew, and what the
+instruction is not about drifts: colours, small things, sometimes the whole picture.
+
+1. The model paints, as in ComfyUI's own template.
+2. **DiffEdit Mask**, `compare` at *prompt and picture*, masks where its prediction leaves the picture; one evaluation a map.
+Drift is a floor under the heat map: drag the line in the histogram above it.
+3. **Picture Drift** says whether the whole picture was shifted, zoomed or tinted, and moves it back: no mask mends that.
+4. Outside the mask every pixel is the original's own.
+
+For another model put its own loaders and nodes in place of these; the prompt that has the picture as its reference goes to
+`target`.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+        natural={"instruction": BLUE_ROSE, "noise_strength": 0.2},
     ),
     "exact_inversion": Example(
         exact_inversion,

@@ -15,19 +15,47 @@ HOSTS_PICTURE = "example.png"  # comes with ComfyUI: a drawing of a girl in a pi
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
 WHOLE_CLIP = "clip-vit-large-patch14.safetensors"  # under which the template's note says to save it
+KONTEXT = {
+    "model": "flux1-dev-kontext_fp8_scaled.safetensors",
+    "clip": "clip_l.safetensors",
+    "t5": "t5xxl_fp8_e4m3fn_scaled.safetensors",
+    "vae": "ae.safetensors",
+}
+"""The parts of Flux Kontext, as ComfyUI's own template names them."""
+HUGGINGFACE = "https://huggingface.co/"
 CHECKPOINTS = (
     {
         "name": SD15,
-        "url": "https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/" + SD15,
+        "url": HUGGINGFACE + "Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/" + SD15,
         "directory": "checkpoints",
     },
     {
         "name": SDXL,
-        "url": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/" + SDXL,
+        "url": HUGGINGFACE + "stabilityai/stable-diffusion-xl-base-1.0/resolve/main/" + SDXL,
         "directory": "checkpoints",
     },
+    {
+        "name": KONTEXT["model"],
+        "url": HUGGINGFACE
+        + "Comfy-Org/flux1-kontext-dev_ComfyUI/resolve/main/split_files/diffusion_models/"
+        + KONTEXT["model"],
+        "directory": "diffusion_models",
+    },
+    {
+        "name": KONTEXT["vae"],
+        "url": HUGGINGFACE + "Comfy-Org/Lumina_Image_2.0_Repackaged/resolve/main/split_files/vae/" + KONTEXT["vae"],
+        "directory": "vae",
+    },
+    *(
+        {
+            "name": KONTEXT[part],
+            "url": HUGGINGFACE + "comfyanonymous/flux_text_encoders/resolve/main/" + KONTEXT[part],
+            "directory": "text_encoders",
+        }
+        for part in ("clip", "t5")
+    ),
 )
-"""Checkpoints that the browser offers to download to those who do not have them."""
+"""Models that the browser offers to download to those who do not have them."""
 
 TIME_DEFAULTS = {
     "strength": 1.0,
