@@ -185,8 +185,8 @@ def report(found: Drift) -> str:
     """A Drift in words, and what to do about it."""
     if not found.known:
         return (
-            f"The pictures have too little in common to tell (correlation {found.alike:.2f}): connect the mask of what is "
-            "edited, or the picture that the edit was made from."
+            f"The pictures have too little in common outside the mask to tell (correlation {found.alike:.2f}): connect a mask "
+            "of what is edited that leaves something to compare, and the picture that the edit was made from."
         )
     said = []
     if found.moved:

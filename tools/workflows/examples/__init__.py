@@ -324,7 +324,6 @@ Drift is a floor under the heat map: drag the line in the histogram above it.
 For another model put its own loaders and nodes in place of these; the prompt that has the picture as its reference goes to
 `target`.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
-        natural={"instruction": BLUE_ROSE, "noise_strength": 0.2},
     ),
     "exact_inversion": Example(
         exact_inversion,

@@ -241,7 +241,6 @@ def instruction_edit(
     picture: str = EXAMPLE_PICTURE,
     instruction: str = "a blue rose",
     kontext: bool = False,
-    noise_strength: float = 0.5,
     seed: int = 1,
 ) -> Graph:
     """An instruction model paints the whole picture anew; what the instruction is not about is kept by a mask of its drift.
@@ -284,7 +283,7 @@ def instruction_edit(
         positive=guided[0],
         negative=nothing[0],
         latent_image=latent[0],
-        denoise=1.0 if kontext else 0.7,
+        denoise=1.0 if kontext else 0.8,
     )
     decoded = graph.add("VAEDecode", "Decode", samples=painted[0], vae=vae)
     graph.add("SaveImage", "As the model painted it", images=decoded[0], filename_prefix="instructed")
@@ -298,10 +297,10 @@ def instruction_edit(
         seed=seed,
         compare=Choice("prompt and picture"),
         picture=image[0],
-        **step.MASK | {"noise_strength": noise_strength},
+        **step.MASK | {"grow": 1},
     )
     graph.group("3. Has the whole picture moved?")
-    drift = graph.add("PictureDrift", "3. Has it moved?", original=image[0], edited=decoded[0], mask=mask[0])
+    drift = graph.add("PictureDrift", "3. Has it moved?", original=image[0], edited=decoded[0])
     graph.add("PreviewAny", "What has moved", source=drift[1])
     graph.group("4. Keep the rest")
     kept = graph.add(
@@ -311,7 +310,7 @@ def instruction_edit(
         edited=drift[0],
         mask=mask[0],
         feather=0,
-        match_colours=True,
+        seam="seamless",
     )
     title = "Edited inside the mask, untouched outside"
     graph.add("SaveImage", title, images=kept[0], filename_prefix="instructed_kept")
