@@ -12,6 +12,7 @@ from .diffedit.masked_flow_edit import MaskedFlowEdit
 from .diffedit.masked_latent_sample import MaskedLatentSample
 from .diffedit.masked_latent_sample_advanced import MaskedLatentSampleAdvanced
 from .diffedit.masked_latent_sampler import MaskedLatentSampler
+from .diffedit.picture_drift import PictureDrift
 from .diffedit.stitch_crop import StitchCrop
 from .diffedit.trajectory_states import TrajectoryStates
 from .time.time_apply_edit import TIMEApplyEdit
@@ -54,4 +55,5 @@ NODES = (
     CropAroundMask,
     StitchCrop,
     MaskedFlowEdit,
+    PictureDrift,
 )

@@ -1,4 +1,4 @@
-"""DiffEdit, step 1: contrast predictions under two prompts, or of two models."""
+"""DiffEdit, step 1: contrast predictions under two prompts, or of two models, or a prediction with the picture itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class Sides:
     to the mean can see. Then leave `negatives` out: two model evaluations a map instead of four.
 
     Attributes:
-        target, source: CONDITIONING.
+        target, source: CONDITIONING. No source: the prediction under target is contrasted with the picture itself, one
+            model evaluation a map.
         negatives: CONDITIONING for target and source, if the predictions shall be guided.
         cfg: guidance, read with `negatives` only.
         target_model: the MODEL that predicts under target, of the same kind as the other, which then predicts under source.
@@ -36,14 +37,16 @@ class Sides:
     """
 
     target: list
-    source: list
+    source: list | None
     negatives: tuple[list, list] | None = None
     cfg: float = 1.0
     target_model: Any = None
 
     def prompts(self) -> dict[str, list]:
         """The CONDITIONING by name: target and source, and what each of them is guided away from."""
-        prompts = {"target": self.target, "source": self.source}
+        prompts = {"target": self.target}
+        if self.source is not None:
+            prompts["source"] = self.source
         if self.negatives is not None:
             prompts["target_negative"], prompts["source_negative"] = self.negatives
         return prompts
@@ -68,8 +71,10 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
     """Where do two predictions differ?
 
     The pictures are noised `noises.maps` times; each time both predictions are made from the same noised latent, and
-    |eps_target - eps_source| is averaged over channels and maps. Only maps of one picture share a model call, because a
-    model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures give alone.
+    |eps_target - eps_source| is averaged over channels and maps. Without a source, eps_source is the noise itself, of which
+    the picture was made: then the heat is 0 where the model leaves the picture as it is. Only maps of one picture share a
+    model call, because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures
+    give alone.
 
     Args:
         model: MODEL.
@@ -97,7 +102,16 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
         for difference in noise_difference(targets, sources, noises.sigma).float().cpu():
             heat[row] += difference
 
-    if sides.target_model is None:
+    if sides.source is None:
+        preview = HeatPreview(counted, cell)
+        pictures = model.model.process_latent_in(samples).float().cpu()
+
+        def against_picture(row: int, first: int, targets: torch.Tensor) -> None:
+            add(row, targets.float().cpu(), pictures[row])
+            preview.update(len(targets), heat[row])
+
+        run.predict(model, ("target",), against_picture)
+    elif sides.target_model is None:
         preview = HeatPreview(counted, cell)
 
         def contrasted(row: int, first: int, targets: torch.Tensor, sources: torch.Tensor) -> None:

@@ -48,9 +48,12 @@ def control_hints(options: dict) -> Iterator[torch.Tensor]:
 def of_picture(conditioning: list, row: int, pictures: int) -> list:
     """The conditioning with the second picture (inpainting, instruction models) that belongs to this row of a batch."""
 
+    def rows(value: torch.Tensor) -> torch.Tensor:
+        return value[row : row + 1] if len(value) == pictures else value
+
     def mine(name: str, value: Any) -> Any:
-        if value is not None and name in ("concat_latent_image", "concat_mask") and len(value) == pictures:
-            return value[row : row + 1]
-        return value
+        if value is not None and name in ("concat_latent_image", "concat_mask"):
+            return rows(value)
+        return [rows(each) for each in value or ()] if name == "reference_latents" else value
 
     return [[embedding, {name: mine(name, value) for name, value in options.items()}] for embedding, options in conditioning]

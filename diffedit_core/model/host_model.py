@@ -60,9 +60,12 @@ def noising(model) -> Noising:
         if isinstance(sampling, comfy.model_sampling.EPS):
             velocity = type(sampling).calculate_denoised is comfy.model_sampling.V_PREDICTION.calculate_denoised
             return Noising(velocity=velocity, sigma_data=_numbers(model).sigma_data)
+    why = "it does not walk from noise to a picture"
+    if isinstance(sampling, comfy.model_sampling.V_PREDICTION_DDPM):
+        why = "ComfyUI keeps its states at another scale than those of other models"
     raise ValueError(
-        f"model is a {type(model.model).__name__} that samples as {model_kind(model).prediction}: it does not walk from noise "
-        "to a picture, so there is nothing to contrast or to invert. Models that predict noise, v or flow are supported."
+        f"model is a {type(model.model).__name__} that samples as {model_kind(model).prediction}: {why}, so there is nothing "
+        "to contrast or to invert. Other models that predict noise, v or flow are supported."
     )
 
 

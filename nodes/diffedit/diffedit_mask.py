@@ -23,13 +23,14 @@ from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 
 TWO_PROMPTS, TWO_PROMPTS_GUIDED = "two prompts", "two prompts, guided"
 TWO_MODELS, TWO_MODELS_GUIDED = "two models", "two models, guided"
-COMPARISONS = (TWO_PROMPTS, TWO_PROMPTS_GUIDED, TWO_MODELS, TWO_MODELS_GUIDED)
+WITH_PICTURE = "prompt and picture"
+COMPARISONS = (TWO_PROMPTS, TWO_PROMPTS_GUIDED, TWO_MODELS, TWO_MODELS_GUIDED, WITH_PICTURE)
 NEGATIVES = ("target_negative", "source_negative")
 CFG = 7.5
 
 
 class DiffEditMask(CheckedNode, io.ComfyNode):
-    """DiffEdit, step 1: where in the picture do two prompts, or two models, disagree?"""
+    """DiffEdit, step 1: where in the picture do two prompts, or two models, or a prompt and the picture, disagree?"""
 
     RULES = (parse_strokes,)
 
@@ -40,7 +41,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
             display_name="DiffEdit Mask",
             category=CATEGORY_DIFFEDIT,
             description="Finds where a picture has to change: contrasts the model's noise predictions under the target "
-            "and the source prompt, or those of two models.",
+            "and the source prompt, or those of two models, or the prediction of an instruction model with the picture.",
             search_aliases=[
                 "DiffEdit",
                 "difference mask",
@@ -49,6 +50,10 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
                 "mask from text",
                 "edit image",
                 "compare models",
+                "drift",
+                "keep the rest",
+                "Kontext",
+                "Qwen-Image-Edit",
             ],
             has_intermediate_output=True,
             inputs=[
@@ -90,7 +95,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
                     "source",
                     optional=True,
                     tooltip="The prompt for what the picture shows now. Left out: the empty prompt, encoded with clip; "
-                    "with two models: the same prompt as target.",
+                    "with two models: the same prompt as target. Not read with prompt and picture.",
                 ),
                 clip_for_empty_prompts(),
                 mask_rule_inputs.picture(),
@@ -190,9 +195,11 @@ def _compare() -> io.DynamicCombo.Input:
             io.DynamicCombo.Option(TWO_PROMPTS_GUIDED, guidance),
             io.DynamicCombo.Option(TWO_MODELS, [target_model]),
             io.DynamicCombo.Option(TWO_MODELS_GUIDED, [target_model, *guidance]),
+            io.DynamicCombo.Option(WITH_PICTURE, []),
         ],
         tooltip="What is contrasted: the predictions of model under target and source, or those of a second model under "
-        "target and of model under source. Guided: with negative prompts.",
+        "target and of model under source. Guided: with negative prompts. Prompt and picture: the prediction under target, an "
+        "instruction with the picture as its reference, with the picture itself.",
     )
 
 
@@ -203,6 +210,8 @@ def _sides(model, target: list, source: list | None, compare: dict | None, clip)
         ValueError: no such comparison, one of the same with the same, or no clip to encode the empty prompt with.
     """
     way, settings = chosen("compare", compare, COMPARISONS)
+    if way == WITH_PICTURE:
+        return Sides(target, None)
     target_model, cfg = settings.get("target_model"), settings.get("cfg", CFG)
     guided = way in (TWO_PROMPTS_GUIDED, TWO_MODELS_GUIDED) and not math.isclose(cfg, 1.0)
     if way in (TWO_MODELS, TWO_MODELS_GUIDED):

@@ -125,6 +125,7 @@ SHOWN = {
         "two prompts, guided": ([["compare.cfg", 7.5]], NEGATIVES),
         "two models": ([], ["compare.target_model"]),
         "two models, guided": ([["compare.cfg", 7.5]], ["compare.target_model", *NEGATIVES]),
+        "prompt and picture": ([], []),
         "two prompts": ([], []),
     },
     (INVERT, "method"): {

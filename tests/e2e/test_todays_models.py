@@ -27,7 +27,7 @@ def with_empty_files(tmp_path_factory) -> Iterator[ComfyClient]:
         yield client
 
 
-@pytest.mark.parametrize("name", TODAYS_MODELS)
+@pytest.mark.parametrize("name", [*TODAYS_MODELS, "instruction_edit"])
 def test_the_host_takes_all_but_the_empty_file(with_empty_files, name):
     graph = EXAMPLES[name].as_shipped()
     loaders = {
@@ -39,7 +39,7 @@ def test_the_host_takes_all_but_the_empty_file(with_empty_files, name):
     assert title in loaders and "not in list" not in said, refused.value
 
 
-@pytest.mark.parametrize("name", TODAYS_MODELS)
+@pytest.mark.parametrize("name", [*TODAYS_MODELS, "instruction_edit"])
 def test_each_file_can_be_fetched(name):
     offered = {file["name"] for file in FILES}
     for node in EXAMPLES[name].as_shipped().nodes.values():

@@ -14,12 +14,18 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     The same as the edit of a model's keys and values if the positive and the negative conditioning are both edited.
     What the extras hold, such as SDXL's pooled vector, stays. The input is left as it is.
 
-    Raises ValueError if `strength` is not finite, the rows are of another width, or the edit is one that only weights
-    can take: of keys or values alone, of some layers, or of rows behind a model's own text projector.
+    Raises ValueError if `strength` is not finite, the rows are of another width, most of the text does not stand in them
+    (HiDream), or the edit is one that only weights can take: of keys or values alone, of some layers, or of rows behind a
+    model's own text projector.
     """
     check_edits_text(edit, strength)
     if not all(isinstance(rows, torch.Tensor) for rows, _ in conditioning):
         raise ValueError("conditioning holds no text, so there is nothing to edit; connect CLIP Text Encode.")
+    if any("conditioning_llama3" in extras for _, extras in conditioning):
+        raise ValueError(
+            "conditioning is HiDream's, which reads the prompt in every layer from Llama as well (conditioning_llama3), and an "
+            "edit of its T5 rows would leave that as it is; edit another model."
+        )
     return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
 
 

@@ -12,7 +12,7 @@ from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from host.models import tiny
 from host.models.families import CASES, random
 from host.models.node_inputs import given
-from host.models.picture_families import FROM_A_PICTURE, PAINTERS, UNET, Painter, unet
+from host.models.picture_families import EVERY_FAMILY, FROM_A_PICTURE, PAINTERS, UNET, WITH_A_REFERENCE, Painter, made, unet
 from time_diffedit.diffedit_core.inversion.levels import LEADING, inversion_levels
 from time_diffedit.diffedit_core.model.host_model import noising
 from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED, SAMPLERS
@@ -71,7 +71,7 @@ def sums(network: torch.nn.Module) -> dict[str, int]:
     return {name: int(weight.view(torch.int32).sum(dtype=torch.int64)) for name, weight in network.named_parameters()}
 
 
-@pytest.fixture(scope="module", params=[*PAINTERS, *FROM_A_PICTURE], ids=lambda painter: painter.name)
+@pytest.fixture(scope="module", params=EVERY_FAMILY, ids=lambda painter: painter.name)
 def run(request):
     """Checked to leave the weights as they were, after all tests."""
     run = Run(request.param)
@@ -225,8 +225,17 @@ class TestSecondPicture:
         assert not close(run.sampled(trajectory, other), run.sampled(trajectory, run.source), 1e-4)
 
 
-def test_an_inpainting_model_hears_of_the_mask():
-    run = Run(next(painter for painter in PAINTERS if painter.name == "SD 1.x, inpainting"))
+@pytest.mark.parametrize("painter", WITH_A_REFERENCE, ids=lambda painter: painter.name)
+def test_a_reference_reaches_the_model(painter):
+    run = Run(painter)
+    other = [[rows, options | {"reference_latents": [random(*painter.latent, seed=71)]}] for rows, options in run.source]
+    trajectory = run.inverted("ddim")[1]
+    assert not close(run.sampled(trajectory, other), run.sampled(trajectory, run.source), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["SD 1.x, inpainting", "SDXL, inpainting"])
+def test_an_inpainting_model_hears_of_the_mask(name):
+    run = Run(next(painter for painter in PAINTERS if painter.name == name))
     seen = []
     run.model.set_model_unet_function_wrapper(
         lambda apply, args: seen.append(args["c"]["c_concat"]) or apply(args["input"], args["timestep"], **args["c"])
@@ -261,6 +270,15 @@ class TestRefusals:
             self.refuse(
                 "does not walk from noise", patched, {"samples": random(1, 4, 4, 4, seed=1)}, [[random(1, 7, 768, seed=1), {}]]
             )
+
+    def test_states_at_another_scale(self):
+        """The host walks CogVideoX's states at the scale on which the network reads them."""
+        config = {"image_model": "cogvideox", "num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 1}
+        config |= {"text_embed_dim": 40, "time_embed_dim": 16, "use_rotary_positional_embeddings": True, "dtype": torch.float32}
+        model = made(supported.CogVideoX_T2V, config)()
+        prompt = [[random(1, 7, 40, seed=1), {}]]
+        message = "CogVideoX that samples as .*V_PREDICTION_DDPM: .* at another scale"
+        self.refuse(message, model, {"samples": random(1, 16, 1, 4, 4, seed=1)}, prompt)
 
     def test_a_video_model_without_its_picture(self):
         """SVD takes the pictures of a batch for the frames of one video, and reads the first of them beside the latent."""

@@ -1,5 +1,7 @@
 """DiffEdit Mask on tiny models of other families: v-prediction, flow, video latents, inpainting."""
 
+from dataclasses import replace
+
 import comfy.model_base
 import comfy.supported_models
 import folder_paths
@@ -7,6 +9,7 @@ import pytest
 import torch
 from host.models.families import CASES, ROWS, Case, random
 from host.models.node_inputs import mask_inputs
+from host.models.picture_families import EVERY_FAMILY, WITH_A_REFERENCE
 from host.models.tiny_diffusion import denoised, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.inversion.schedule import noise_sigma
 from time_diffedit.diffedit_core.mask.masks import to_latent_size, to_picture_size
@@ -48,6 +51,33 @@ def directly(model, latent: dict, target, source, maps: int = 2) -> torch.Tensor
             found = found + (denoised(model, target, x, sigma) - denoised(model, source, x, sigma)).abs().mean(1) / sigma / maps
         rows.append(found)
     return torch.cat(rows)
+
+
+@pytest.mark.parametrize("painter", EVERY_FAMILY, ids=lambda painter: painter.name)
+def test_every_family(painter):
+    painter = replace(painter, latent=(1, *painter.latent[1:]))
+    model, latent = painter.model(), painter.picture()
+    target, source = painter.prompt(1), painter.prompt(0)
+    settings = {"rule": "area", "area": 30.0, "maps": 1}
+    if painter.cfg == 1.0:  # one prompt at a time, see there
+        settings["target_model"] = model
+    mask, heatmap, _ = run(model, latent, target, source, **settings).result
+    expected = directly(model, latent, target, source, maps=1)
+    assert expected.max() > 0
+    assert torch.allclose(heatmap.values[0], expected, rtol=5e-3, atol=5e-3 * float(expected.max()))
+    assert 0 < mask.mean() < 1
+
+
+@pytest.mark.parametrize("painter", [p for p in WITH_A_REFERENCE if p.latent[0] > 1], ids=lambda painter: painter.name)
+def test_each_picture_of_a_batch_reads_its_own_reference(painter):
+    model, latent = painter.model(), painter.picture()
+    target, source = painter.prompt(1), painter.prompt(0)
+    together = run(model, latent, target, source).result[1].values
+    for i in range(len(latent["samples"])):
+        mine = {"reference_latents": [target[0][1]["reference_latents"][0][i : i + 1]]}
+        prompts_of_one = ([[rows, options | mine] for rows, options in prompt] for prompt in (target, source))
+        alone = {"samples": latent["samples"][i : i + 1], "batch_index": [i]}
+        assert torch.equal(run(model, alone, *prompts_of_one).result[1].values, together[:, i : i + 1])
 
 
 class SD20VPrediction(comfy.supported_models.SD20):

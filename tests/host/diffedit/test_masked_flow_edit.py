@@ -10,7 +10,7 @@ import torch
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from host.diffedit.test_compose import COMPOSED, with_a_prompt_a_picture, with_controlnet, with_lora_hook, with_time_hook
 from host.models.node_inputs import given
-from host.models.picture_families import FROM_A_PICTURE, PAINTERS, Painter
+from host.models.picture_families import EVERY_FAMILY, FROM_A_PICTURE, PAINTERS, Painter
 from host.models.tiny_diffusion import (
     DenoiseOnce,
     clip,
@@ -101,7 +101,7 @@ def family_of(painter: Painter) -> Family:
     return Family(painter)
 
 
-@pytest.fixture(params=[*PAINTERS, *FROM_A_PICTURE], ids=lambda painter: painter.name)
+@pytest.fixture(params=EVERY_FAMILY, ids=lambda painter: painter.name)
 def family(request):
     return family_of(request.param)
 

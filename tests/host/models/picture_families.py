@@ -24,7 +24,8 @@ class Painter:
         extra: further conditioning.
         gain: what its last layer is multiplied by, so that steps as long as the tests' converge, or do something at all.
         last: that layer.
-        second_picture: does it read one?
+        second_picture: does it read one beside the latent, in further channels?
+        reference: does it read one as further tokens, if a prompt brings it?
         cfg: of sampling. The host itself cannot run LTX-Video's text mask for two prompts at once on the CPU.
     """
 
@@ -36,6 +37,7 @@ class Painter:
     gain: float | None = None
     last: str = "out.2"
     second_picture: bool = False
+    reference: bool = False
     cfg: float = 3.0
 
     def model(self) -> ModelPatcher:
@@ -49,11 +51,13 @@ class Painter:
         options = {"pooled_output": None, **self.extra()}
         if self.second_picture:
             options["concat_latent_image"] = random(*self.latent, seed=70)
+        if self.reference:
+            options["reference_latents"] = [random(*self.latent, seed=70)]
         return [[random(1, ROWS, self.embedding, seed=100 + seed), options]]
 
     def bare_prompt(self, seed: int) -> list:
         """The same without the second picture."""
-        return replace(self, second_picture=False).prompt(seed)
+        return replace(self, second_picture=False, reference=False).prompt(seed)
 
     def picture(self) -> dict:
         """A LATENT."""
@@ -86,10 +90,10 @@ def made(config: type, settings: dict, state_dict: dict | None = None) -> Callab
     return Case("", "", config, settings, (), 0, 0, (0, 0, 0), state_dict=lambda: dict(state_dict or {})).model
 
 
-def of(name: str, **changes) -> Painter:
+def of(family: str, **changes) -> Painter:
     """One of the families that TIME edits."""
-    case = next(case for case in CASES if case.name == name)
-    return replace(Painter(name, case.model, case.latent, case.embedding, case.extra), **changes)
+    case = next(case for case in CASES if case.name == family)
+    return replace(Painter(family, case.model, case.latent, case.embedding, case.extra), **changes)
 
 
 SDXL = {"context_dim": 2048, "adm_in_channels": 2816, "num_classes": "sequential"}
@@ -120,6 +124,52 @@ HUNYUAN = {
     "meanflow_sum": False,
     "dtype": torch.float32,
 }
+MOCHI = {
+    "image_model": "mochi_preview",
+    "depth": 2,
+    "patch_size": 2,
+    "num_heads": 2,
+    "hidden_size_x": 32,
+    "hidden_size_y": 16,
+    "mlp_ratio_x": 384.0,  # the host takes one width only
+    "mlp_ratio_y": 2.0,
+    "learn_sigma": False,
+    "in_channels": 12,
+    "qk_norm": True,
+    "qkv_bias": False,
+    "out_bias": True,
+    "attn_drop": 0.0,
+    "posenc_preserve_area": True,
+    "timestep_scale": 1000.0,
+    "use_t5": True,
+    "t5_feat_dim": 40,
+    "t5_token_length": ROWS,
+    "dtype": torch.float32,
+}
+HIDREAM = {
+    "image_model": "hidream",
+    "patch_size": 2,
+    "in_channels": 16,
+    "out_channels": 16,
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "caption_channels": [40, 24],
+    "text_emb_dim": 16,
+    "num_routed_experts": 2,
+    "num_activated_experts": 1,
+    "axes_dims_rope": (4, 6, 6),
+    "max_resolution": (16, 16),
+    "llama_layers": [0, 1],
+    "dtype": torch.float32,
+}
+
+
+def whole_mask() -> dict[str, torch.Tensor]:
+    """That all rows are text."""
+    return {"attention_mask": torch.ones(1, ROWS, dtype=torch.int64)}
+
 
 PAINTERS = (
     Painter("SD 1.x", unet(supported.SD15), FLAT, 768, gain=0.1),
@@ -134,6 +184,7 @@ PAINTERS = (
         gain=0.1,
     ),
     Painter("SDXL", unet(supported.SDXL, **SDXL), FLAT, 2048, pooled(1280), gain=0.1),
+    Painter("SDXL, inpainting", unet(supported.SDXL, in_channels=9, **SDXL), FLAT, 2048, pooled(1280), gain=0.1),
     Painter(
         "Playground 2.5",
         unet(supported.SDXL, {"edm_mean": torch.zeros(4), "edm_std": torch.ones(4)}, **SDXL),
@@ -152,13 +203,25 @@ PAINTERS = (
     of("SD3", latent=(2, 16, 4, 4)),
     of("Flux", latent=(2, 16, 4, 4)),
     of("Chroma", latent=(2, 16, 4, 4)),
+    of("Flux 2", latent=(2, 128, 4, 4), last="final_layer.linear", gain=3.0),
     of("Lumina 2", latent=(2, 16, 4, 4)),
+    of("Z-Image", latent=(1, 16, 4, 4), last="final_layer.linear", gain=0.3),
+    of("OmniGen2", latent=(2, 16, 4, 4)),
     of("Qwen-Image", latent=(2, 16, 1, 4, 4)),
+    Painter(
+        "HiDream",
+        made(supported.HiDream, HIDREAM),
+        (2, 16, 4, 4),
+        40,
+        lambda: {**pooled(16)(), "conditioning_llama3": random(1, 2, ROWS, 24, seed=5)},
+    ),
     of("Anima", extra=dict),
     of("Cosmos 1", latent=(1, 16, 3, 4, 4)),
     Painter("Cosmos 1, image to video", made(supported.CosmosI2V, {**COSMOS, "in_channels": 17}), (1, 16, 3, 4, 4), 48),
     of("Cosmos-Predict2", latent=(1, 16, 3, 4, 4)),
     of("Wan 2.1", latent=(2, 16, 3, 4, 4)),
+    of("Wan 2.2 5B", latent=(1, 48, 3, 4, 4)),
+    Painter("Mochi", made(supported.GenmoMochi, MOCHI), (1, 12, 3, 4, 4), 40, whole_mask),
     of("LTX-Video", latent=(1, 128, 3, 2, 2), cfg=1.0),
     of("Kandinsky 5", latent=(1, 16, 3, 4, 4)),
     Painter("HunyuanVideo", made(supported.HunyuanVideo, HUNYUAN), (1, 16, 3, 4, 4), 40, pooled(16)),
@@ -175,6 +238,15 @@ PAINTERS = (
 
 FROM_A_PICTURE = (
     Painter("InstructPix2Pix", unet(supported.SD15_instructpix2pix, in_channels=8), FLAT, 768, gain=0.1, second_picture=True),
+    Painter(
+        "InstructPix2Pix XL",
+        unet(supported.SDXL_instructpix2pix, in_channels=8, **SDXL),
+        FLAT,
+        2048,
+        pooled(1280),
+        gain=0.1,
+        second_picture=True,
+    ),
     Painter(
         "Flux Fill",
         made(supported.FluxInpaint, {**FLUX, "in_channels": 96}),
@@ -194,3 +266,14 @@ FROM_A_PICTURE = (
     ),
 )
 """They read a second picture beside the latent."""
+
+WITH_A_REFERENCE = (
+    of("Flux", name="Flux Kontext", latent=(2, 16, 4, 4), reference=True),
+    of("Flux 2", name="Flux 2, with a reference", latent=(2, 128, 4, 4), last="final_layer.linear", gain=3.0, reference=True),
+    of("Qwen-Image", name="Qwen-Image-Edit", latent=(2, 16, 1, 4, 4), reference=True),
+    of("OmniGen2", name="OmniGen2, with a reference", latent=(2, 16, 4, 4), reference=True),
+    of("Z-Image", name="Z-Image, with a reference", latent=(1, 16, 4, 4), last="final_layer.linear", gain=0.3, reference=True),
+)
+"""They read a second picture as further tokens."""
+
+EVERY_FAMILY = (*PAINTERS, *FROM_A_PICTURE, *WITH_A_REFERENCE)

@@ -8,6 +8,7 @@ from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
 from host.models import tiny
 from host.models.families import CASES, ROWS, Case, random
+from host.models.picture_families import HIDREAM, MOCHI
 from time_diffedit.time_core.application.adapter import TimeAdapter
 from time_diffedit.time_core.prompts.fingerprint import Fingerprint
 from time_diffedit.time_core.reading.families import FAMILIES
@@ -160,6 +161,8 @@ REFUSED = (
         | {"use_cond_type_embedding": False, "vision_in_dim": None, "meanflow_sum": False},
         r"HunyuanVideo\) has no cross-attention .*TIME Edit Conditioning can edit that",
     ),
+    (supported.GenmoMochi, MOCHI, r"GenmoMochi\) has no cross-attention .*TIME Edit Conditioning can edit that"),
+    (supported.HiDream, HIDREAM, r"HiDream\) has no cross-attention"),
 )
 
 

@@ -163,6 +163,12 @@ def test_what_text_cannot_carry_is_refused(settings, conditioning, message):
         TIMEEditConditioning.execute([[conditioning, {}]], edit, 1.0)
 
 
+def test_a_conditioning_whose_text_stands_elsewhere_too_is_refused():
+    (edit,) = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip()}).args
+    with pytest.raises(ValueError, match=r"HiDream's, which reads the prompt .* from Llama as well \(conditioning_llama3\)"):
+        TIMEEditConditioning.execute([[torch.zeros(1, 77, 768), {"conditioning_llama3": torch.zeros(1, 2, 7, 768)}]], edit, 1.0)
+
+
 def test_progress_and_interrupt(model):
     import comfy.model_management as management
 

@@ -8,7 +8,7 @@ import re
 from .audio import ACE_STEP, STABLE_AUDIO_1
 from .cosmos import ANIMA, COSMOS_1, COSMOS_PREDICT2
 from .family import Family
-from .joint import AURA_FLOW, FLUX, KANDINSKY_5, LUMINA_2, QWEN_IMAGE, SD3
+from .joint import AURA_FLOW, FLUX, KANDINSKY_5, LUMINA_2, OMNIGEN_2, QWEN_IMAGE, SD3
 from .picture import CASCADE_C, HUNYUAN_DIT, PIXART
 from .unet import UNET
 from .video import LTXV, WAN
@@ -30,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     AURA_FLOW,
     QWEN_IMAGE,
     LUMINA_2,
+    OMNIGEN_2,
     KANDINSKY_5,
 )
 

@@ -18,6 +18,14 @@ class Lumina2(Protocol):
     cap_embedder: Sequence[Layer]
 
 
+class CaptionEmbedding(Protocol):
+    caption_embedder: Sequence[Layer]
+
+
+class OmniGen2(Protocol):
+    time_caption_embed: CaptionEmbedding
+
+
 def _one_layer(name: str, *others: str) -> Callable[[Weights], tuple[Projection, ...]]:
     """A `find` for one weight of this name in models that also have weights that begin with each of `others`."""
 
@@ -41,6 +49,10 @@ def _qwen_text(network: QwenImage, rows: torch.Tensor, extra: dict[str, Any]) ->
 
 def _lumina_text(network: Lumina2, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
     return network.cap_embedder[0](rows)
+
+
+def _omnigen_text(network: OmniGen2, rows: torch.Tensor, extra: dict[str, Any]) -> torch.Tensor:
+    return network.time_caption_embed.caption_embedder[0](rows)
 
 
 SD3 = Family(
@@ -68,6 +80,13 @@ LUMINA_2 = Family(
     _one_layer("cap_embedder.1.weight", "context_refiner.0."),
     project=_lumina_text,
     projector_weights=re.compile(r"diffusion_model\.cap_embedder\.0\..*"),
+    entry=True,
+)
+OMNIGEN_2 = Family(
+    "OmniGen2",
+    _one_layer("time_caption_embed.caption_embedder.1.weight", "context_refiner.0."),
+    project=_omnigen_text,
+    projector_weights=re.compile(r"diffusion_model\.time_caption_embed\.caption_embedder\.0\..*"),
     entry=True,
 )
 KANDINSKY_5 = Family(

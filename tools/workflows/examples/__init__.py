@@ -8,6 +8,7 @@ from .edits_of_a_picture import (
     edit_of_a_small_thing,
     edit_without_inversion,
     exact_inversion,
+    instruction_edit,
     time_edit_of_a_picture,
 )
 from .pictures_from_prompts import (
@@ -22,7 +23,7 @@ from .pictures_from_prompts import (
     word_gate,
 )
 from .shared import BLUE_ROSE, EXAMPLE_PICTURE, HOSTS_PICTURE, RED_ROSE, SD15, SDXL, WHOLE_CLIP, Example
-from .todays_models import TODAYS_MODELS
+from .todays_models import KONTEXT, TODAYS_MODELS
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
@@ -306,6 +307,24 @@ Change the picture and both prompts, with the same words for what stays. Too lit
 Too much of the old is left: raise `source_cfg`. Another `seed` gives another edit.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": BLUE_ROSE},
+    ),
+    "instruction_edit": Example(
+        instruction_edit,
+        {"model": KONTEXT, "picture": HOSTS_PICTURE, "instruction": "Change the color of the dress to blue"},
+        """## An instruction, and everything else kept
+
+Instruction models (Flux Kontext, Flux 2, Qwen-Image-Edit, InstructPix2Pix) paint the whole picture anew, and what the
+instruction is not about drifts: colours, small things, sometimes the whole picture.
+
+1. The model paints, as in ComfyUI's own template.
+2. **DiffEdit Mask**, `compare` at *prompt and picture*, masks where its prediction leaves the picture; one evaluation a map.
+Drift is a floor under the heat map: drag the line in the histogram above it.
+3. **Picture Drift** says whether the whole picture was shifted, zoomed or tinted, and moves it back: no mask mends that.
+4. Outside the mask every pixel is the original's own.
+
+For another model put its own loaders and nodes in place of these; the prompt that has the picture as its reference goes to
+`target`.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
     ),
     "exact_inversion": Example(
         exact_inversion,

@@ -30,6 +30,7 @@ FILES = tuple(
         ),
         "diffusion_models": (
             "Comfy-Org/flux1-dev:flux1-dev.safetensors",
+            "Comfy-Org/flux1-kontext-dev_ComfyUI:split_files/diffusion_models/flux1-dev-kontext_fp8_scaled.safetensors",
             "Comfy-Org/flux2-klein:split_files/diffusion_models/flux-2-klein-base-4b.safetensors",
             "Comfy-Org/z_image:split_files/diffusion_models/z_image_bf16.safetensors",
             "Comfy-Org/Wan_2.1_ComfyUI_repackaged:split_files/diffusion_models/wan2.1_t2v_1.3B_fp16.safetensors",
@@ -37,6 +38,7 @@ FILES = tuple(
         "text_encoders": (
             "comfyanonymous/flux_text_encoders:clip_l.safetensors",
             "comfyanonymous/flux_text_encoders:t5xxl_fp16.safetensors",
+            "comfyanonymous/flux_text_encoders:t5xxl_fp8_e4m3fn_scaled.safetensors",
             "Comfy-Org/z_image_turbo:split_files/text_encoders/qwen_3_4b.safetensors",
             "Comfy-Org/Wan_2.1_ComfyUI_repackaged:split_files/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",
         ),

@@ -69,6 +69,12 @@ def edit_with_todays_model(
     return graph
 
 
+KONTEXT = Parts(
+    "flux1-dev-kontext_fp8_scaled.safetensors",
+    ("clip_l.safetensors", "t5xxl_fp8_e4m3fn_scaled.safetensors"),
+    "ae.safetensors",
+    "flux",
+)
 MODELS = {
     "sd35": "sd3.5_large_fp8_scaled.safetensors",
     "flux": Parts("flux1-dev.safetensors", ("clip_l.safetensors", "t5xxl_fp16.safetensors"), "ae.safetensors", "flux"),
