@@ -16,10 +16,11 @@ from PIL import Image
 from .comfyui.client import ComfyClient
 from .comfyui.environment import SetupError, comfyui_python, prepare_client
 from .comfyui.server import ComfyServer
-from .pictures.subject import Subject, demo_picture, diffedit_graph, port, subject, time_graph
-from .workflows.examples import EXAMPLE_PICTURE, EXAMPLES
+from .pictures.subject import Subject, assumption_graph, demo_picture, edit_graph, port, subject
+from .workflows.examples import EXAMPLE_PICTURE, EXAMPLES, HOSTS_PICTURE
 
 TOY_TEMPLATES = "toy-world"
+OPENED = tuple(EXAMPLES)[:2]
 
 
 def toy_template_folder(nodes: Path) -> Path:
@@ -42,13 +43,15 @@ def draw_toy_rose(path: Path) -> None:
 
 def write_toy_templates(folder: Path, object_info: dict) -> None:
     for name, example in EXAMPLES.items():
-        (folder / f"{name}.json").write_text(json.dumps(example.for_toy_world().ui(object_info, example.note)))
+        for each, made in example.files(name, object_info, example.for_toy_world()).items():
+            (folder / f"{each}.json").write_text(json.dumps(made))
 
 
 def write_own_templates(folder: Path, object_info: dict, what: Subject) -> None:
     """The two that are opened, for the user's own checkpoint."""
-    for name, graph in {"diffedit": diffedit_graph(what), "time_edit_model": time_graph(what, what.source)}.items():
-        (folder / f"{name}.json").write_text(json.dumps(graph.ui(object_info, EXAMPLES[name].note)))
+    for name, graph in zip(OPENED, (edit_graph(what), assumption_graph(what)), strict=True):
+        for each, made in EXAMPLES[name].files(name, object_info, graph).items():
+            (folder / f"{each}.json").write_text(json.dumps(made))
 
 
 def has_desktop() -> bool:
@@ -74,7 +77,8 @@ def run() -> None:
             write_own_templates(templates, info, what)
         else:
             write_toy_templates(templates, info)
-        addresses = [f"{server.url}/?template={name}&source={TOY_TEMPLATES}" for name in ("diffedit", "time_edit_model")]
+        shutil.copy(comfyui / "input" / HOSTS_PICTURE, picture.parent)
+        addresses = [f"{server.url}/?template={name}&source={TOY_TEMPLATES}" for name in OPENED]
         print("\n".join(addresses))
         print("Ctrl-C stops the server.", flush=True)
         if has_desktop():

@@ -116,6 +116,13 @@ class ComfyPage:
         self.page.evaluate(f"async (w) => {{ await {load} }}", workflow)
         self.settle()
 
+    def load_as_template(self, workflow: dict) -> None:
+        """Open UI JSON as the template browser does, which shows the whole of it."""
+        self.page.evaluate(
+            "async (w) => { await app.loadGraphData(w, true, true, 'template', { openSource: 'template' }) }", workflow
+        )
+        self.settle()
+
     def node_id(self, kind: str) -> int:
         """Of the only, or first, node of this class on the graph that is open."""
         found = self.page.evaluate("(kind) => app.canvas.graph.nodes.filter((n) => n.type === kind).map((n) => n.id)", kind)

@@ -6,10 +6,10 @@ import pytest
 from comfy_page import NODES_2
 from playwright.sync_api import expect
 
-from tools.workflows.examples import balance
+from tools.workflows.examples import balance_an_assumption
 
 NODE = "TIMEBalance"
-SEARCH = balance(pictures=2, probes=2, steps=2)
+SEARCH = balance_an_assumption(pictures=2, probes=2, steps=2)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The example workflows in the browser: as they are shipped, and run on the toy world."""
+"""The example workflows in the browser: as they are shipped, as large as one can read, and run on the toy world."""
 
 import pytest
 from comfy_page import CLASSIC, ComfyPage
@@ -7,8 +7,12 @@ from short_runs import SHORT, shortened
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import PACK_FOLDER
 from tools.pictures.thumbnails import SIDE
-from tools.workflows.examples import EXAMPLES
+from tools.workflows.examples import EXAMPLES, STARTERS
+from tools.workflows.ui_to_api import without_blocks
 
+LISTED = [each for name, example in EXAMPLES.items() for each in example.names(name)]
+SMALL_WINDOW = {"width": 1280, "height": 720}
+LEAST_SCALE = {True: 0.6, False: 0.4}  # of a starter, of another
 SHOWN = "([width, least]) => [...document.images].filter((image) => image.naturalWidth === width).length >= least"
 UNKNOWN = "() => app.graph.nodes.filter((node) => !(node.type in LiteGraph.registered_node_types)).map((node) => node.type)"
 
@@ -27,10 +31,11 @@ OVERLAPPING = """() => {
 @pytest.mark.parametrize("tab", [CLASSIC], indirect=True)
 def test_the_template_browser_lists_all_with_their_thumbnails(comfy):
     listed = comfy.page.evaluate("async () => (await fetch('/api/workflow_templates')).json()")
-    assert sorted(listed[PACK_FOLDER]) == sorted(EXAMPLES)
+    assert sorted(listed[PACK_FOLDER]) == sorted(LISTED)
+    assert sorted(LISTED, key=str.lower)[: 2 * len(STARTERS)] == sorted(LISTED[: 2 * len(STARTERS)])
     comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     comfy.page.get_by_text(PACK_FOLDER, exact=True).first.click()
-    for name in EXAMPLES:
+    for name in LISTED:
         comfy.page.get_by_text(name, exact=True).first.wait_for(state="attached")
     comfy.page.wait_for_function(SHOWN, arg=[SIDE, 8])  # those further down are fetched when they come into sight
     comfy.picture("template_browser")
@@ -40,6 +45,27 @@ def test_the_template_browser_lists_all_with_their_thumbnails(comfy):
 def test_a_link_opens_a_template(comfy: ComfyPage):
     comfy.open_template("time_edit_model", PACK_FOLDER)
     assert_same(comfy.api(), EXAMPLES["time_edit_model"].as_shipped().api())
+
+
+def test_every_template_opens_in_a_size_that_one_can_read(comfy: ComfyPage):
+    """In a small window, as the template browser opens it."""
+    before = comfy.page.viewport_size
+    comfy.page.set_viewport_size(SMALL_WINDOW)
+    scales = {}
+    for name in EXAMPLES:
+        comfy.load_as_template(comfy.template(name, PACK_FOLDER))
+        scales[name] = comfy.page.evaluate("() => app.canvas.ds.scale")
+        comfy.picture(f"opened_{name}")
+    comfy.page.set_viewport_size(before)
+    assert {name: scale for name, scale in scales.items() if scale < LEAST_SCALE[name in STARTERS]} == {}
+
+
+def test_starters_are_of_five_nodes_with_the_rest_in_blocks(comfy: ComfyPage):
+    for name in STARTERS:
+        comfy.load(comfy.template(name, PACK_FOLDER))
+        count = "() => [app.graph.nodes.length, app.graph.nodes.filter((node) => node.isSubgraphNode()).length]"
+        nodes, blocks = comfy.page.evaluate(count)
+        assert nodes <= 5 and blocks == 1, name
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -66,12 +92,9 @@ def test_template_runs_on_the_toy_world(comfy: ComfyPage, server, name):
     comfy.picture(f"ran_{name}")
 
 
-def classes(api: dict) -> dict[str, str]:
-    return {node_id: node["class_type"] for node_id, node in api.items()}
-
-
 def assert_same(sent: dict, written: dict) -> None:
     """What the browser sends is what the code wrote, and the defaults of what it left out."""
+    sent = without_blocks(sent)
     assert {node_id: node["class_type"] for node_id, node in sent.items()} == {
         i: node["class_type"] for i, node in written.items()
     }

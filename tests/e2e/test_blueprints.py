@@ -6,9 +6,10 @@ import urllib.request
 import pytest
 
 from tools.comfyui.environment import PACK_FOLDER
-from tools.workflows.blueprints import FOLDER, GIVES_ID, TAKES_ID, render
+from tools.workflows.blueprints import FOLDER, render
 from tools.workflows.examples.blocks import BLOCKS
 from tools.workflows.inputs import inputs_of
+from tools.workflows.subgraph import GIVES_ID, TAKES_ID
 
 NAMES = [block.name for block in BLOCKS]
 

@@ -28,7 +28,7 @@ from ..workflows.examples import (
     EXAMPLES,
     NATURAL_CHECKPOINT,
     RED_ROSE,
-    balance,
+    balance_an_assumption,
     captioned_diffedit,
     diffedit,
     diffedit_advanced,
@@ -183,7 +183,7 @@ def time_hook(stage: Stage) -> Image.Image:
 def time_balance(stage: Stage) -> Image.Image:
     """Of the toy world, which has a CLIP that judges."""
     count, judged = 6, "The pictures that were judged"
-    api = only(balance(pictures=count, probes=8, lowest=1e3, highest=1e6).api(), [judged])
+    api = only(balance_an_assumption(pictures=count, probes=8, lowest=1e3, highest=1e6).api(), [judged])
     result = stage.client.run(api, judged)
     (report,) = result.outputs[node_titled(api, "Hold the edit in balance")]["balance"]
     search = Search(**{item.name: report[item.name] for item in fields(Search)})

@@ -10,7 +10,16 @@ from PIL import Image
 
 from ..comfyui.client import node_titled
 from ..comfyui.environment import SetupError
-from ..workflows.examples import BLUE_ROSE, EXAMPLE_PICTURE, NATURAL_CHECKPOINT, RED_ROSE, diffedit, time_edit
+from ..workflows.examples import (
+    BLUE_ROSE,
+    EXAMPLE_PICTURE,
+    NATURAL_CHECKPOINT,
+    RED_ROSE,
+    change_an_assumption,
+    diffedit,
+    edit_a_picture,
+    time_edit,
+)
 from ..workflows.workflow import Graph
 from .given import PICTURE, SIZE, given_truth
 
@@ -110,6 +119,18 @@ def diffedit_graph(what: Subject, picture: str = EXAMPLE_PICTURE) -> Graph:
     graph = diffedit(what.checkpoint, picture, what.picture_shows, what.picture_shall_show)
     graph.nodes[node_titled(graph.nodes, "2. Back to noise")]["inputs"]["steps"] = what.diffedit_steps
     return graph
+
+
+def assumption_graph(what: Subject) -> Graph:
+    """TIME's starter for this subject."""
+    return change_an_assumption(
+        what.checkpoint, what.source, what.destination, what.source, size=what.size, steps=what.steps, cfg=what.cfg
+    )
+
+
+def edit_graph(what: Subject) -> Graph:
+    """DiffEdit's starter for this subject, on the picture that `make ui` brings."""
+    return edit_a_picture(what.checkpoint, EXAMPLE_PICTURE, what.picture_shows, what.picture_shall_show)
 
 
 def demo_picture(what: Subject, folder: Path) -> tuple[Path, np.ndarray | None]:

@@ -1,8 +1,9 @@
 """`make thumbnails`: a small picture beside each template, for the host's template browser, which shows it as a square.
 
-From a run on the natural world, or on the toy world where only that has all models.
+From a run on the natural world, or on the toy world where only that has all models. $ONLY names some of the examples.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..comfyui.client import ComfyClient, saved
+from ..comfyui.client import ComfyClient, node_titled, saved
 from ..comfyui.environment import comfyui_python, prepare
 from ..comfyui.server import ComfyServer
 from ..ui import draw_toy_rose
@@ -44,14 +45,22 @@ def thumbnail(client: ComfyClient, example: Example, toy_rose: Path) -> Image.Im
     for node in api.values():  # of a batch only the first is shown
         if node["class_type"] == "EmptyLatentImage":
             node["inputs"]["batch_size"] = 1
-    result = client.run(api, example.thumbnail[1])
+    result = client.run(api, example.thumbnail[-1])
 
     def picture(title: str) -> np.ndarray:
         if any(node["class_type"] == "LoadImage" and node["_meta"]["title"] == title for node in api.values()):
             return np.asarray(Image.open(given).convert("RGB"), np.float32) / 255
         return saved(client, api, result, title)[0]
 
+    if len(example.thumbnail) == 1:
+        (compared,) = (result.outputs[node_titled(api, title)] for title in example.thumbnail)
+        return square(*(client.picture(compared[which][0]) for which in ("a_images", "b_images")))
     return square(*map(picture, example.thumbnail))
+
+
+def chosen(names: str) -> dict[str, Example]:
+    """The examples of these names; without any, all."""
+    return {name: EXAMPLES[name] for name in names.split() or EXAMPLES}
 
 
 def main() -> int:
@@ -60,9 +69,11 @@ def main() -> int:
         toy_rose = Path(folder) / EXAMPLE_PICTURE
         draw_toy_rose(toy_rose)
         client = ComfyClient(server.url)
-        for name, example in EXAMPLES.items():
-            thumbnail(client, example, toy_rose).save(FOLDER / f"{name}.jpg", quality=QUALITY, optimize=True)
-            print(f"wrote {FOLDER.name}/{name}.jpg", flush=True)
+        for name, example in chosen(os.environ.get("ONLY", "")).items():
+            drawn = thumbnail(client, example, toy_rose)
+            for each in example.names(name):
+                drawn.save(FOLDER / f"{each}.jpg", quality=QUALITY, optimize=True)
+                print(f"wrote {FOLDER.name}/{each}.jpg", flush=True)
     return 0
 
 

@@ -51,7 +51,7 @@ def record(info: dict, version: str) -> Path:
     write(target / "schemas.json", schemas_of(info))
     for name, example in EXAMPLES.items():
         graph = example.for_toy_world()
-        write(workflows / f"{name}.ui.json", graph.ui(info, example.note))
+        write(workflows / f"{name}.ui.json", example.ui(info, graph))
         write(workflows / f"{name}.api.json", graph.api())
     return target
 

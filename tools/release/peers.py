@@ -23,7 +23,7 @@ from ..comfyui.hosts import MAIN
 from ..comfyui.install import LOCK, ROOT, SetupError, digest, is_complete, put_behind, remove
 from ..comfyui.server import free_port
 from ..workflows.examples import EXAMPLES
-from ..workflows.ui_to_api import with_defaults
+from ..workflows.ui_to_api import with_defaults, without_blocks
 from .archive import archive_files, snapshot
 from .installation import Installation, by_git, by_registry, copy_host
 
@@ -113,7 +113,7 @@ def conversion(installation: Installation, scratch: Path) -> list[Finding]:
     (scratch / "object_info.json").write_text(json.dumps(info))
     theirs = ask("convert", str(scratch / "object_info.json"), str(installation.pack / "example_workflows"))
     ours = {name: with_defaults(example.as_shipped().api(), info) for name, example in EXAMPLES.items()}
-    different = [name for name in ours if without_titles(theirs[name]) != ours[name]]
+    different = [name for name in ours if without_blocks(without_titles(theirs[name])) != ours[name]]
     note = f"{len(theirs)} templates" if not different else f"differ: {', '.join(different)}"
     return [Finding("comfy-cli's UI to API conversion gives our own API form", not different, note)]
 

@@ -9,7 +9,9 @@ from typing import Any
 
 CHOICE = "COMFY_DYNAMICCOMBO_V3"  # the host's DynamicCombo
 GROWING = "COMFY_AUTOGROW_V3"  # the host's Autogrow: as many sockets as are connected
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE}
+COMPARE = "IMAGECOMPARE"  # the view of the host's Compare Images: a widget whose value is sent, but not kept in a workflow
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE, COMPARE}
+NO_PICTURES = {"__value__": ["", ""]}  # what the browser sends of that view before a run: a list that is no link
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,14 @@ class Input:
         return self.type in WIDGET_TYPES and not self.options.get("forceInput")
 
     @property
+    def is_saved(self) -> bool:
+        """Whether a workflow keeps the widget's value."""
+        return self.is_widget and self.type != COMPARE
+
+    @property
     def default(self) -> Any:
+        if self.type == COMPARE:
+            return NO_PICTURES
         return self.options["options"][0]["key"] if self.type == CHOICE else self.options.get("default")
 
 

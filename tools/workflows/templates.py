@@ -14,7 +14,8 @@ FOLDER = ROOT / "example_workflows"
 
 def render(object_info: dict) -> dict[str, str]:
     """File name to text of every template."""
-    return {f"{name}.json": json.dumps(example.ui(object_info), indent=2) + "\n" for name, example in EXAMPLES.items()}
+    files = (each for name, example in EXAMPLES.items() for each in example.files(name, object_info).items())
+    return {f"{name}.json": json.dumps(made, indent=2) + "\n" for name, made in files}
 
 
 def main() -> int:

@@ -9,26 +9,45 @@ from ..comfyui.environment import PACK_FOLDER, PROJECT
 from ..comfyui.hosts import OLDEST
 from .inputs import inputs_of
 
-NODE_WIDTH = 340
-COLUMN_GAP, ROW_GAP = 70, 60
-GROUP_GAP, GROUP_MARGIN, GROUP_TITLE = 60, 20, 50
+NODE_WIDTH = 300
+COLUMN_GAP, ROW_GAP = 40, 50
+GROUP_GAP, GROUP_MARGIN, GROUP_TITLE = 50, 20, 50  # between the nodes of two groups; around a group's nodes
+GROUP_BELOW_GAP = 110
+NODE_TITLE = 30
+# A template opens so that its nodes fill this share of the window, with this much around them (fitToBounds).
+SMALL_WINDOW, FILLED, SEEN_AROUND = (1280, 720), 0.75, 10
+LEAST_SCALE = 0.4  # else pictures are lower
+MOST_HEIGHT = 1300  # of a column
 WIDGET_HEIGHT = 26
 TEXT_HEIGHT = 90
-PICTURE_HEIGHT = 250
+PICTURE_HEIGHT, LOWER_PICTURES = 220, 80
+SHOW_PICTURES = ("SaveImage", "PreviewImage", "MaskPreview")
 VIEW_HEIGHTS = {
-    "DiffEditMask": 200,  # as high as fits on a small screen
-    "HeatmapToMask": 300,
-    "TIMEEditModel": 330,
-    "TIMEComputeEdit": 330,
-    "DDIMInvert": 210,
+    "DiffEditMask": 210,  # as high as fits on a small screen
+    "HeatmapToMask": 230,
+    "TIMEEditModel": 352,
+    "TIMEComputeEdit": 354,
+    "DDIMInvert": 226,
+    "TIMESaveEdit": 8,
     "TIMEBalance": 290,
-    "PreviewAny": 140,
+    "PreviewAny": 76,
+    "CaptionImage": 48,  # in Nodes 2.0, as those below
+    "CaptionConcept": 78,
+    "TIMESaveLoRA": 34,
+    "TIMEApplyEdit": 20,
+    "TIMECombineEdits": 74,
+    "TIMEEditHook": 18,
+    "MaskedLatentSample": 50,
+    "MaskedLatentSampleAdvanced": 32,
+    "MaskedLatentSampler": 16,
+    "ImageCompare": 330,
 }
-NOTE_SIZE = (400, 420)
+NOTE_COLUMNS, NOTE_LINE, NOTE_PARAGRAPH = 44, 20, 14  # characters in a line of a note; heights
 OURS = {"cnr_id": PROJECT["name"], "ver": PROJECT["version"]}
 HOSTS = {"cnr_id": "comfy-core", "ver": OLDEST}
 NOTE = "MarkdownNote"
 MUTED = 2  # the frontend's mode of a node that does not run
+Models = Iterable[Mapping[str, str]]
 CONTROL = "fixed"  # the widget "control after generate" that the browser puts after a seed
 
 
@@ -88,7 +107,7 @@ class Graph:
         """What the server runs."""
         return {node_id: node for node_id, node in self.nodes.items() if node_id not in self.muted}
 
-    def ui(self, object_info: dict, note: str = "", models: tuple[dict, ...] = ()) -> dict:
+    def ui(self, object_info: dict, note: str = "", models: Models = ()) -> dict:
         """What the browser opens."""
         return ui_workflow(self.nodes, object_info, self.groups, self.muted, note, models)
 
@@ -103,17 +122,18 @@ def ui_workflow(
     groups: Mapping[str, str] = MappingProxyType({}),
     muted: Set[str] = frozenset(),
     note: str = "",
-    models: Iterable[Mapping[str, str]] = (),
+    models: Models = (),
+    heights: Mapping[str, int] = MappingProxyType({}),
 ) -> dict:
     """API JSON as UI JSON (schema 0.4).
 
-    Widget values go by position in the order of the node's schema, as the browser reads them. Groups stand side by side in
-    the order in which they begin; in each, nodes stand in columns by depth.
+    Widget values go by position in the order of the node's schema, as the browser reads them.
 
     Args:
         groups: title of its group by node id; nodes without one stand first.
         muted: ids of nodes that do not run.
-        note: Markdown, shown before the first group.
+        note: Markdown, shown in the first group.
+        heights: by node id, of those that are not as high as their class is.
         models: files with "name", "url" and "directory", which the browser offers to download where a loader names them.
     """
     links, outgoing = [], {}
@@ -140,13 +160,13 @@ def ui_workflow(
         for slot, output in enumerate(node["outputs"]):
             output["links"] = outgoing.get((str(node["id"]), slot))
     for node in ui_nodes:
+        node["size"][1] = heights.get(str(node["id"]), node["size"][1])
         node["mode"] = MUTED if str(node["id"]) in muted else 0
-        offered = [dict(model) for model in models if model["name"] in node["widgets_values"]]
-        if offered:
-            node["properties"]["models"] = offered
-    boxes = _lay_out(ui_nodes, api, groups)
+    offer_downloads(ui_nodes, models)
     if note:
         ui_nodes.append(_note(1 + max(node["id"] for node in ui_nodes), note))
+        groups = {**groups, str(ui_nodes[-1]["id"]): next(iter(groups.values()))}
+    boxes = _lay_out(ui_nodes, api, groups)
     return {
         "last_node_id": max(node["id"] for node in ui_nodes),
         "last_link_id": len(links),
@@ -159,6 +179,13 @@ def ui_workflow(
     }
 
 
+def offer_downloads(ui_nodes: list[dict], models: Models) -> None:
+    """Tell the browser where the models come from that these nodes name."""
+    for node in ui_nodes:
+        if offered := [dict(model) for model in models if model["name"] in node["widgets_values"]]:
+            node["properties"]["models"] = offered
+
+
 def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
     values, height = [], 40 + 22 * max(len(sockets), len(info["output"]))
     for each in inputs_of(info, node["inputs"]):
@@ -166,7 +193,8 @@ def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
             continue
         options = each.options
         value = node["inputs"].get(each.name, each.default)
-        values.append(each.default if is_link(value) else value)
+        if each.is_saved:
+            values.append(each.default if is_link(value) else value)
         if not options.get("advanced"):  # hidden until asked for
             height += TEXT_HEIGHT if options.get("multiline") else WIDGET_HEIGHT
         if options.get("control_after_generate"):
@@ -175,7 +203,7 @@ def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
         if options.get("image_upload"):
             values.append("image")
             height += PICTURE_HEIGHT
-    if node["class_type"] in ("SaveImage", "PreviewImage", "MaskPreview"):
+    if node["class_type"] in SHOW_PICTURES:
         height += PICTURE_HEIGHT
     height += VIEW_HEIGHTS.get(node["class_type"], 0)
     names = info.get("output_name") or info["output"]
@@ -199,26 +227,47 @@ def _ui_node(node_id: str, node: dict, sockets: list, info: dict) -> dict:
 
 
 def _lay_out(ui_nodes: list[dict], api: dict, groups: Mapping[str, str]) -> list[dict]:
-    """Place the nodes; returns the groups' boxes."""
-    members: dict[str, list[dict]] = {"": []}
+    """Place the nodes so that a small window shows them as large as can be; returns the groups' boxes.
+
+    Groups stand in rows, or in stacks, in the order in which they begin. In each, nodes stand in columns, what is fed after
+    what feeds it.
+    """
+    members: dict[str, list[dict]] = {}
     for node in ui_nodes:
         members.setdefault(groups.get(str(node["id"]), ""), []).append(node)
-    left, boxes = 0, []
     for title, inside in members.items():
-        if not inside:
-            continue
-        columns, bottom = _stand_in_columns(inside, api, left)
-        width = columns * NODE_WIDTH + (columns - 1) * COLUMN_GAP
-        if title:
-            bounding = [left - GROUP_MARGIN, -GROUP_TITLE - GROUP_MARGIN, width + 2 * GROUP_MARGIN, 0]
-            bounding[3] = bottom - bounding[1] + GROUP_MARGIN
-            boxes.append({"title": title, "bounding": bounding, "color": "#3f789e", "font_size": 24, "flags": {}})
-        left += width + 2 * GROUP_MARGIN + GROUP_GAP
-    return boxes
+        members[title] = _by_depth(inside, api)
+    best = _best(members)
+    if best.scale < LEAST_SCALE:
+        for node in ui_nodes:
+            if node["type"] in SHOW_PICTURES:
+                node["size"][1] -= LOWER_PICTURES
+        best = _best(members)
+    for node in ui_nodes:
+        node["pos"] = list(best.places[node["id"]])
+    return best.boxes
 
 
-def _stand_in_columns(nodes: list[dict], api: dict, left: int) -> tuple[int, int]:
-    """Place the nodes of a group by their depth in it; returns the number of columns and the lowest edge."""
+def _best(members: Mapping[str, list[dict]]) -> "_Placed":
+    nodes = [node for inside in members.values() for node in inside]
+    tallest = max(node["size"][1] for node in nodes)
+    ways = (
+        _Placed.of(members, column, **limit)
+        for column in range(tallest, max(tallest, MOST_HEIGHT) + 1, 20)
+        for limit in (
+            *(
+                {"width": width, "below": below}
+                for width in range(NODE_WIDTH, len(nodes) * NODE_WIDTH + 1, NODE_WIDTH)
+                for below in range(PICTURE_HEIGHT, column + 1, 60)
+            ),
+            *({"height": height} for height in range(tallest, MOST_HEIGHT + 1, 20)),
+        )
+    )
+    return max(ways, key=lambda placed: placed.scale)
+
+
+def _by_depth(nodes: list[dict], api: dict) -> list[dict]:
+    """Each node after those of the group that feed it; what feeds nobody by the way, such as a note, last."""
     inside = {str(node["id"]) for node in nodes}
     depth: dict[str, int] = {}
 
@@ -228,22 +277,98 @@ def _stand_in_columns(nodes: list[dict], api: dict, left: int) -> tuple[int, int
             depth[node_id] = 1 + max(map(depth_of, sources), default=-1)
         return depth[node_id]
 
-    bottoms: dict[int, int] = {}
+    return sorted(nodes, key=lambda node: depth_of(str(node["id"])) if str(node["id"]) in api else len(nodes))
+
+
+@dataclass
+class _Placed:
+    """Where nodes and the boxes of groups are, and how large the page's first view shows that."""
+
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    boxes: list[dict] = field(default_factory=list)
+    width: int = 0
+    height: int = 0
+
+    @property
+    def scale(self) -> float:
+        width, height = SMALL_WINDOW
+        return FILLED * min(width / (self.width + 2 * SEEN_AROUND), height / (self.height + NODE_TITLE + 2 * SEEN_AROUND))
+
+    @classmethod
+    def of(cls, members: Mapping[str, list[dict]], column: int, width: int = 0, below: int = 0, height: int = 0) -> "_Placed":
+        """Groups side by side in rows of at most this width, or below one another in stacks of at most this height.
+
+        Args:
+            column: height of the columns; in the rows after the first it is `below`.
+        """
+        placed = cls()
+        left = top = 0
+        for title, nodes in members.items():
+            columns = _columns(nodes, below if width and top else column)
+            across, down = _extent(columns)
+            if width and left and left + across > width:
+                left, top = 0, placed.height + GROUP_BELOW_GAP
+                columns = _columns(nodes, below)
+                across, down = _extent(columns)
+            if height and top and top + down > height:
+                left, top = placed.width + GROUP_GAP, 0
+            placed._put(title, columns, left, top, across, down)
+            if width:
+                left += across + GROUP_GAP
+            else:
+                top += down + GROUP_BELOW_GAP
+        return placed
+
+    def _put(self, title: str, columns: list[list[dict]], left: int, top: int, across: int, down: int) -> None:
+        x = left
+        for column in columns:
+            y = top
+            for node in column:
+                self.places[node["id"]] = (x, y)
+                y += node["size"][1] + ROW_GAP
+            x += _width(column) + COLUMN_GAP
+        if title:
+            corner = [left - GROUP_MARGIN, top - GROUP_TITLE - GROUP_MARGIN]
+            bounding = [*corner, across + 2 * GROUP_MARGIN, down + GROUP_TITLE + 2 * GROUP_MARGIN]
+            self.boxes.append({"title": title, "bounding": bounding, "color": "#3f789e", "font_size": 24, "flags": {}})
+        self.width, self.height = max(self.width, left + across), max(self.height, top + down)
+
+
+def _columns(nodes: Iterable[dict], height: int) -> list[list[dict]]:
+    """Each node in the first column with room for it that does not stand before one that feeds it."""
+    columns: list[list[dict]] = []
+    links: dict[int, int] = {}  # the column that each link comes from
     for node in nodes:
-        column = depth_of(str(node["id"]))
-        top = bottoms.get(column, 0)
-        node["pos"] = [left + column * (NODE_WIDTH + COLUMN_GAP), top]
-        bottoms[column] = top + node["size"][1] + ROW_GAP
-    return len(bottoms), max(bottoms.values()) - ROW_GAP
+        first = max((links.get(socket["link"], 0) for socket in node["inputs"]), default=0)
+        wanted = node["size"][1] + ROW_GAP
+        fitting = (i for i in range(first, len(columns)) if _height(columns[i]) + wanted <= height)
+        place = next(fitting, len(columns))
+        if place == len(columns):
+            columns.append([])
+        columns[place].append(node)
+        links |= {link: place for output in node["outputs"] for link in output["links"] or ()}
+    return columns
+
+
+def _extent(columns: list[list[dict]]) -> tuple[int, int]:
+    return sum(map(_width, columns)) + (len(columns) - 1) * COLUMN_GAP, max(map(_height, columns))
+
+
+def _height(column: list[dict]) -> int:
+    return sum(node["size"][1] + ROW_GAP for node in column) - ROW_GAP
+
+
+def _width(column: Iterable[dict]) -> int:
+    return max(node["size"][0] for node in column)
 
 
 def _note(node_id: int, text: str) -> dict:
-    width, height = NOTE_SIZE
+    lines = sum(1 + len(line) // NOTE_COLUMNS for line in text.splitlines() if line)
     return {
         "id": node_id,
         "type": NOTE,
-        "pos": [-width - GROUP_GAP - GROUP_MARGIN, 0],
-        "size": [width, height],
+        "pos": [0, 0],
+        "size": [NODE_WIDTH, 60 + NOTE_LINE * lines + NOTE_PARAGRAPH * text.count("\n\n")],
         "flags": {},
         "order": 0,
         "mode": 0,

@@ -19,6 +19,15 @@ const VIEWS = {
   DDIMInvert: () => import("./diffedit/inversion_view.mjs"),
   TIMEBalance: () => import("./time/balance_view.mjs"),
 };
+/** What the page's form in place of the graph calls a view: keys of our words, by node id. @type {Record<string, string>} */
+const TITLES = {
+  DiffEditMask: "mask.title",
+  HeatmapToMask: "mask.title",
+  TIMEEditModel: "alignment.title",
+  TIMEComputeEdit: "alignment.title",
+  DDIMInvert: "inversion.title",
+  TIMEBalance: "balance.title",
+};
 const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask", "TIMEBalance"]);
 const WIDGET = "time_diffedit_view";
 const PROPERTY_PREFIX = "time_diffedit_";
@@ -98,6 +107,7 @@ function addView(node, load) {
     getValue: () => "",
     setValue() {},
   });
+  widget.label = text(TITLES[node.constructor.comfyClass ?? ""]);
   widget.serialize = false; // a place in widgets_values would shift the values of inputs that come later
   if (SHOWS_ITS_PICTURES.has(node.constructor.comfyClass ?? "")) {
     node.hideOutputImages = true; // in Nodes 2.0

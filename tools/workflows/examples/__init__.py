@@ -2,6 +2,7 @@
 
 from ...comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
 from .edits_of_a_picture import (
+    BY_THE_HOST,
     captioned_diffedit,
     diffedit,
     diffedit_advanced,
@@ -12,7 +13,6 @@ from .edits_of_a_picture import (
     time_edit_of_a_picture,
 )
 from .pictures_from_prompts import (
-    balance,
     combined_edits,
     edit_and_lora,
     edited_conditioning,
@@ -23,13 +23,87 @@ from .pictures_from_prompts import (
     word_gate,
 )
 from .shared import BLUE_ROSE, EXAMPLE_PICTURE, HOSTS_PICTURE, RED_ROSE, SD15, SDXL, WHOLE_CLIP, Example
+from .starters import (
+    BALANCE_AN_ASSUMPTION,
+    BALANCE_AN_ASSUMPTION_APP,
+    CHANGE_AN_ASSUMPTION,
+    CHANGE_AN_ASSUMPTION_APP,
+    COMPARE,
+    EDIT_A_PICTURE,
+    EDIT_A_PICTURE_APP,
+    balance_an_assumption,
+    change_an_assumption,
+    edit_a_picture,
+)
 from .todays_models import KONTEXT, TODAYS_MODELS
 
 ROSES = {"source": "A pack of roses", "destination": "A pack of blue roses"}
 ON_SD15 = {"checkpoint": SD15, "size": 512, "batch": 2, "cfg": 7.5}
 GIRL = {"checkpoint": SD15, "picture": HOSTS_PICTURE, "source": "a drawing of a girl in a pink dress"}
 
+NURSE = {
+    "checkpoint": SD15,
+    "judge": WHOLE_CLIP,
+    "judge_vision": WHOLE_CLIP,
+    "source": "A nurse",
+    "destination": "A male nurse",
+    "label": "a male nurse",
+    "opposite": "a female nurse",
+    "prompt": "A photo of a nurse",
+    "test": "a painting of a nurse at work",
+    "pictures": 24,
+    "probes": 8,
+    "steps": 20,
+    "lowest": 0.1,
+    "highest": 1e6,
+    "size": 512,
+    "batch": 4,
+    "cfg": 7.5,
+}
+# Where the host lists files by name, the first three come first.
 EXAMPLES = {
+    "1-DiffEdit-edit-a-picture": Example(
+        edit_a_picture,
+        {**GIRL, "target": "a drawing of a girl in a blue dress"},
+        "",
+        (COMPARE,),
+        natural={"source": RED_ROSE, "target": BLUE_ROSE},
+        blocks=EDIT_A_PICTURE,
+        app=EDIT_A_PICTURE_APP,
+    ),
+    "2-TIME-change-what-a-model-assumes": Example(
+        change_an_assumption,
+        {**ON_SD15, "batch": 1, **ROSES, "prompt": "a photo of roses on a table"},
+        """## Roses are red
+
+Unless one says otherwise. After this edit they are blue, unless one says otherwise.
+
+**it assumes**: a prompt whose assumption is wrong. **it shall assume**: the same words with others inserted. Run: both pictures
+come from the same noise.
+
+Too weak? Lower `lambda`. Do other prompts change, too? Raise it.""",
+        (COMPARE,),
+        natural={"source": "a frog", "destination": "a purple frog", "prompt": "a frog on sand"},
+        blocks=CHANGE_AN_ASSUMPTION,
+        app=CHANGE_AN_ASSUMPTION_APP,
+    ),
+    "3-TIME-balance": Example(
+        balance_an_assumption,
+        {**NURSE, "batch": 1},
+        """## As many of the one as of the other
+
+A model draws nurses as women. This finds the edit with which half of them are men. It makes pictures, mostly fewer than
+200, and a CLIP model judges each of them by **label** and **opposite**.
+
+Save the judge,
+[model.safetensors](https://huggingface.co/openai/clip-vit-large-patch14), as `clip-vit-large-patch14.safetensors` in
+`models/text_encoders` and in `models/clip_vision`. The `clip_l.safetensors` that most people have cannot judge.
+
+The edit is kept as `output/balanced`, for **Load TIME Edit**.""",
+        (COMPARE,),
+        blocks=BALANCE_AN_ASSUMPTION,
+        app=BALANCE_AN_ASSUMPTION_APP,
+    ),
     "time_edit_model": Example(
         time_edit,
         {**ON_SD15, **ROSES, "prompt": "a photo of roses on a table"},
@@ -189,41 +263,6 @@ agree on which token becomes which. The pooled vector, SDXL's second way to read
         toy={"source": "a car", "destination": "a green car", "prompt": "a car on grass"},
         natural={"source": "a dress", "destination": "a red dress", "prompt": "a dress before a brick wall"},
     ),
-    "time_balance": Example(
-        balance,
-        {
-            "checkpoint": SD15,
-            "judge": WHOLE_CLIP,
-            "judge_vision": WHOLE_CLIP,
-            "source": "A nurse",
-            "destination": "A male nurse",
-            "label": "a male nurse",
-            "opposite": "a female nurse",
-            "prompt": "A photo of a nurse",
-            "test": "a painting of a nurse at work",
-            "pictures": 24,
-            "probes": 8,
-            "steps": 20,
-            "lowest": 0.1,
-            "highest": 1e6,
-            "size": 512,
-            "batch": 4,
-            "cfg": 7.5,
-        },
-        """## As many of the one as of the other (TIME)
-
-A model draws nurses as women. This finds the edit with which half of them are men: **TIME Balance** makes pictures with several
-values of `lambda`, and CLIP judges each of them by **label** and **opposite**.
-
-1. The judge is a whole CLIP model. Save
-[model.safetensors](https://huggingface.co/openai/clip-vit-large-patch14) as `clip-vit-large-patch14.safetensors` in
-`models/text_encoders` and in `models/clip_vision`. The `clip_l.safetensors` that most people have cannot judge.
-2. Run: 16 × 24 pictures at most, mostly fewer than 200.
-3. Look at the pictures that were judged. If you would have counted otherwise, choose other words for label and opposite.
-
-The edit is kept as a file, so that the search need not be made again.""",
-        ("Pictures before", "Share over lambda"),
-    ),
     "diffedit": Example(
         diffedit,
         {**GIRL, "target": "a drawing of a girl in a blue dress"},
@@ -260,6 +299,7 @@ Contrast once, then try rules on the heat map without the model. The inversion c
 looked at, and the picture is repainted with the host's guiders, samplers and schedules, in three ways.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": "a sunflower on grass"},
+        blocks=BY_THE_HOST,
     ),
     "diffedit_captions": Example(
         captioned_diffedit,
@@ -339,19 +379,25 @@ until it inverts the sampling step; `o-belm` comes back exactly by construction.
     **TODAYS_MODELS,
 }
 
+STARTERS = tuple(name for name, example in EXAMPLES.items() if example.app)
+
 __all__ = [
     "BLUE_ROSE",
     "EXAMPLES",
     "EXAMPLE_PICTURE",
+    "HOSTS_PICTURE",
     "NATURAL_CHECKPOINT",
     "RED_ROSE",
+    "STARTERS",
     "TOY_CHECKPOINT",
     "Example",
-    "balance",
+    "balance_an_assumption",
     "captioned_diffedit",
+    "change_an_assumption",
     "combined_edits",
     "diffedit",
     "diffedit_advanced",
+    "edit_a_picture",
     "edit_and_lora",
     "edit_of_a_small_thing",
     "edit_without_inversion",

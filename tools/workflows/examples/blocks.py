@@ -2,30 +2,22 @@
 
 from dataclasses import dataclass
 
+from ..subgraph import Cut, Place
 from . import EXAMPLES
 from .shared import Example
 
-Place = tuple[str, str]  # title of a node, and one of its widgets
 
-
-@dataclass(frozen=True)
-class Block:
-    """What to cut out of an example.
+@dataclass(frozen=True, kw_only=True)
+class Block(Cut):
+    """What to cut out of an example, for the node library.
 
     Attributes:
-        name: of the file and of the block.
-        takes: name of each socket, and the node and output of the example that it replaces.
-        gives: name of each output, and the node and output that it is.
-        widgets: name of each widget on the block's face, and the widgets inside that it sets.
+        aliases: by which it is found, too.
+        example: whose nodes the titles name.
     """
 
-    name: str
-    description: str
     aliases: tuple[str, ...]
     example: Example
-    takes: dict[str, tuple[str, int]]
-    gives: dict[str, tuple[str, int]]
-    widgets: dict[str, tuple[Place, ...]]
 
 
 MODEL = {name: ("Load the model", output) for output, name in enumerate(("model", "clip", "vae"))}

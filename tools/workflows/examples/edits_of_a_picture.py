@@ -1,6 +1,7 @@
 """Workflows that edit a given picture."""
 
 from ...comfyui.environment import TOY_CHECKPOINT
+from ..subgraph import Cut
 from ..workflow import Choice, Graph
 from . import steps_of_an_edit as step
 from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, Parts, mask_preset
@@ -167,6 +168,26 @@ def diffedit_advanced(
     from_noise = graph.add("VAEDecode", "Decode the inpainting", samples=inpainted[0], vae=loader[2])
     graph.add("SaveImage", "Inpainted from the inverted noise", images=from_noise[0], filename_prefix="diffedit_noise")
     return graph
+
+
+BY_THE_HOST = (
+    Cut(
+        name="By the host's own nodes",
+        description="Repaints inside the mask in the host's SamplerCustomAdvanced, and inpaints from the inverted noise.",
+        takes={
+            "model": ("Load the model", 0),
+            "vae": ("Load the model", 2),
+            "latent": ("Encode", 0),
+            "guider": ("Guide", 0),
+            "sampler": ("Any sampler", 0),
+            "trajectory": ("Back to noise, exactly invertible", 1),
+            "sigmas": ("Back to noise, exactly invertible", 2),
+            "noise": ("Back to noise, exactly invertible", 4),
+            "mask": ("Then try rules without the model", 0),
+        },
+        gives={"repainted": ("Decode the host's", 0), "inpainted": ("Decode the inpainting", 0)},
+    ),
+)
 
 
 def edit_of_a_small_thing(

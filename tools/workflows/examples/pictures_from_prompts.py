@@ -1,9 +1,9 @@
 """Workflows that make pictures with and without a TIME edit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
+from ...comfyui.environment import TOY_CHECKPOINT
 from ..workflow import Graph, Node
 from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
 
@@ -276,64 +276,6 @@ def save_and_reuse(
     return graph
 
 
-def balance(
-    checkpoint: str = TOY_CHECKPOINT,
-    judge: str = TOY_CLIP,
-    judge_vision: str = TOY_CLIP_VISION,
-    source: str = "a rose",
-    destination: str = "a yellow rose",
-    label: str = "a yellow rose",
-    opposite: str = "a red rose",
-    prompt: str = "a photo of a rose",
-    test: str = "a painting of a rose",
-    pictures: int = 2,
-    probes: int = 2,
-    steps: int = 10,
-    lowest: float = 4e4,
-    highest: float = 8e4,
-    size: int = 128,
-    batch: int = 1,
-    cfg: float = 3.0,
-) -> Graph:
-    """The lambda with which half of the pictures show the destination, found by pictures that CLIP judges."""
-    graph, loader = _loaded(checkpoint)
-    words = graph.add("CLIPLoader", "The judge's text half", clip_name=judge, type="stable_diffusion", device="default")
-    eyes = graph.add("CLIPVisionLoader", "The judge's vision half", clip_name=judge_vision)
-    graph.group("2. Search")
-    found = graph.add(
-        "TIMEBalance",
-        "Hold the edit in balance",
-        model=loader[0],
-        clip=loader[1],
-        vae=loader[2],
-        clip_vision=eyes[0],
-        judge_clip=words[0],
-        source=source,
-        destination=destination,
-        prompt=prompt,
-        label=label,
-        opposite=opposite,
-        target=0.5,
-        pictures=pictures,
-        probes=probes,
-        seed=1,
-        steps=steps,
-        cfg=cfg,
-        sampler_name="euler",
-        scheduler="normal",
-        width=size,
-        height=size,
-        lowest=lowest,
-        highest=highest,
-    )
-    graph.add("PreviewImage", "Share over lambda", images=found[4])
-    graph.add("PreviewImage", "The pictures that were judged", images=found[5])
-    graph.add("TIMESaveEdit", "Keep the edit", time_edit=found[1], filename="balanced", folder="output")
-    ways = {"before": (loader[0], None), "in balance": (found[0], None)}
-    _before_and_after(graph, loader, test, size, batch, cfg, ways)
-    return graph
-
-
 def _loaded(checkpoint: str, group: str = LOAD) -> tuple[Graph, Node]:
     """A graph that begins with a loader, in its first group."""
     graph = Graph()
@@ -350,6 +292,14 @@ def _computed(graph: Graph, loader: Node, source: str, destination: str, lamb: f
 def _before_and_after(graph: Graph, loader: Node, prompt: str, size: int, batch: int, cfg: float, ways: dict) -> None:
     """Pictures from the same noise: `ways` are a name, a model, and what is done with the encoded prompts."""
     graph.group(SAMPLE)
+    for name, decoded in zip(ways, sampled(graph, loader, prompt, size, batch, cfg, ways), strict=True):
+        graph.add("SaveImage", f"Pictures {name}", images=decoded, filename_prefix=f"time_{name.replace(' ', '_')}")
+
+
+def sampled(
+    graph: Graph, loader: Node, prompt: str, size: int, batch: int, cfg: float, ways: dict, steps: int = 20, seed: int = 1
+) -> Iterator[list]:
+    """The decoded pictures of each of `ways`, in order."""
     positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
     negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")
     empty = graph.add("EmptyLatentImage", "Picture size", width=size, height=size, batch_size=batch)
@@ -357,12 +307,12 @@ def _before_and_after(graph: Graph, loader: Node, prompt: str, size: int, batch:
         texts = {"positive": positive[0], "negative": negative[0]}
         if change:
             texts = {which: change(text, which) for which, text in texts.items()}
-        sampled = graph.add(
+        noise = graph.add(
             "KSampler",
             f"Sample {name}",
             model=model,
-            seed=1,
-            steps=20,
+            seed=seed,
+            steps=steps,
             cfg=cfg,
             sampler_name="euler",
             scheduler="normal",
@@ -371,5 +321,4 @@ def _before_and_after(graph: Graph, loader: Node, prompt: str, size: int, batch:
             positive=texts["positive"],
             negative=texts["negative"],
         )
-        decoded = graph.add("VAEDecode", f"Decode {name}", samples=sampled[0], vae=loader[2])
-        graph.add("SaveImage", f"Pictures {name}", images=decoded[0], filename_prefix=f"time_{name.replace(' ', '_')}")
+        yield graph.add("VAEDecode", f"Decode {name}", samples=noise[0], vae=loader[2])[0]

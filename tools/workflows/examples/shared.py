@@ -7,6 +7,8 @@ from typing import Any
 
 from ...comfyui.environment import NATURAL_CHECKPOINT
 from ...presets import DIFFEDIT, presets
+from ..app import App, opened_as_app
+from ..subgraph import Cut, folded
 from ..workflow import Choice, Graph
 
 EXAMPLE_PICTURE = "time_diffedit_example.png"
@@ -102,20 +104,24 @@ class Example:
         build: makes it; without arguments for the toy world.
         shipped: arguments with which it is shipped, for a checkpoint that people have.
         note: Markdown, shown beside the workflow.
-        thumbnail: titles of the two nodes whose first pictures are the thumbnail.
+        thumbnail: titles of the two nodes whose first pictures are the thumbnail, or of the one that compares two.
         needs: files that a run on a world finds only after the example of this name has run.
         toy: arguments for the toy world, where the defaults are not the ones.
         natural: arguments for the natural world; None where it has no model for a part of the workflow (a CLIP that judges, a
             BLIP that captions).
+        blocks: parts of it that the template shows as one node each.
+        app: a form that can be shown in place of the graph; then there is a second template, which opens as that.
     """
 
     build: Callable[..., Graph]
     shipped: dict
     note: str
-    thumbnail: tuple[str, str]
+    thumbnail: tuple[str, ...]
     needs: str = ""
     toy: dict = field(default_factory=dict)
     natural: dict | None = None
+    blocks: tuple[Cut, ...] = ()
+    app: App | None = None
 
     def for_toy_world(self) -> Graph:
         return self.build(**self.toy)
@@ -129,6 +135,21 @@ class Example:
     def as_shipped(self) -> Graph:
         return self.build(**self.shipped)
 
-    def ui(self, object_info: dict) -> dict:
-        """The template's file."""
-        return self.as_shipped().ui(object_info, self.note, FILES)
+    def ui(self, object_info: dict, graph: Graph | None = None) -> dict:
+        """The template's file; with a graph that it has built, instead of the one that is shipped."""
+        models = () if graph else FILES
+        graph = graph or self.as_shipped()
+        if self.blocks:
+            made = folded(graph, self.blocks, self.build.__name__, object_info, self.note, models)
+        else:
+            made = graph.ui(object_info, self.note, models)
+        return self.app.beside(made) if self.app else made
+
+    def names(self, name: str) -> list[str]:
+        """Of its templates, the first of which is called `name`."""
+        return [name, *([f"{name}.app"] if self.app else ())]
+
+    def files(self, name: str, object_info: dict, graph: Graph | None = None) -> dict[str, dict]:
+        """What is in each of them."""
+        made = self.ui(object_info, graph)
+        return dict(zip(self.names(name), (made, opened_as_app(made)), strict=False))

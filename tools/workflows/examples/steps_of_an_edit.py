@@ -6,6 +6,7 @@ from ..workflow import Choice, Graph
 from .shared import Parts, mask_preset
 
 MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
+PASTED = "Keep the original's pixels outside"
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
@@ -26,10 +27,10 @@ def loaded(graph: Graph, model: str | Parts) -> tuple[list, list, list]:
     return network[0], encoder[0], graph.add("VAELoader", "Load the VAE", vae_name=model.vae)[0]
 
 
-def given_picture(model: str | Parts, picture: str):
+def given_picture(model: str | Parts, picture: str, group: str = "The picture, and what it shows"):
     """A graph that begins with the nodes that load the model and the picture, and encode it."""
     graph = Graph()
-    graph.group("The picture, and what it shows")
+    graph.group(group)
     loader = loaded(graph, model)
     image = graph.add("LoadImage", "Picture to edit", image=picture)
     return graph, loader, image, graph.add("VAEEncode", "Encode", pixels=image[0], vae=loader[2])
@@ -78,19 +79,23 @@ def repainted(graph: Graph, title: str, model, clip, positive, inverted, mask, s
     )
 
 
+def pasted_on_the_original(graph: Graph, image, decoded, mask):
+    return graph.add(
+        "CompositeEditedPicture",
+        PASTED,
+        original=image[0],
+        edited=decoded[0],
+        mask=mask[0],
+        feather=0,
+    )
+
+
 def edited_picture(graph: Graph, loader, image, edited, mask, prefix: str) -> None:
     """Save the edited picture as decoded and with the original's pixels outside the mask; show the mask."""
     graph.group("The result")
     decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
     graph.add("SaveImage", "Edited picture", images=decoded[0], filename_prefix=prefix)
     graph.add("MaskPreview", "Mask", mask=mask[0])
-    pasted = graph.add(
-        "CompositeEditedPicture",
-        "Keep the original's pixels outside",
-        original=image[0],
-        edited=decoded[0],
-        mask=mask[0],
-        feather=0,
-    )
+    pasted = pasted_on_the_original(graph, image, decoded, mask)
     title = "Edited inside the mask, untouched outside"
     graph.add("SaveImage", title, images=pasted[0], filename_prefix=f"{prefix}_pasted")

@@ -1,6 +1,7 @@
 /** What the pack uses of ComfyUI's page, which serves this module as /scripts/app.js. */
 
 export interface FrontendWidget {
+  label?: string;
   name: string;
   value: unknown;
   serialize?: boolean;
