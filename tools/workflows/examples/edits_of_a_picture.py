@@ -306,7 +306,7 @@ def instruction_edit(
         seed=seed,
         compare=Choice("prompt and picture"),
         picture=image[0],
-        **step.MASK | {"grow": 1},
+        **{**step.MASK, "grow": 1},
     )
     graph.group("3. Has the whole picture moved?")
     drift = graph.add("PictureDrift", "3. Has it moved?", original=image[0], edited=decoded[0])
