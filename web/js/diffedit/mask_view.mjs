@@ -12,11 +12,11 @@ import { drawMask, heatPixels } from "./mask_drawing.mjs";
 import { SETTINGS_OF, maskedCells } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
+import { problemOf, showMaskRemedies } from "./remedies.mjs";
 
 const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
-const MOST = 95; // percent masked from which on hardly anything is kept
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
 
 const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
@@ -224,6 +224,7 @@ class MaskView {
     this.showScene(heatmap, cells);
     this.showRow(heatmap);
     this.showHistogram(heatmap, settings);
+    showMaskRemedies(this, heatmap, settings.rule, cells);
     /** For whoever wants to know which cells are shown as masked: those of the picture, all its frames. */
     this.element.shown = { ...this.place, width: heatmap.width, height: heatmap.height, cells, covered: this.covered };
   }
@@ -317,7 +318,7 @@ class MaskView {
     });
     this.caption.textContent = linked ? text("mask.linked", { setting: label }) : label;
     const stale = this.stale(heatmap);
-    const problem = this.covered === 0 ? "nothing" : this.covered > MOST ? "everything" : "";
+    const problem = problemOf(this.covered);
     this.note.classList.toggle("warning", problem !== "");
     this.note.textContent = [
       problem && text(`mask.${problem}`),
