@@ -1,7 +1,7 @@
 """`make check`: format, lint, types and the quick tests side by side; `make check ONLY=lint` runs one part.
 
-Node, pyright and TypeScript, and axe for the browser tests, are pinned in tools/lock and installed into .cache/check on the first run: nothing of them is
-taken from the machine or left outside of this folder.
+Node, pyright and TypeScript, and axe for the browser tests, are pinned in tools/lock and installed into .cache/check on the
+first run: nothing of them is taken from the machine or left outside of this folder.
 """
 
 import os
