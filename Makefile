@@ -194,6 +194,8 @@ lock:
 	$(PIP_COMPILE) tools/lock/peers.txt tools/lock/peers.in
 	.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
 		-o tools/lock/client.txt tools/lock/client.in
+	.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+		-o tools/lock/opencc.txt tools/lock/opencc.in
 	.cache/lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		$$(sed -n 's/==.*//p' tools/lock/requirements.txt | sed 's/^/--no-emit-package /') -o tools/lock/manager.txt tools/lock/manager.in
 	$(PIP_COMPILE) tools/lock/node.txt tools/lock/node.in

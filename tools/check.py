@@ -1,7 +1,7 @@
 """`make check`: format, lint, types and the quick tests side by side; `make check ONLY=lint` runs one part.
 
-Node, pyright and TypeScript are pinned in tools/lock and installed into .cache/check on the first run: nothing of them is
-taken from the machine or left outside of this folder.
+Node, pyright and TypeScript, and axe for the browser tests, are pinned in tools/lock and installed into .cache/check on the
+first run: nothing of them is taken from the machine or left outside of this folder.
 """
 
 import os
@@ -61,11 +61,11 @@ def check_environment() -> None:
 
 
 def install_node() -> None:
-    """Node by pip, then pyright and TypeScript by its npm; both go by hashes."""
+    """Node by pip, then pyright, TypeScript and axe by its npm; both go by hashes."""
     stamp, content = FOLDER / "complete", digest(LOCKED_NODE, *LOCKED_MODULES)
     if is_complete(stamp, content):
         return
-    print("Installing Node, pyright and TypeScript into .cache/check (about 300 MB) …", flush=True)
+    print("Installing Node, pyright, TypeScript and axe into .cache/check (about 300 MB) …", flush=True)
     remove(FOLDER)
     FOLDER.mkdir(parents=True)
     hashed = ("--require-hashes", "--no-deps", "--only-binary", ":all:")

@@ -8,6 +8,10 @@ from .memory import in_units
 
 HIGHEST_FAITHFUL_CFG = 2.0
 
+FAITHFUL_RECONSTRUCTION = 0.02
+"""Error of the picture that comes back, as a share of the picture's spread, up to which an inversion is good: on the toy world,
+in 30 steps at cfg 1, "fixed point" reaches 0.006 and "predictor" 0.012, and "ddim" misses by 0.05."""
+
 POOR_RECONSTRUCTION = 0.1
 """Error of the picture that comes back, as a share of the picture's spread, above which the node warns."""
 
@@ -42,9 +46,26 @@ class InversionReport:
     def poor(self) -> bool:
         return self.missed is not None and self.missed[-1] > POOR_RECONSTRUCTION * self.spread
 
+    @property
+    def residual(self) -> float | None:
+        """All steps' together; None if one is not measured. On the toy world sampling back misses by a third of it at most."""
+        known = [residual for residual in self.residuals if residual is not None]
+        return sum(known) if known and len(known) == len(self.residuals) else None
+
+    @property
+    def grade(self) -> str:
+        """ "good", "doubtful" or "poor", or "" where nothing was measured. Residuals alone find nothing to be poor."""
+        error = self.residual if self.missed is None else self.missed[-1]
+        if error is None:
+            return ""
+        if self.poor:
+            return "poor"
+        return "good" if error <= FAITHFUL_RECONSTRUCTION * self.spread else "doubtful"
+
     def as_json(self) -> dict[str, Any]:
         """For the browser; a number that JSON cannot hold becomes None."""
-        return {name: _finite(value) for name, value in (asdict(self) | {"poor": self.poor}).items()}
+        told = asdict(self) | {"poor": self.poor, "grade": self.grade, "residual": self.residual}
+        return {name: _finite(value) for name, value in told.items()}
 
     def in_words(self) -> str:
         steps = len(self.sigmas) - 1

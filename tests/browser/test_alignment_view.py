@@ -210,7 +210,7 @@ def test_a_sentence_says_how_well_it_went_and_the_suggested_lambda_is_taken(edit
     best = told["suggested"]
     assert told["problem"] == "partial" and 0.001 < best["lamb"] < 1e5
     said = f"Takes {told['takes']} %, spills {told['spills']} %. The source is changed only in part: lower lambda."
-    expect(view.locator("p.warning", has_text=said)).to_be_visible()
+    expect(view.locator("p.poor", has_text=said)).to_be_visible()
     expect(view.get_by_text(re.compile(r"fit residual 0\.\d+, leak 0\.\d+"))).to_be_visible()
     edit_model.show(NODE)
     edit_model.picture("alignment_suggestion")
@@ -223,8 +223,7 @@ def test_a_sentence_says_how_well_it_went_and_the_suggested_lambda_is_taken(edit
 
     (told,) = edit_model.run()[str(edit_model.node_id(NODE))]["verdict"]
     assert told["problem"] != "partial" and 90 <= told["takes"] <= 95
-    kind = "p.warning" if told["problem"] else "p.good"
-    expect(view.locator(kind, has_text=f"Takes {told['takes']} %, spills {told['spills']} %.")).to_be_visible()
+    expect(view.locator(f"p.{told['grade']}", has_text=f"Takes {told['takes']} %, spills {told['spills']} %.")).to_be_visible()
     expect(take).to_have_count(0)
 
     edit_model.set_value(NODE, "lamb", 0.1)

@@ -64,6 +64,6 @@ def test_a_poor_inversion_is_said_to_be_one(inverting):
     inverting.set_value(NODE, "cfg", 7.5)
     (report,) = inverting.run()[str(inverting.node_id(NODE))]["inversion"]
     assert report["poor"]
-    expect(inverting.view(NODE).get_by_text("A poor inversion")).to_be_visible()
+    expect(inverting.view(NODE).locator("p.poor", has_text="Sampling alone will not bring the picture back.")).to_be_visible()
     inverting.show(NODE)
     inverting.picture("inversion_poor")

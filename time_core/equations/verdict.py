@@ -10,6 +10,10 @@ PARTIAL_FIT = 0.25
 SPILLING_LEAK = 0.3
 """The leak on the empty prompt from which unrelated prompts change visibly."""
 
+POOR = 0.5
+"""The fit residual, or the leak on the empty prompt, beyond which an edit is poor: less than half of the wanted change is
+there, or the empty prompt moves by more than half of its own length."""
+
 PARTIAL, SPILLING, ENTANGLED = "partial", "spilling", "entangled"
 REMEDIES = {
     PARTIAL: "the source is changed only in part: lower lambda",
@@ -21,11 +25,12 @@ REMEDIES = {
 @dataclass(frozen=True)
 class Verdict:
     """`takes`: percent of the wanted change that the source gets. `spills`: percent of its own length by which the empty prompt
-    moves. `problem`: one of REMEDIES, or ""."""
+    moves. `problem`: one of REMEDIES, or "". `grade`: "good" without a problem, else "doubtful" or "poor"."""
 
     takes: int
     spills: int
     problem: str
+    grade: str
 
     def __str__(self) -> str:
         return f"takes {self.takes} %, spills {self.spills} %"
@@ -39,4 +44,5 @@ def verdict(fit_residual: float, empty_leak: float, lamb: float, suggested: Poin
         problem = SPILLING if has_room else ENTANGLED
     elif fit_residual > PARTIAL_FIT:
         problem = PARTIAL
-    return Verdict(round(100 * max(1 - fit_residual, 0)), round(100 * empty_leak), problem)
+    grade = "good" if not problem else "poor" if max(fit_residual, empty_leak) > POOR else "doubtful"
+    return Verdict(round(100 * max(1 - fit_residual, 0)), round(100 * empty_leak), problem, grade)

@@ -1,1 +1,1 @@
-"""What a version consists of: its archive, words in four languages, recorded schemas and workflows, other people's checks."""
+"""What a version consists of: its archive, words in five languages, recorded schemas and workflows, other people's checks."""

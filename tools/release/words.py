@@ -16,7 +16,7 @@ import tomllib
 from ..comfyui.library import ROOT, load_pack
 from ..workflows.inputs import CHOICE
 
-LANGUAGES = ("zh", "ja", "fr")
+LANGUAGES = ("zh", "zh-TW", "ja", "fr")
 TRANSLATIONS = Path(__file__).with_name("translations")
 LOCALES = ROOT / "locales"
 PAGES = ROOT / "web" / "docs"

@@ -6,7 +6,9 @@
  */
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { keepFromHost } from "./parts/controls.mjs";
 import { ABOUT, colourSockets } from "./parts/discovery.mjs";
+import { announcePrompts, drawPromptNames } from "./parts/prompt_names.mjs";
 
 /** @import { FrontendGraph, FrontendNode } from "../../../scripts/app.js" */
 
@@ -30,6 +32,7 @@ const TITLES = {
 };
 const SHOWS_ITS_PICTURES = new Set(["DiffEditMask", "HeatmapToMask", "TIMEBalance"]);
 const WIDGET = "time_diffedit_view";
+const FOLDER = decodeURIComponent(import.meta.url.split("/extensions/")[1].split("/")[0]); // in which the pack is installed
 const PROPERTY_PREFIX = "time_diffedit_";
 const SETTING_PREFIX = "TimeDiffEdit.";
 const MARGIN = 5; // that the classic canvas leaves around a view, within its widget's height
@@ -75,6 +78,7 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
+    if (node.constructor.nodeData?.python_module?.endsWith(`.${FOLDER}`)) namePrompts(node);
     const load = VIEWS[node.constructor.comfyClass ?? ""];
     if (load) addView(node, load);
   },
@@ -88,6 +92,12 @@ app.registerExtension({
   },
 });
 
+/** @param {FrontendNode} node */
+function namePrompts(node) {
+  queueMicrotask(() => announcePrompts(node)); // the host translates names after this
+  chain(node, "onDrawForeground", (context) => drawPromptNames(node, context, LiteGraph.WIDGET_SECONDARY_TEXT_COLOR));
+}
+
 /**
  * @param {FrontendNode} node
  * @param {() => Promise<{create: (face: Face) => View}>} load
@@ -97,6 +107,7 @@ function addView(node, load) {
   root.style.contain = "layout size"; // else Nodes 2.0 measures its height from itself, for ever
   root.style.width = "100%";
   root.style.height = "100%";
+  root.addEventListener("keydown", keepFromHost);
   const view = { minHeight: FIRST_HEIGHT, destroy() {} };
   const height = () => view.minHeight + 2 * MARGIN;
   root.style.setProperty("--comfy-widget-min-height", `${FIRST_HEIGHT}px`);

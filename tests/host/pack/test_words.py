@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tools.release import words
+from tools.release import traditional, words
 from tools.release.words import HOST_NODES, LANGUAGES, LOCALES, PAGES, ROOT, TRANSLATIONS
 from tools.workflows.inputs import CHOICE
 
@@ -35,6 +35,10 @@ def test_a_node_says_what_it_and_its_sockets_are(node_id):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated_and_no_translation_is_left_over(language):
     words.translations(language, words.needed_texts(ENGLISH))
+
+
+def test_the_words_of_taiwan_are_what_the_converter_makes_of_the_chinese_ones():
+    assert table("zh-TW") == traditional.traditional()
 
 
 def test_a_changed_text_and_a_stale_translation_are_named():

@@ -119,3 +119,5 @@ def test_what_a_person_is_told(fit, leak, lamb, problem):
     assert found.problem == problem and (not problem or problem in REMEDIES)
     assert verdict(0.01, 0.31, 0.1, None).problem == "spilling" and verdict(0.11, 0.31, 0.1, None).problem == "entangled"
     assert verdict(1.2, 2.0, 0.1, None).takes == 0
+    grades = {(0.1, 0.2): "good", (0.3, 0.2): "doubtful", (0.1, 0.4): "doubtful", (0.51, 0.2): "poor", (0.1, 0.51): "poor"}
+    assert {numbers: verdict(*numbers, 1.0, None).grade for numbers in grades} == grades

@@ -115,6 +115,7 @@ interface EditVerdict {
   takes: number;
   spills: number;
   problem: "" | "partial" | "spilling" | "entangled";
+  grade: "good" | "doubtful" | "poor";
   suggested: CurvePoint | null;
 }
 

@@ -1,6 +1,8 @@
 /** DDIM Invert: how exactly each step can be undone, and how exactly the picture comes back. */
 import { COMMON_STYLE, html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
+import { VERDICT_STYLE, verdictView } from "../parts/verdict.mjs";
+import { inversionRemedies } from "./remedies.mjs";
 
 const MIN_HEIGHT = 200;
 const PLOT_HEIGHT = 90;
@@ -11,24 +13,26 @@ export function create(face) {
   const element = html("div", { style: "height: 100%" });
   const plot = linePlot(PLOT_HEIGHT);
   const above = html("div");
-  const root = html("section", { class: "root", "aria-label": words("title") }, above, plot.element);
-  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE), root);
+  const verdict = verdictView(face);
+  const root = html("section", { class: "root", "aria-label": words("title") }, above, verdict.element, plot.element);
+  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE + VERDICT_STYLE), root);
 
-  face.onResult((output) => output.inversion?.[0] && show(output.inversion[0]));
+  let last; // what the last run reported
+  face.onResult((output) => output.inversion?.[0] && show((last = output.inversion[0])));
+  face.onChange(() => last && judge(last));
   plot.element.hidden = true;
   above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
 
   function show(report) {
     const lines = linesOf(report, words);
     const steps = report.sigmas.length - 1;
-    const { method, cfg, model_calls: calls, missed, spread } = report;
+    const { method, cfg, model_calls: calls } = report;
     const said = words("summary", { method, steps, sigma: short(report.sigmas.at(-1)), calls, cfg: short(cfg) });
     above.replaceChildren(
       html("p", {}, said),
-      ...(missed ? [html("p", {}, words("missed", { error: short(missed.at(-1)), spread: short(spread) }))] : []),
-      ...(report.poor ? [html("p", { class: "warning" }, words("poor"))] : []),
       ...(lines.length ? [] : [html("p", { class: "quiet" }, words("unmeasured", { method }))]),
     );
+    judge(report);
     plot.element.hidden = !lines.length;
     if (!lines.length) return;
     plot.update({
@@ -44,6 +48,16 @@ export function create(face) {
         return words("readout", { level, sigma: short(report.sigmas[level]), values: values.join(", ") });
       },
     });
+  }
+
+  /** How exactly the picture comes back: as it was measured, else as far as the steps tell. */
+  function judge(report) {
+    const { grade, missed, residual, spread } = report;
+    const numbers = (error) => ({ error: short(error), spread: short(spread) });
+    const said = missed
+      ? [words("missed", numbers(missed.at(-1))), ...(grade === "poor" ? [words("poor")] : [])]
+      : grade ? [words("steps", numbers(residual))] : [];
+    verdict.update(said.length ? { grade, said: said.join(" ") } : null, inversionRemedies(report, words));
   }
 
   function worst(name, points) {

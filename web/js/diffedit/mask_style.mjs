@@ -5,6 +5,7 @@ export const STYLE = `
   .view {
     --below: color-mix(in srgb, var(--descrip-text, #999) 55%, transparent);
     --above: var(--input-text, #ddd);
+    --quiet: color-mix(in srgb, var(--descrip-text, #999) 70%, var(--input-text, #ddd)); /* on the node itself the first alone is too faint */
     box-sizing: border-box;
     height: 100%;
     display: flex;
@@ -39,11 +40,11 @@ export const STYLE = `
   p { margin: 0; }
   .hint:empty, .note:empty { display: none; }
   .hint { padding: 16px; text-align: center; color: var(--descrip-text, #999); font-size: 13px; }
-  .note { color: var(--descrip-text, #999); }
+  .note { color: var(--quiet); }
   .note.warning { color: inherit; border-left: 3px solid ${WARNING}; padding-left: 5px; }
   .row { flex: none; display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 2px 8px; min-height: 18px; }
   .coverage { font-weight: 600; font-variant-numeric: tabular-nums; }
-  .caption { font-variant-numeric: tabular-nums; color: var(--descrip-text, #999); }
+  .caption { font-variant-numeric: tabular-nums; color: var(--quiet); }
   .pager { display: inline-flex; align-items: center; gap: 4px; font-variant-numeric: tabular-nums; }
   button, select {
     font: inherit;

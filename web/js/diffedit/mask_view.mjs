@@ -12,6 +12,7 @@ import { drawMask, heatPixels } from "./mask_drawing.mjs";
 import { SETTINGS_OF, cellsOfRule, touchedUp } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
+import { problemOf, showMaskRemedies } from "./remedies.mjs";
 import { isOf, parseStrokes } from "./strokes.mjs";
 import { areAlike, thumbnailOf } from "./thumbnail.mjs";
 import { STROKES, TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
@@ -20,7 +21,6 @@ const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who en
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const DRAWN_ON = "drawn_on"; // by the number of a picture, its thumbnail when strokes were drawn on it
-const MOST = 95; // percent masked from which on hardly anything is kept
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
 
 const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
@@ -261,6 +261,7 @@ class MaskView {
     this.showRow(heatmap);
     this.showHistogram(heatmap, settings);
     this.showNote(heatmap, strokes);
+    showMaskRemedies(this, heatmap, settings.rule, ofRule);
     if (this.touchUp.tool) left.set(this.loading, { ...this.touchUp.state, place: { ...this.place } });
     else left.delete(this.loading);
     /** For whoever wants to know which cells are shown as masked: those of the picture, all its frames. */
@@ -412,7 +413,7 @@ class MaskView {
     const { text } = this.face;
     const stale = this.stale(heatmap);
     const { picture } = this.shots[this.place.shot];
-    const problem = this.covered === 0 ? "nothing" : this.covered > MOST ? "everything" : "";
+    const problem = problemOf(this.covered);
     const here = strokes?.filter((stroke) => isOf(stroke, picture, this.place.frame)).length ?? 0;
     const isElsewhere = here > 0 && this.isElsewhere(picture);
     this.note.classList.toggle("warning", problem !== "" || isElsewhere || !strokes);

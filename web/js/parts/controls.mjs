@@ -1,6 +1,15 @@
 /** Controls that a view is made of. */
 import { html } from "./markup.mjs";
 
+const ANSWERED = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " ", "Enter"];
+
+/** For keydown: what a control of ours answers, the host must not take for a move of the selected nodes or a shortcut. */
+export function keepFromHost(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const isTyped = event.composedPath()[0]?.tagName === "SELECT" && event.key.length === 1; // finds an option by its first letter
+  if (isTyped || ANSWERED.includes(event.key)) event.stopPropagation();
+}
+
 /** "‹ 2 / 3 ›"; hidden while there is only one. `turn` is called with -1 or 1. */
 export function pager(turn) {
   const back = html("button", { type: "button", onclick: () => turn(-1) }, "‹");

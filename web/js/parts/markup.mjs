@@ -30,6 +30,7 @@ export function short(value) {
 /** Colours that can be read on dark and light, as the theme has none for them. */
 export const WARNING = "#c9711c";
 export const GOOD = "#3f9142";
+export const POOR = "#d64545";
 
 /** The colours are those of ComfyUI's theme. */
 export const COMMON_STYLE = `

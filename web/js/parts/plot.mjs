@@ -78,6 +78,7 @@ export function linePlot(height) {
   }
 
   function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // Ctrl+Enter runs the workflow
     const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -Infinity, End: Infinity };
     if (event.key in steps && stops.length) {
       const from = at ?? (steps[event.key] > 0 ? -1 : stops.length);

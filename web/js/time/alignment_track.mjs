@@ -1,6 +1,6 @@
 /** One text encoder's tokens of a pair of prompts as two rows with lines. */
 import { html, svg, WARNING } from "../parts/markup.mjs";
-import { CHIP_HEIGHT, layOut, tokensOf } from "./token_layout.mjs";
+import { CHIP_HEIGHT, layOut, ROW_DISTANCE, tokensOf } from "./token_layout.mjs";
 
 const FONT = "12px sans-serif";
 const SIGNS = { added: "+ ", dropped: "− " };
@@ -8,7 +8,10 @@ const NAMES = { l: "CLIP-L", g: "CLIP-G", h: "CLIP-H", t5xxl: "T5-XXL", t5base: 
 const PLAIN = { start: "", end: "", padding: String };
 const RADIUS = { special: 10, padding: 10 };
 export const TRACK_STYLE = `
-  .track { overflow-x: auto; overflow-y: hidden; scrollbar-width: thin; margin: 2px 0; }
+  .tokens { display: flex; gap: 6px; }
+  .rows { flex: none; display: flex; flex-direction: column; justify-content: space-between; height: ${ROW_DISTANCE + CHIP_HEIGHT + 2}px;
+    margin: 2px 0; line-height: ${CHIP_HEIGHT + 2}px; max-width: 40%; white-space: nowrap; }
+  .track { flex: 1; min-width: 0; overflow-x: auto; overflow-y: hidden; scrollbar-width: thin; margin: 2px 0; }
   .track svg { display: block; }
   .track text { font: ${FONT}; fill: var(--input-text, #ddd); }
   .chip rect { fill: var(--comfy-menu-bg, #353535); stroke: var(--border-color, #666); }
@@ -54,7 +57,9 @@ export function drawTrack(track, settings, words, named) {
   );
   const label = words("tokensOf", { name });
   const scroller = html("div", { class: "track", tabindex: 0, role: "group", "aria-label": label }, drawing);
-  return html("div", {}, named && html("div", { class: "quiet" }, name), scroller);
+  const names = ["source", "destination"].map((row) => html("span", {}, words(row)));
+  const rows = html("div", { class: "rows quiet", "aria-hidden": "true" }, names); // the drawing's own label says it
+  return html("div", {}, named && html("div", { class: "quiet" }, name), html("div", { class: "tokens" }, rows, scroller));
 }
 
 function drawChip({ row, x, y, width, token }, text) {

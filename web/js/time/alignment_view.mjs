@@ -9,7 +9,9 @@ import { pager } from "../parts/controls.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "../parts/encoder.mjs";
 import { COMMON_STYLE, html } from "../parts/markup.mjs";
 import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
+import { remedyButtons } from "../parts/remedy_buttons.mjs";
 import { PRESETS } from "./presets.mjs";
+import { placementRemedies } from "./remedies.mjs";
 
 const ROUTE = "/time_diffedit/alignment";
 const PAUSE = 300; // milliseconds without a key before the server is asked
@@ -36,8 +38,9 @@ export function create(face) {
   const preset = presetControl(face, PRESETS, "alignment", lacks);
   const head = html("div", { class: "head" }, preset.element, lines.element, beside);
   const preview = html("div");
+  const remedies = remedyButtons(face);
   const diagnostics = diagnosticsView(face);
-  const root = html("section", { class: "root", "aria-label": words("title") }, head, preview, diagnostics.element);
+  const root = html("section", { class: "root", "aria-label": words("title") }, head, preview, remedies.element, diagnostics.element);
   const style = html("style", {}, COMMON_STYLE + STYLE + PRESET_STYLE + TRACK_STYLE + DIAGNOSTICS_STYLE);
   element.attachShadow({ mode: "open" }).append(style, root);
 
@@ -81,6 +84,7 @@ export function create(face) {
       ...(pair ? pairElements(pair, shown.settings) : []),
       ...(shown.assumed && pair ? [html("p", { class: "quiet" }, words("assumed"))] : []),
     );
+    remedies.update(placementRemedies(pair?.error ?? "", words));
     diagnostics.update(run && { ...run, stale: !linked && isStale(face, run, answer) });
   }
 

@@ -1,6 +1,8 @@
 /** How well an edit went, and what other values of lambda would have given. */
-import { GOOD, html, short } from "../parts/markup.mjs";
+import { html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
+import { VERDICT_STYLE, verdictView } from "../parts/verdict.mjs";
+import { editRemedies } from "./remedies.mjs";
 
 const PLOT_HEIGHT = 90;
 const DECADES = 3; // that the plot shows below its largest value
@@ -8,8 +10,7 @@ const LOWEST_LAMBDA = 1e-6; // of the node's input
 const HIGHEST_LAMBDA = 1e6;
 const RELATIVE = "relative to the rows"; // of lambda_unit
 export const DIAGNOSTICS_STYLE = `
-  ${PLOT_STYLE}
-  .good { border-left: 3px solid ${GOOD}; padding-left: 5px; }
+  ${PLOT_STYLE}${VERDICT_STYLE}
   .numbers { display: flex; flex-wrap: wrap; gap: 0 12px; margin: 4px 0; }
   .numbers dt, .numbers dd { display: inline; margin: 0 4px 0 0; }
 `;
@@ -19,33 +20,30 @@ export function diagnosticsView(face) {
   const words = (key, values) => face.text(`alignment.${key}`, values);
   const plot = linePlot(PLOT_HEIGHT);
   const above = html("div");
-  const element = html("div", {}, above, plot.element);
+  const verdict = verdictView(face);
+  const below = html("div");
+  const element = html("div", {}, above, verdict.element, below, plot.element);
 
   /** @param {EditRun & {stale: boolean} | null} run the last run; null before any. */
   function update(run) {
     plot.element.hidden = !run?.curve.length;
     if (!run) return above.replaceChildren(html("p", { class: "quiet" }, words("beforeRun")));
-    above.replaceChildren(
-      ...(run.stale ? [html("p", { class: "warning" }, words("stale"))] : []),
-      ...(run.verdict ? verdict(run.verdict, run.report.settings) : []),
+    above.replaceChildren(...(run.stale ? [html("p", { class: "warning" }, words("stale"))] : []));
+    judge(run);
+    below.replaceChildren(
       numbers(run.report.diagnostics),
       ...(run.curve.length ? [] : [html("p", { class: "quiet" }, words("noCurve"))]),
     );
     if (run.curve.length) plot.update(curve(run));
   }
 
-  /** The sentence, and the button that takes the suggested lambda while that is another one, in the unit of that run. */
-  function verdict({ takes, spills, problem, suggested }, settings) {
-    const said = [words("verdict", { takes, spills }), ...(problem ? [words(problem)] : [])].join(" ");
-    const sentence = html("p", { class: problem ? "warning" : "good", role: "status" }, said);
-    const isRelative = face.value("lambda_unit") === RELATIVE;
-    if (!suggested || isRelative !== settings.relative || face.isLinked("lamb") || face.value("lamb") === suggested.lamb) {
-      return [sentence];
-    }
-    const { lamb, fit_residual: fit, empty_leak: leak } = suggested;
-    const button = html("button", { type: "button", onclick: () => take(lamb) }, words("take", { lambda: short(lamb) }));
-    const gives = words("takeGives", { fit: short(fit), leak: short(leak) });
-    return [sentence, html("p", {}, button, html("span", { class: "quiet", title: words("takeHelp") }, gives))];
+  /** The sentence with its numbers, and what can be done. @param {EditRun} run */
+  function judge({ verdict: told, report }) {
+    if (!told) return verdict.update(null, []);
+    const { takes, spills, problem, grade } = told;
+    const said = [words("verdict", { takes, spills }), words(problem || "whole")].join(" ");
+    const sameUnit = (face.value("lambda_unit") === RELATIVE) === report.settings.relative;
+    verdict.update({ grade, said }, editRemedies(told, sameUnit, words, short));
   }
 
   /** @param {EditReport["diagnostics"]} found */

@@ -5,6 +5,13 @@ export interface FrontendWidget {
   name: string;
   value: unknown;
   serialize?: boolean;
+  /** The name in the user's language. */
+  label?: string;
+  hidden?: boolean;
+  /** Of a widget that is no drawing. */
+  element?: HTMLElement;
+  /** From the node's top, on the classic canvas. */
+  y?: number;
   callback?(value: unknown, canvas: unknown, node: FrontendNode): void;
 }
 
@@ -24,13 +31,14 @@ type Size = [number, number];
 export interface FrontendNode {
   id: number | string;
   type: string;
-  constructor: Function & { comfyClass?: string };
+  constructor: Function & { comfyClass?: string; nodeData?: { python_module?: string } };
   graph?: FrontendGraph | null;
   subgraph?: FrontendGraph;
   inputs?: FrontendInput[];
   widgets?: FrontendWidget[];
   properties: Record<string, unknown>;
   size: Size;
+  flags: { collapsed?: boolean };
   /** 0 .. 1 while the node runs. */
   progress?: number;
   /** Keeps Nodes 2.0 from showing the pictures of the node's output. */
@@ -53,7 +61,7 @@ export interface FrontendCanvas {
 }
 
 declare global {
-  const LiteGraph: { slot_types_default_out: Record<string, string[]> };
+  const LiteGraph: { slot_types_default_out: Record<string, string[]>; WIDGET_SECONDARY_TEXT_COLOR: string };
 }
 
 export interface Extension {
