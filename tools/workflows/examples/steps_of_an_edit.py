@@ -22,8 +22,8 @@ def loaded(graph: Graph, model: str | Parts) -> tuple[list, list, list]:
     if len(model.encoders) == 1:
         encoder = graph.add("CLIPLoader", "Load the text encoder", clip_name=model.encoders[0], type=model.kind)
     else:
-        names = {f"clip_name{number}": name for number, name in enumerate(model.encoders, 1)}
-        encoder = graph.add("DualCLIPLoader", "Load the text encoders", **names, type=model.kind)
+        first, second = model.encoders
+        encoder = graph.add("DualCLIPLoader", "Load the text encoders", clip_name1=first, clip_name2=second, type=model.kind)
     return network[0], encoder[0], graph.add("VAELoader", "Load the VAE", vae_name=model.vae)[0]
 
 

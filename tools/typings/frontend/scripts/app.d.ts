@@ -1,7 +1,6 @@
 /** What the pack uses of ComfyUI's page, which serves this module as /scripts/app.js. */
 
 export interface FrontendWidget {
-  label?: string;
   name: string;
   value: unknown;
   serialize?: boolean;
