@@ -36,6 +36,30 @@ def require_one_prompt(conditioning: list, input_name: str) -> None:
                 )
 
 
+def require_areas(size: tuple[int, ...], conditionings: dict[str, list | None]) -> None:
+    """Refuse prompts for an area of which no cell lies in the picture; one that only ends beyond it is cut by the host.
+
+    Args:
+        size: (..., h, w) in cells.
+
+    Raises:
+        ValueError: such a prompt.
+    """
+    for name, conditioning in conditionings.items():
+        for _, options in conditioning or []:
+            area = options.get("area") or ()  # sizes, then where they begin; in cells, or "percentage" and shares
+            in_shares = area[:1] == ("percentage",)
+            numbers = area[1:] if in_shares else area
+            begins = numbers[len(numbers) // 2 :]
+            sides = size[len(size) - len(begins) :]
+            for begin, side in zip(begins, sides, strict=True):
+                if (round(begin * side) if in_shares else begin) >= side:
+                    raise ValueError(
+                        f"{name} is for an area that begins at {begin:g} of a side of {side} latent cells, beyond the picture; "
+                        "set the area anew for this picture, as a share of it, or leave it out."
+                    )
+
+
 def control_hints(options: dict) -> Iterator[torch.Tensor]:
     """The pictures (pictures, ...) that the ControlNets on a prompt were given, of the last one first."""
     control = options.get("control")

@@ -10,6 +10,7 @@ import comfy.sample
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
+from .conditioning import require_areas
 from .latents import Latents
 from .model_kind import ModelKind
 from .noising import Noising
@@ -80,15 +81,18 @@ def sigma_table(model) -> torch.Tensor:
     return torch.tensor([made_of.sigma_at(ratio) for ratio in sd1.tolist()])
 
 
-def require_prompts(model, **conditionings: list | None) -> None:
+def require_prompts(model, size: tuple[int, ...], **conditionings: list | None) -> None:
     """Refuse prompts that this MODEL cannot read.
 
     Args:
+        size: (..., h, w) of the latents, in cells.
         conditionings: CONDITIONING by input name; None is skipped.
 
     Raises:
-        ValueError: no text or text of another width, or no second picture for a model that reads one.
+        ValueError: no text or text of another width, no second picture for a model that reads one, or a prompt for an area
+            that begins beyond the picture.
     """
+    require_areas(size, conditionings)
     _require_width(model, conditionings)
     _require_second_picture(model, conditionings)
 

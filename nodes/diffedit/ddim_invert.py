@@ -131,7 +131,7 @@ class DDIMInvert(CheckedNode, io.ComfyNode):
         latents = latents_in(model, latent, "latent")
         positive = conditioning_or_empty(positive, clip, "positive")
         negative = conditioning_or_empty(negative, clip, "negative") if negative_is_read(model, cfg) else None
-        require_prompts(model, positive=positive, negative=negative)
+        require_prompts(model, latents.samples.shape[2:], positive=positive, negative=negative)
         require_unscheduled_hooks(positive=positive, negative=negative)
 
         course = Course(

@@ -145,7 +145,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
         sides = _sides(model, target, source, compare, clip)
         for name, conditioning in sides.prompts().items():
             require_one_prompt(conditioning, name)
-        require_prompts(model, **sides.prompts())
+        require_prompts(model, latents.samples.shape[2:], **sides.prompts())
 
         noises = Noises(noise_sigma(sigma_table(model), noise_strength), maps, seed)
         found = contrast(model, latents, sides, noises, heatmap)

@@ -133,7 +133,7 @@ class MaskedFlowEdit(CheckedNode, io.ComfyNode):
         prompts["negative"] = conditioning_or_empty(negative, clip, "negative") if read else None
         for name, conditioning in prompts.items():
             require_one_prompt(conditioning or [], name)
-        require_prompts(model, **prompts)
+        require_prompts(model, latents.samples.shape[2:], **prompts)
         mask = latent.get("noise_mask") if mask is None else mask
         cells = None if mask is None else cells_of_mask(mask, model, latents.samples.shape)
 

@@ -108,7 +108,7 @@ class MaskedLatentSample(CheckedNode, io.ComfyNode):
         require_own_trajectory(model, trajectory)
         read = negative_is_read(model, cfg) or reads_negative(sampler_name)
         negative = conditioning_or_empty(negative, clip, "negative") if read else None
-        require_prompts(model, positive=positive, negative=negative)
+        require_prompts(model, trajectory.clean.shape[2:], positive=positive, negative=negative)
         trajectory = trajectory.up_to(start)
         mask = latent_mask(mask, model, trajectory)
         injection = Injection(background, inject_begin, inject_end, seed)

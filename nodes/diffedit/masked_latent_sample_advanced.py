@@ -82,7 +82,7 @@ class MaskedLatentSampleAdvanced(CheckedNode, io.ComfyNode):
             f"guider's {name}": [[cond.get("cross_attn"), cond] for cond in conds]
             for name, conds in guider.original_conds.items()
         }
-        require_prompts(model, **prompts)
+        require_prompts(model, trajectory.clean.shape[2:], **prompts)
         sigmas = trajectory.sigmas.flip(0) if sigmas is None else sigmas.float().cpu().clone()  # uni_pc writes into it
         mask = latent_mask(mask, model, trajectory)
         made = from_sampler(sampler, trajectory, mask, Injection(background, inject_begin, inject_end, seed))

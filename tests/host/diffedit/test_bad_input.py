@@ -165,3 +165,23 @@ def test_two_models_of_which_one_is_not_there(model, way):
     with pytest.raises(ValueError, match=f"compare is '{way}', but target_model is not connected; connect the second model"):
         inputs = mask_inputs() | {"compare": {"compare": way}}
         DiffEditMask.execute(model, picture(), prompt(0), 0, 1, 0.5, **inputs, source=prompt(1))
+
+
+@pytest.mark.parametrize("area", [(4, 4, 2, 8), (4, 4, 8, 2), ("percentage", 0.5, 0.5, 0.0, 1.0)])
+def test_a_prompt_for_an_area_beyond_the_picture(model, area):
+    away = [[prompt(0)[0][0], {"area": area, "strength": 1.0}]]
+    seen, calls = watched(model)
+    trajectory = invert(tiny_model(), picture()).result[1]
+    for name, run in {
+        "positive": lambda: DDIMInvert.execute(seen, picture(), 5, 0.8, 1.0, {"method": "ddim"}, positive=away),
+        "target": lambda: DiffEditMask.execute(seen, picture(), away, 0, 1, 0.5, **mask_inputs(), source=prompt(1)),
+        "positive ": lambda: MaskedLatentSample.execute(seen, away, trajectory, 1.0, "euler", 0, prompt(1)),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name.strip()} is for an area that begins at .* beyond the picture"):
+            run()
+    assert not calls.rows
+
+
+def test_a_prompt_for_an_area_that_only_ends_beyond_the_picture_is_taken(model):
+    within = [[prompt(0)[0][0], {"area": (40, 40, 2, 7), "strength": 1.0}]]
+    assert DDIMInvert.execute(model, picture(), 5, 0.8, 1.0, {"method": "ddim"}, positive=within).result[1]
