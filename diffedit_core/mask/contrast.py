@@ -67,6 +67,13 @@ class Noises:
     seed: int
 
 
+def heatmap_of(model, latents: Latents) -> Heatmap:
+    """A heat map of these pictures that is 0 everywhere."""
+    latent_format, samples = model.get_model_object("latent_format"), latents.samples
+    cell, cell_frames = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    return Heatmap(torch.zeros(1, len(samples), *samples.shape[2:]), cell, cell_frames)
+
+
 def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Heatmap | None = None) -> Heatmap:
     """Where do two predictions differ?
 
@@ -88,10 +95,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
         ValueError: `earlier` is of other pictures, a prompt does not apply at the noises' level, or a model's predictions
             are not finite.
     """
-    samples = latents.samples
-    latent_format = model.get_model_object("latent_format")
-    cell, cell_frames = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
-    found = Heatmap(torch.zeros(1, len(samples), *samples.shape[2:]), cell, cell_frames)
+    samples, found = latents.samples, heatmap_of(model, latents)
     if earlier is not None:
         found.require_same_pictures(earlier)
     heat = found.values[0]
@@ -103,7 +107,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
             heat[row] += difference
 
     if sides.source is None:
-        preview = HeatPreview(counted, cell)
+        preview = HeatPreview(counted, found.cell)
         pictures = model.model.process_latent_in(samples).float().cpu()
 
         def against_picture(row: int, first: int, targets: torch.Tensor) -> None:
@@ -112,7 +116,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
 
         run.predict(model, ("target",), against_picture)
     elif sides.target_model is None:
-        preview = HeatPreview(counted, cell)
+        preview = HeatPreview(counted, found.cell)
 
         def contrasted(row: int, first: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
             add(row, targets, sources)
@@ -120,7 +124,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
 
         run.predict(model, ("target", "source"), contrasted)
     else:
-        preview = HeatPreview(2 * counted, cell)
+        preview = HeatPreview(2 * counted, found.cell)
         kept: dict[tuple[int, int], torch.Tensor] = {}
 
         def keep(row: int, first: int, sources: torch.Tensor) -> None:

@@ -30,13 +30,7 @@ def along_edges(heatmap: Heatmap, picture: torch.Tensor, owners: list[int], reac
     Raises:
         ValueError: `picture` has another size.
     """
-    *_, height, width = heatmap.values.shape
-    size = height * heatmap.cell, width * heatmap.cell
-    if picture.shape[1:3] != size:
-        raise ValueError(
-            f"picture is {picture.shape[2]} x {picture.shape[1]} pixels, but that of latent is {size[1]} x {size[0]}, so its "
-            "edges cannot be followed; connect the picture that VAE Encode got, or set outline to cells."
-        )
+    size = require_size(heatmap, picture)
     guides = [one.numpy() for one in picture[..., :3].float().cpu()]
     coarse = heatmap.values.flatten(0, -3)[:, None]
     fine = torch.nn.functional.interpolate(coarse, size, mode="bicubic").numpy()[:, 0]
@@ -44,6 +38,18 @@ def along_edges(heatmap: Heatmap, picture: torch.Tensor, owners: list[int], reac
     found = [guided(heat, guides[owners[i % len(owners)]], window) for i, heat in enumerate(fine)]
     values = torch.from_numpy(np.stack(found)).clamp(min=0).unflatten(0, heatmap.values.shape[:-2])
     return replace(heatmap, values=values, detail=heatmap.cell)
+
+
+def require_size(heatmap: Heatmap, picture: torch.Tensor) -> tuple[int, int]:
+    """(height, width) of both; ValueError if `picture`, as of `along_edges`, has another size than the heat map's."""
+    *_, height, width = heatmap.values.shape
+    size = height * heatmap.cell, width * heatmap.cell
+    if picture.shape[1:3] != size:
+        raise ValueError(
+            f"picture is {picture.shape[2]} x {picture.shape[1]} pixels, but that of latent is {size[1]} x {size[0]}, so its "
+            "edges cannot be followed; connect the picture that VAE Encode got, or set outline to cells."
+        )
+    return size
 
 
 def guided(values: np.ndarray, guide: np.ndarray, window: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 
 from . import rules
 from .cell_shapes import filled, grown, smoothed
-from .edges import along_edges
+from .edges import along_edges, require_size
 from .heatmap import Heatmap
 from .pictures_of_heatmap import pictures_of
 from .strokes import parse_strokes, require_places, touched_up
@@ -106,17 +106,21 @@ class MaskRule:
         """
         _require_difference(heatmap.values)
         blurred = replace(heatmap, values=smoothed(heatmap.values, self.smooth))
-        self.require_picture(picture)
+        self.require_picture(picture, heatmap)
         if self.reach == 0 or picture is None:
             return blurred
         return along_edges(blurred, *pictures_of(heatmap, picture), self.reach)
 
-    def require_picture(self, picture: torch.Tensor | None) -> None:
-        """Raises ValueError if the picture that `reach` asks for is missing; to be asked before a heat map is made."""
-        if self.reach > 0 and picture is None:
+    def require_picture(self, picture: torch.Tensor | None, heatmap: Heatmap) -> None:
+        """Raises ValueError if the picture that `reach` asks for is missing or does not fit; to be asked before a heat map is
+        calculated, of one that is still 0."""
+        if self.reach == 0:
+            return
+        if picture is None:
             raise ValueError(
                 "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
             )
+        require_size(heatmap, pictures_of(heatmap, picture)[0])
 
     def require_places(self, pictures: int, frames: int = 1) -> None:
         """Raises ValueError for strokes on a picture, or a frame of a clip, that there is not; to be asked likewise."""

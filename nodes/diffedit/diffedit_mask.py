@@ -3,7 +3,7 @@ import math
 from comfy_api.latest import io
 
 from ...diffedit_core.inversion.schedule import noise_sigma
-from ...diffedit_core.mask.contrast import Noises, Sides, contrast
+from ...diffedit_core.mask.contrast import Noises, Sides, contrast, heatmap_of
 from ...diffedit_core.mask.strokes import parse_strokes
 from ...diffedit_core.model.conditioning import require_one_prompt, same_conditioning
 from ...diffedit_core.model.host_model import (
@@ -138,8 +138,8 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
     ) -> io.NodeOutput:
         noising(model)
         judged_by = mask_rule_inputs.rule_from(rule, outline, **shape)
-        judged_by.require_picture(picture)
         latents = latents_in(model, latent, "latent")
+        judged_by.require_picture(picture, heatmap_of(model, latents))
         pictures, _, *frames, _, _ = latents.samples.shape
         judged_by.require_places(pictures, *frames)
         sides = _sides(model, target, source, compare, clip)

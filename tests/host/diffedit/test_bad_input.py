@@ -185,3 +185,13 @@ def test_a_prompt_for_an_area_beyond_the_picture(model, area):
 def test_a_prompt_for_an_area_that_only_ends_beyond_the_picture_is_taken(model):
     within = [[prompt(0)[0][0], {"area": (40, 40, 2, 7), "strength": 1.0}]]
     assert DDIMInvert.execute(model, picture(), 5, 0.8, 1.0, {"method": "ddim"}, positive=within).result[1]
+
+
+def test_a_picture_of_another_size_is_refused_before_the_contrast(model):
+    seen, calls = watched(model)
+    inputs = mask_inputs(outline="edges of picture")
+    with pytest.raises(ValueError, match="picture is 72 x 64 pixels, but that of latent is 64 x 64"):
+        DiffEditMask.execute(
+            seen, picture(), prompt(0), 0, 1, 0.5, **inputs, source=prompt(1), picture=torch.zeros(1, 64, 72, 3)
+        )
+    assert not calls.rows
