@@ -1,8 +1,7 @@
 """A workflow with every view of the pack."""
 
-from tools.comfyui.environment import TOY_CHECKPOINT
+from tools.comfyui.environment import TOY_CHECKPOINT, TOY_CLIP, TOY_CLIP_VISION
 from tools.workflows.examples import EXAMPLE_PICTURE
-from tools.workflows.examples.pictures_from_prompts import TOY_CLIP, TOY_CLIP_VISION
 from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 VIEWS = ("DiffEditMask", "HeatmapToMask", "DDIMInvert", "TIMEEditModel", "TIMEComputeEdit", "TIMEBalance")
