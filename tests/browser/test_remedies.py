@@ -9,6 +9,12 @@ from playwright.sync_api import Locator, expect
 
 from tools.comfyui.client import ComfyClient
 
+# Of each row of tokens, how far the middle of its name is below that of its first token, measured at one moment.
+BESIDE = """(tokens) => {
+  const middle = (one) => { const { top, bottom } = one.getBoundingClientRect(); return (top + bottom) / 2 }
+  return ['source', 'destination'].map((row, i) =>
+    middle(tokens.querySelectorAll('.rows span')[i]) - middle(tokens.querySelector(`.chip.${row}`)))
+}"""
 MASK, INVERT, EDIT = "DiffEditMask", "DDIMInvert", "TIMEEditModel"
 
 
@@ -30,7 +36,7 @@ def remedy(comfy: ComfyPage, kind: str, name: str | re.Pattern) -> Locator:
 
 def undo(comfy: ComfyPage, kind: str, name: str, before) -> None:
     """Takes the click back, and with it what the test itself had set since the workflow was opened: no step of a user's."""
-    comfy.settle(300)
+    comfy.settle(1000)
     comfy.page.keyboard.press("Control+z")
     value = "([kind, name]) => app.graph.nodes.find((n) => n.type === kind)?.widgets.find((w) => w.name === name)?.value"
     comfy.page.wait_for_function(f"([kind, name, before]) => ({value})([kind, name]) === before", arg=[kind, name, before])
@@ -76,12 +82,14 @@ def test_a_mask_without_cells_takes_a_threshold_and_a_mask_with_holes_is_filled(
     expect(offered).to_have_count(0)
     undo(filled, MASK, "rule.threshold", 0.5)
 
+    expect(view.locator(".coverage")).to_contain_text("Masked: 2")  # the view is there again
     fill = remedy(filled, MASK, "fill holes")
     for threshold in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4):
         filled.set_value(MASK, "rule.threshold", threshold)
         filled.settle(200)
         if fill.count():
             break
+    assert fill.count() == 1
     before = float(view.locator(".time-diffedit-mask").get_attribute("data-covered"))
     fill.click()
     assert sent(filled, MASK)["fill_holes"] is True
@@ -128,8 +136,9 @@ def test_prompts_and_rows_of_tokens_carry_their_names_and_what_is_long_scrolls(f
     assert wide > seen
     track.focus()
     track.press("End")
-    row, chip = (view.locator(f"{which}").first.bounding_box() for which in (".rows span", ".chip.source"))
-    assert abs(row["y"] + row["height"] / 2 - chip["y"] - chip["height"] / 2) < 4  # each name stands beside its row
+    filled.settle()
+    beside = view.locator(".tokens").first.evaluate(BESIDE)
+    assert beside == pytest.approx([0, 0], abs=4)  # each name stands beside its row
     for name in ("source", "destination", "augmentations", "preserve"):
         if filled.renderer == CLASSIC:
             assert filled.page.locator(f"textarea[aria-label='{name}']").count() >= 1
