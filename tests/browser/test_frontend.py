@@ -20,7 +20,7 @@ NAMES_OF_WIDGETS = """async ([kinds]) => {
     app.graph.clear()
     const node = LiteGraph.createNode(kind)
     app.graph.add(node)
-    const look = () => found.push([kind, node.widgets.map((widget) => widget.name)])
+    const look = () => found.push([kind, (node.widgets ?? []).map((widget) => widget.name)])
     look()
     for (const [name, options] of Object.entries(choices))
       for (const option of options) {

@@ -1,7 +1,9 @@
 """The example workflows in the browser: as they are shipped, as large as one can read, and run on the toy world."""
 
+import re
+
 import pytest
-from comfy_page import CLASSIC, ComfyPage
+from comfy_page import CLASSIC, RENDERERS, ComfyPage
 from short_runs import SHORT, shortened
 
 from tools.comfyui.client import ComfyClient
@@ -66,6 +68,21 @@ def test_starters_are_of_five_nodes_with_the_rest_in_blocks(comfy: ComfyPage):
         count = "() => [app.graph.nodes.length, app.graph.nodes.filter((node) => node.isSubgraphNode()).length]"
         nodes, blocks = comfy.page.evaluate(count)
         assert nodes <= 5 and blocks == 1, name
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_starters_run_in_the_light_theme(new_tab, renderer):
+    """In a small window, as a new user sees them; the dark ones are among the pictures of the tests around this."""
+    comfy = new_tab(renderer, theme="light")
+    comfy.page.set_viewport_size(SMALL_WINDOW)
+    for name in STARTERS:
+        comfy.load_as_template(comfy.template(name))
+        comfy.limit(**SHORT)
+        comfy.run()
+        comfy.settle(1000)
+        comfy.picture(f"light_{name}")
+        behind = comfy.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        assert min(map(int, re.findall(r"\d+", behind)[:3])) > 200, behind
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
