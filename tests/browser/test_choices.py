@@ -35,7 +35,8 @@ NODE_BOX = """([id, classic]) => {
 CLIPPED = """(root) => {
   const parts = [...root.querySelector('div').shadowRoot.querySelectorAll('.view, .root, .row')]
   const isCut = (part) => part.scrollHeight > part.clientHeight + 1 || part.scrollWidth > part.clientWidth + 1
-  return parts.filter(isCut).map((part) => part.className)
+  const size = (part) => [part.scrollWidth, part.clientWidth, part.scrollHeight, part.clientHeight]
+  return parts.filter(isCut).map((part) => [part.className, ...size(part)])
 }"""
 
 

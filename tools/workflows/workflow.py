@@ -27,7 +27,7 @@ VIEW_HEIGHTS = {
     "HeatmapToMask": 230,
     "TIMEEditModel": 352,
     "TIMEComputeEdit": 354,
-    "DDIMInvert": 226,
+    "DDIMInvert": 246,
     "TIMESaveEdit": 8,
     "TIMEBalance": 290,
     "PreviewAny": 76,

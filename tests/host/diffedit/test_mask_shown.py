@@ -88,11 +88,13 @@ def test_the_file_names_the_settings_as_the_widgets_are_named():
         "smooth": 0.8,
         "grow": 1,
         "fill_holes": True,
+        "strokes": "",
     }
     for option in next(i for i in HeatmapToMask.define_schema().inputs if i.id == "rule").options:
         settings = settings_of(from_heatmap(heat(1, 1, 6, 6), rule={"rule": option.key}))
         widgets = {f"rule.{i.id}": i.default for i in option.inputs}
-        assert settings == {"rule": option.key, **widgets, "outline": "cells", "smooth": 0.0, "grow": 0, "fill_holes": False}
+        others = {"outline": "cells", "smooth": 0.0, "grow": 0, "fill_holes": False, "strokes": ""}
+        assert settings == {"rule": option.key, **widgets, **others}
 
 
 def test_the_file_of_the_model_says_what_else_the_heat_map_was_made_with(model):

@@ -4,8 +4,8 @@ import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 import { VERDICT_STYLE, verdictView } from "../parts/verdict.mjs";
 import { inversionRemedies } from "./remedies.mjs";
 
-const MIN_HEIGHT = 200;
-const PLOT_HEIGHT = 90;
+const MIN_HEIGHT = 256; // with a verdict and two remedies
+const PLOT_HEIGHT = 82;
 
 /** @param {Face} face @returns {View} */
 export function create(face) {
