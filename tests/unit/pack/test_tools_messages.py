@@ -139,7 +139,7 @@ def test_port_taken():
             server.check_port(port)
 
 
-def test_no_network(monkeypatch):
+def test_no_network(monkeypatch, tmp_path):
     with socket.socket() as closed:
         closed.bind((server.ADDRESS, 0))
         port = closed.getsockname()[1]
@@ -148,7 +148,7 @@ def test_no_network(monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(install.SetupError, match="No network"):
-        install.pip("download", "--no-cache-dir", "--no-deps", "-d", "unused", "wheel==0.45.1")
+        install.pip("download", "--no-cache-dir", "--no-deps", "-d", str(tmp_path), "wheel==0.45.1")
 
 
 def test_a_server_that_dies_while_starting_shows_its_last_words(tmp_path):
