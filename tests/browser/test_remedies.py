@@ -1,6 +1,7 @@
 """What a view finds wrong it says in words, and what mends it is a button that writes the input: seen, run and undone."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from comfy_page import CLASSIC, ComfyPage
@@ -21,6 +22,15 @@ MASK, INVERT, EDIT = "DiffEditMask", "DDIMInvert", "TIMEEditModel"
 @pytest.fixture(scope="module")
 def workflow(server) -> dict:
     return every_view(ComfyClient(server.url).object_info())
+
+
+@pytest.fixture(scope="module")
+def comfy(tab, browser, server) -> Iterator[ComfyPage]:
+    """A tab of this file's own: what is undone must be what was done here."""
+    own = ComfyPage(browser, server.url, tab.renderer)
+    yield own
+    own.close()
+    assert not own.errors, "\n".join(own.errors)
 
 
 @pytest.fixture

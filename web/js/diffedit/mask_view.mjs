@@ -143,7 +143,7 @@ class MaskView {
       this.track,
       this.note,
     );
-    this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%", onkeydown: keepFromHost });
+    this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%" });
     const shadow = this.element.attachShadow({ mode: "open" });
     shadow.append(html("style", {}, STYLE + PRESET_STYLE + TOUCH_UP_STYLE), this.body);
   }
@@ -475,10 +475,4 @@ function ofFrame(values, frame, { width, height }) {
 
 function inksOf(style) {
   return { below: style.getPropertyValue("--below").trim(), above: style.getPropertyValue("--above").trim() };
-}
-
-/** Keys that a control of ours answers are none of the graph's. */
-function keepFromHost(event) {
-  const ours = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " ", "Enter"];
-  if (ours.includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
 }
