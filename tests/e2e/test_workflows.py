@@ -193,10 +193,9 @@ def test_diffedit_with_the_hosts_own_parts(client):
     assert len(states) == 6 and (judge(states[-1]).noun, judge(states[-1]).colour) == ("rose", "red")
     (mask,) = saved(client, graph.api(), result, "Mask")
     assert 0.25 < mask.mean() < 0.4  # the wanted quarter, grown by one cell
-    said = result.outputs[node_titled(graph.api(), "What the inversion says")]["text"][0]
-    assert said.startswith("o-belm: 27 steps up to sigma") and "Warning" not in said
-    missed = float(said.split("misses the picture by ")[1].split()[0])
-    assert missed < 1e-3
+    (report,) = result.outputs[node_titled(graph.api(), "Back to noise, exactly invertible")]["inversion"]
+    assert report["method"] == "o-belm" and len(report["sigmas"]) == 28 and report["grade"] == "good"
+    assert report["missed"][-1] < 1e-3
 
 
 def test_captions_give_the_direction_of_an_edit(client):

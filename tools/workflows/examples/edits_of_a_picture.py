@@ -115,7 +115,6 @@ def diffedit_advanced(
         positive=empty[0],
         walk_back=True,
     )
-    graph.add("PreviewAny", "What the inversion says", source=inverted[3])
     states = graph.add("TrajectoryStates", "The way to noise", model=loader[0], trajectory=inverted[1], count=6)
     seen = graph.add("VAEDecode", "Decode the way", samples=states[0], vae=loader[2])
     graph.add("SaveImage", "The way, from noise to picture", images=seen[0], filename_prefix="diffedit_states")
