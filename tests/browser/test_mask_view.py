@@ -1,29 +1,19 @@
 """The view of DiffEdit Mask and Heatmap to Mask: what it shows is what the next run masks."""
 
-import io
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from comfy_page import CLASSIC, ComfyPage
-from PIL import Image
+from masks import AGAIN, CELL, MASK, SHOWN, cells, mask_workflow, masked, shown
 from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
-from tools.comfyui.environment import TOY_CHECKPOINT
 from tools.presets import DIFFEDIT, presets
-from tools.workflows.examples import EXAMPLE_PICTURE
-from tools.workflows.workflow import Choice, Graph, ui_workflow
+from tools.workflows.workflow import Choice
 
-MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
 MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
-CELL = 8
-SHOWN = """async (root) => {
-  const frame = () => new Promise((next) => requestAnimationFrame(next))
-  for (let i = 0; i < 3; i++) await frame()
-  const { shown } = root.querySelector('.time-diffedit-mask')
-  return shown && { ...shown, cells: Array.from(shown.cells) }
-}"""
 SHOWS = """([id, cells]) => {
   const { shown } = document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`) ?? {}
   return shown && cells.every((cell, i) => Number(shown.cells[i]) === cell)
@@ -32,29 +22,8 @@ SHOWS = """([id, cells]) => {
 
 @pytest.fixture(scope="module")
 def workflow(server):
-    """Contrast prompts on the example picture and show the mask, as UI JSON."""
-    info = ComfyClient(server.url).object_info()
-
-    def build(pictures: int = 1, targets: tuple[str, ...] = ("a blue rose",), again: Choice | None = None, **settings) -> dict:
-        graph = Graph()
-        loader = graph.add("CheckpointLoaderSimple", ckpt_name=TOY_CHECKPOINT)
-        image = first = graph.add("LoadImage", image=EXAMPLE_PICTURE)
-        for _ in range(pictures - 1):
-            image = graph.add("ImageBatch", image1=graph.add("ImageInvert", image=first[0])[0], image2=image[0])
-        latent = graph.add("VAEEncode", pixels=image[0], vae=loader[2])
-        shows = graph.add("CLIPTextEncode", clip=loader[1], text="a red rose")
-        inputs = dict(model=loader[0], latent=latent[0], source=shows[0], picture=image[0], seed=1, maps=2)
-        inputs |= {"noise_strength": 0.5, "rule": MEAN_RATIO, "compare": Choice("two prompts")}
-        for target in targets:
-            wanted = graph.add("CLIPTextEncode", clip=loader[1], text=target)
-            mask = graph.add(MASK, target=wanted[0], **inputs | settings)
-            inputs["heatmap"] = mask[1]
-        graph.add("MaskPreview", mask=mask[0])
-        if again is not None:
-            graph.add("MaskPreview", mask=graph.add(AGAIN, heatmap=mask[1], rule=again)[0])
-        return ui_workflow(graph.api(), info)
-
-    return build
+    """Builds one, see `mask_workflow`."""
+    return partial(mask_workflow, ComfyClient(server.url).object_info(), rule=MEAN_RATIO)
 
 
 def test_presets_write_the_inputs_that_run(comfy, workflow):
@@ -77,22 +46,10 @@ def test_along_edges_the_view_shows_the_pixels_that_are_masked(comfy, workflow):
     outputs = comfy.run()
     view = shown(comfy)
     pixels = np.array(view["cells"]).reshape(view["height"], view["width"])
-    ids = comfy.page.evaluate("() => app.graph.nodes.filter((n) => n.type === 'MaskPreview').map((n) => String(n.id))")
-    masked = np.asarray(Image.open(io.BytesIO(comfy.file(outputs[ids[0]]["images"][0]))).convert("L"))
-    assert masked.shape == pixels.shape and np.array_equal(masked, 255 * pixels)
+    assert np.array_equal(masked(comfy, outputs), pixels[None])
     assert not np.array_equal(pixels[::CELL, ::CELL].repeat(CELL, 0).repeat(CELL, 1), pixels)
     comfy.show(MASK)
     comfy.picture("mask_edges")
-
-
-def shown(comfy: ComfyPage, kind: str = MASK) -> dict | None:
-    return comfy.view(kind).evaluate(SHOWN)
-
-
-def cells(comfy: ComfyPage, kind: str = MASK) -> np.ndarray:
-    """The mask that the view shows."""
-    view = shown(comfy, kind)
-    return np.array(view["cells"]).reshape(-1, view["height"], view["width"])
 
 
 def words(comfy: ComfyPage) -> str:
@@ -102,11 +59,9 @@ def words(comfy: ComfyPage) -> str:
 
 def masks(comfy: ComfyPage, outputs: dict, preview: int = 0) -> np.ndarray:
     """The masks of a run, one value a cell, after a check that cells are even."""
-    ids = comfy.page.evaluate("() => app.graph.nodes.filter((n) => n.type === 'MaskPreview').map((n) => String(n.id))")
-    files = [comfy.file(item) for item in outputs[ids[preview]]["images"]]
-    pixels = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("L")) for file in files])
-    found = pixels[:, ::CELL, ::CELL] // 255
-    assert np.array_equal(255 * found.repeat(CELL, 1).repeat(CELL, 2), pixels)
+    pixels = masked(comfy, outputs, preview)
+    found = pixels[:, ::CELL, ::CELL]
+    assert np.array_equal(found.repeat(CELL, 1).repeat(CELL, 2), pixels)
     return found
 
 

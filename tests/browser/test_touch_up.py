@@ -1,29 +1,20 @@
 """Touching a mask up in its view: what was drawn is shown, saved, undone, and masked by the next run, cell for cell and pixel
 for pixel."""
 
-import io
+from functools import partial
 
+import masks
 import numpy as np
 import pytest
 from comfy_page import ComfyPage
-from PIL import Image
+from masks import AGAIN, CELL, MASK, mask_workflow, masked, shown
 from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
-from tools.comfyui.environment import TOY_CHECKPOINT
-from tools.workflows.examples import EXAMPLE_PICTURE
-from tools.workflows.workflow import Choice, Graph, ui_workflow
+from tools.workflows.workflow import Choice
 
-MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
-CELL = 8
 PAINT, ERASE, AREA = "Paint: mask more", "Erase: mask less", "Click an area"
 UNDO, CLEAR = "Take back the last stroke", "Take back all strokes"
-SHOWN = """async (root) => {
-  const frame = () => new Promise((next) => requestAnimationFrame(next))
-  for (let i = 0; i < 3; i++) await frame()
-  const { shown } = root.querySelector('.time-diffedit-mask')
-  return shown && { ...shown, cells: Array.from(shown.cells) }
-}"""
 WHERE = "(id) => { const n = app.graph.getNodeById(id); return [...n.pos, ...app.canvas.ds.offset, app.canvas.ds.scale] }"
 COUNT = """([kind, count]) => app.graph.nodes.find((n) => n.type === kind)
   ?.widgets.find((w) => w.name === 'strokes').value.split(';').length === count"""
@@ -33,33 +24,9 @@ VALUES = """([kind, text]) => app.graph.nodes.filter((n) => n.type === kind)
 
 @pytest.fixture(scope="module")
 def workflow(server):
-    """Contrast prompts on the example picture, show the mask, and judge it again, as UI JSON."""
-    info = ComfyClient(server.url).object_info()
-
-    def build(pictures: int = 1, **settings) -> dict:
-        graph = Graph()
-        loader = graph.add("CheckpointLoaderSimple", ckpt_name=TOY_CHECKPOINT)
-        image = first = graph.add("LoadImage", image=EXAMPLE_PICTURE)
-        for _ in range(pictures - 1):
-            image = graph.add("ImageBatch", image1=graph.add("ImageInvert", image=first[0])[0], image2=image[0])
-        latent = graph.add("VAEEncode", pixels=image[0], vae=loader[2])
-        texts = [graph.add("CLIPTextEncode", clip=loader[1], text=text) for text in ("a blue rose", "a red rose")]
-        mask = graph.add(
-            MASK,
-            model=loader[0],
-            latent=latent[0],
-            target=texts[0][0],
-            source=texts[1][0],
-            picture=image[0],
-            **{"seed": 1, "maps": 2, "noise_strength": 0.5, "rule": Choice("paper"), "compare": Choice("two prompts")}
-            | settings,
-        )
-        graph.add("MaskPreview", mask=mask[0])
-        again = graph.add(AGAIN, heatmap=mask[1], picture=image[0], rule=Choice("area", {"area": 20.0}))
-        graph.add("MaskPreview", mask=again[0])
-        return ui_workflow(graph.api(), info)
-
-    return build
+    """Builds one that judges the mask again on the same picture, see `mask_workflow`."""
+    again = {"again": Choice("area", {"area": 20.0}), "again_on_picture": True}
+    return partial(mask_workflow, ComfyClient(server.url).object_info(), rule=Choice("paper"), **again)
 
 
 def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK) -> None:
@@ -78,16 +45,8 @@ def wait_until_shown(comfy: ComfyPage, kind: str = MASK) -> None:
 
 
 def cells(comfy: ComfyPage, kind: str = MASK) -> np.ndarray:
-    """What the view shows of the first frame, after what is under way is drawn."""
-    shown = comfy.view(kind).evaluate(SHOWN)
-    return np.array(shown["cells"]).reshape(-1, shown["height"], shown["width"])[0]
-
-
-def masked(comfy: ComfyPage, outputs: dict, preview: int = 0) -> np.ndarray:
-    """The pixels of the masks of a run, 0 and 1."""
-    ids = comfy.page.evaluate("() => app.graph.nodes.filter((n) => n.type === 'MaskPreview').map((n) => String(n.id))")
-    files = [comfy.file(item) for item in outputs[ids[preview]]["images"]]
-    return np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("L")) for file in files]) // 255
+    """What the view shows of the first frame."""
+    return masks.cells(comfy, kind)[0]
 
 
 def pixels(found: np.ndarray, cell: int = CELL) -> np.ndarray:
@@ -248,7 +207,7 @@ def test_strokes_are_of_their_picture(comfy: ComfyPage, workflow):
     found = masked(comfy, comfy.run())
     assert np.array_equal(found[0], pixels(before)) and np.array_equal(found[1], pixels(second))
     tool(comfy, UNDO).click()
-    assert strokes(comfy) == "" and comfy.view(MASK).evaluate(SHOWN)["shot"] == 1, "what is taken back is shown"
+    assert strokes(comfy) == "" and shown(comfy)["shot"] == 1, "what is taken back is shown"
 
 
 def test_the_line_still_moves_the_rule_under_the_strokes(comfy: ComfyPage, workflow):
