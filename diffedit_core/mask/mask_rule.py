@@ -106,21 +106,13 @@ class MaskRule:
         """
         _require_difference(heatmap.values)
         blurred = replace(heatmap, values=smoothed(heatmap.values, self.smooth))
-        self.require_picture(picture, heatmap)
-        if self.reach == 0 or picture is None:
-            return blurred
-        return along_edges(blurred, *pictures_of(heatmap, picture), self.reach)
+        return along_edges(blurred, *_below(heatmap, picture), self.reach) if self.reach else blurred
 
     def require_picture(self, picture: torch.Tensor | None, heatmap: Heatmap) -> None:
         """Raises ValueError if the picture that `reach` asks for is missing or does not fit; to be asked before a heat map is
         calculated, of one that is still 0."""
-        if self.reach == 0:
-            return
-        if picture is None:
-            raise ValueError(
-                "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
-            )
-        require_size(heatmap, pictures_of(heatmap, picture)[0])
+        if self.reach:
+            require_size(heatmap, _below(heatmap, picture)[0])
 
     def require_places(self, pictures: int, frames: int = 1) -> None:
         """Raises ValueError for strokes on a picture, or a frame of a clip, that there is not; to be asked likewise."""
@@ -143,6 +135,15 @@ class MaskRule:
         mask = filled(mask) if self.fill_holes else mask
         strokes = parse_strokes(self.strokes)
         return torch.stack(seen), touched_up(mask, rules.united(prepared.values), strokes) if strokes else mask
+
+
+def _below(heatmap: Heatmap, picture: torch.Tensor | None) -> tuple[torch.Tensor, list[int]]:
+    """`pictures_of`; ValueError if there is no picture."""
+    if picture is None:
+        raise ValueError(
+            "outline follows the edges of picture, but picture is not connected; connect it, or set outline to cells."
+        )
+    return pictures_of(heatmap, picture)
 
 
 def _require_difference(values: torch.Tensor) -> None:
