@@ -7,12 +7,13 @@ import { Heatmap } from "./heatmap.mjs";
 import { drawHistogram } from "./histogram.mjs";
 import { html } from "../parts/markup.mjs";
 import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
+import { showRemedies } from "../parts/remedy_buttons.mjs";
 import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
 import { SETTINGS_OF, cellsOfRule, touchedUp } from "./mask_rules.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
-import { problemOf, showMaskRemedies } from "./remedies.mjs";
+import { problemOf, remediesOf } from "./remedies.mjs";
 import { isOf, parseStrokes } from "./strokes.mjs";
 import { areAlike, thumbnailOf } from "./thumbnail.mjs";
 import { STROKES, TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
@@ -261,7 +262,9 @@ class MaskView {
     this.showRow(heatmap);
     this.showHistogram(heatmap, settings);
     this.showNote(heatmap, strokes);
-    showMaskRemedies(this, heatmap, settings.rule, ofRule);
+    const remedies = () => remediesOf(this, heatmap, settings.rule, ofRule);
+    const problem = problemOf(this.covered);
+    showRemedies(this.note, this.face, this.once("remedies", `${problem} ${this.place.pair} ${rest}`, remedies));
     if (this.touchUp.tool) left.set(this.loading, { ...this.touchUp.state, place: { ...this.place } });
     else left.delete(this.loading);
     /** For whoever wants to know which cells are shown as masked: those of the picture, all its frames. */

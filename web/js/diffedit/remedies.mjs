@@ -1,5 +1,4 @@
 /** What can be done about a mask, or an inversion, that will not do: inputs and the values that they are to have. */
-import { showRemedies } from "../parts/remedy_buttons.mjs";
 import { filled } from "./cell_shapes.mjs";
 import { kept, settingOf } from "./mask_axis.mjs";
 
@@ -40,12 +39,12 @@ export function problemOf(covered) {
   return covered === 0 ? "nothing" : covered > MOST ? "everything" : "";
 }
 
-/** The buttons below the note of a mask view that shows this heat map and these masked cells. */
-export function showMaskRemedies({ note, face, axis, covered }, { width, height }, rule, cells) {
+/** The remedies of a mask view that shows this heat map and these cells of its rule. */
+export function remediesOf({ face, axis, covered }, { width, height }, rule, cells) {
   const setting = settingOf(rule);
   const settingAt = (place) => kept(setting, axis.settingAt(place));
   const mask = { problem: problemOf(covered), setting, places: axis.places, settingAt, cells, width, height };
-  showRemedies(note, face, maskRemedies(mask, (key, values) => face.text(`mask.${key}`, values)));
+  return maskRemedies(mask, (key, values) => face.text(`mask.${key}`, values));
 }
 
 /** Where a line would have this share of the cells on its right. */
