@@ -20,13 +20,8 @@ from .install import SetupError
 from .patience import Standstill, processor_time, wait_while_it_moves
 
 ADDRESS = "127.0.0.1"
-KINDS_BESIDE = (
-    "captioning",
-    "text_encoders",
-    "clip_vision",
-    "diffusion_models",
-    "vae",
-)  # of models, in folders beside those of checkpoints
+# Of models, in folders beside those of checkpoints.
+KINDS_BESIDE = ("captioning", "text_encoders", "clip_vision", "diffusion_models", "vae")
 STOP_DEADLINE = 10
 
 

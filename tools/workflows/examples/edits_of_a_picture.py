@@ -1,10 +1,12 @@
 """Workflows that edit a given picture."""
 
+from dataclasses import dataclass
+
 from ...comfyui.environment import TOY_CHECKPOINT
 from ..subgraph import Cut
 from ..workflow import Choice, Graph
 from . import steps_of_an_edit as step
-from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS, Parts, mask_preset
+from .shared import EXAMPLE_PICTURE, Parts, edited_model, mask_preset
 
 
 def diffedit(
@@ -38,16 +40,7 @@ def time_edit_of_a_picture(
 ) -> Graph:
     """Both methods joined: where in this picture would an edit of the model act? Then apply it there, and only there."""
     graph, loader, image, latent = step.given_picture(checkpoint, picture)
-    edit = graph.add(
-        "TIMEEditModel",
-        "Edit what the model assumes",
-        model=loader[0],
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=0.1,
-    )
-    graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    edit = edited_model(graph, loader, source, destination, lamb=0.1)
     shows = graph.add("CLIPTextEncode", "What the picture shows", clip=loader[1], text=source)
     graph.group("1. Where to edit")
     mask = graph.add(
@@ -223,16 +216,37 @@ def edit_of_a_small_thing(
     return graph
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """How strongly the prompts guide: `by_cfg`, which runs the model twice a step, or by a number that the model reads."""
+
+    target: float
+    source: float
+    by_cfg: bool = True
+
+
 def edit_without_inversion(
-    checkpoint: str = TOY_CHECKPOINT,
+    checkpoint: str | Parts = TOY_CHECKPOINT,
     picture: str = EXAMPLE_PICTURE,
     source: str = "a red rose",
     target: str = "a blue rose",
+    guidance: Guidance = Guidance(7.5, 3.5),
+    steps: int = 50,
+    strength: float = 0.8,
+    prefix: str = "flow_edit",
     seed: int = 1,
 ) -> Graph:
     """Mask and edit from the same two prompts, with no way back to noise between them."""
     graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
+    if not guidance.by_cfg:
+        shows, wanted = (
+            graph.add("FluxGuidance", title, conditioning=prompt[0], guidance=number)
+            for title, prompt, number in (
+                ("Guidance of what it shows", shows, guidance.source),
+                ("Guidance of what it shall show", wanted, guidance.target),
+            )
+        )
     graph.group("1. Where to edit")
     mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
     graph.group("2. Edit inside the mask")
@@ -243,16 +257,16 @@ def edit_without_inversion(
         latent=latent[0],
         target=wanted[0],
         seed=seed,
-        steps=50,
-        strength=0.8,
-        target_cfg=7.5,
-        source_cfg=3.5,
+        steps=steps,
+        strength=strength,
+        target_cfg=guidance.target if guidance.by_cfg else 1.0,
+        source_cfg=guidance.source if guidance.by_cfg else 1.0,
         averages=1,
         source=shows[0],
         clip=loader[1],
         mask=mask[0],
     )
-    step.edited_picture(graph, loader, image, edited, mask, "flow_edit")
+    step.edited_picture(graph, loader, image, edited, mask, prefix)
     return graph
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...comfyui.environment import TOY_CHECKPOINT
 from ..workflow import Graph, Node
-from .shared import EDIT_DEFAULTS, TIME_DEFAULTS
+from .shared import EDIT_DEFAULTS, edited_model
 
 LOAD, EDIT, SAMPLE = "1. Load", "2. Edit", "3. Sample, same noise"
 
@@ -25,16 +25,7 @@ def time_edit(
     """Pictures of one prompt by the model as it is and by the edited model, from the same noise."""
     graph, loader = _loaded(checkpoint)
     graph.group(EDIT)
-    edit = graph.add(
-        "TIMEEditModel",
-        "Edit what the model assumes",
-        model=loader[0],
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        lamb=lamb,
-    )
-    graph.nodes[edit.id]["inputs"] |= TIME_DEFAULTS
+    edit = edited_model(graph, loader, source, destination, lamb=lamb)
     graph.group(SAMPLE)
     positive = graph.add("CLIPTextEncode", "Prompt", clip=loader[1], text=prompt)
     negative = graph.add("CLIPTextEncode", "Negative prompt (empty)", clip=loader[1], text="")

@@ -9,7 +9,7 @@ from ...comfyui.environment import NATURAL_CHECKPOINT
 from ...presets import DIFFEDIT, presets
 from ..app import App, opened_as_app
 from ..subgraph import Cut, folded
-from ..workflow import Choice, Graph
+from ..workflow import Choice, Graph, Node
 
 EXAMPLE_PICTURE = "time_diffedit_example.png"
 RED_ROSE, BLUE_ROSE = "a red rose on grass", "a blue rose on grass"  # the natural world's picture, as it is and as it shall be
@@ -81,6 +81,15 @@ TIME_DEFAULTS = {
     "preserve": "",
 }
 EDIT_DEFAULTS = {name: value for name, value in TIME_DEFAULTS.items() if name != "strength"}
+
+
+ASSUMES = "Edit what the model assumes"
+
+
+def edited_model(graph: Graph, loader: Any, source: str, destination: str, **settings: Any) -> Node:
+    """The model after a TIME edit with the published settings, but for these."""
+    prompts = {"source": source, "destination": destination}
+    return graph.add("TIMEEditModel", ASSUMES, model=loader[0], clip=loader[1], **prompts, **TIME_DEFAULTS | settings)
 
 
 def mask_preset(name: str) -> dict[str, Any]:

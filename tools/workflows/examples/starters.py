@@ -8,7 +8,7 @@ from ..subgraph import Cut, Place
 from ..workflow import Graph
 from . import steps_of_an_edit as step
 from .pictures_from_prompts import sampled
-from .shared import EXAMPLE_PICTURE, TIME_DEFAULTS
+from .shared import ASSUMES, EXAMPLE_PICTURE, edited_model
 
 MODEL, PICTURE, MASK, COMPARE = "Load the model", "Picture to edit", "Where to edit", "Before | after"
 
@@ -94,15 +94,7 @@ def change_an_assumption(
     graph.group("1. The model")
     loader = graph.add("CheckpointLoaderSimple", MODEL, ckpt_name=checkpoint)
     graph.group("2. Say what it shall assume, run")
-    edit = graph.add(
-        "TIMEEditModel",
-        ASSUMES,
-        model=loader[0],
-        clip=loader[1],
-        source=source,
-        destination=destination,
-        **(TIME_DEFAULTS | presets()["recommended"]),
-    )
+    edit = edited_model(graph, loader, source, destination, **presets()["recommended"])
     ways = {"before": (loader[0], None), "after": (edit[0], None)}
     before, after = sampled(graph, loader, prompt, size, batch, cfg, ways, steps, seed)
     graph.group(COMPARE)
@@ -111,7 +103,7 @@ def change_an_assumption(
     return graph
 
 
-ASSUMES, SHALL_ASSUME = "Edit what the model assumes", "What the model shall assume"
+SHALL_ASSUME = "What the model shall assume"
 SAMPLERS = ("Sample before", "Sample after")
 CHANGE_AN_ASSUMPTION = (
     Cut(

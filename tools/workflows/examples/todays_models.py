@@ -4,69 +4,10 @@ Files, shifts and guidance are those of the host's own templates for these model
 those that FlowEdit (Kulikov et al., ICCV 2025) gives for SD 3 and Flux.
 """
 
-from dataclasses import dataclass
-
-from ...comfyui.environment import TOY_CHECKPOINT
-from ..workflow import Graph
-from . import steps_of_an_edit as step
-from .shared import EXAMPLE_PICTURE, HOSTS_PICTURE, RED_ROSE, Example, Parts
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """How strongly the prompts guide: `by_cfg`, which runs the model twice a step, or by a number that the model reads."""
-
-    target: float
-    source: float
-    by_cfg: bool = True
-
+from .edits_of_a_picture import Guidance, edit_without_inversion
+from .shared import HOSTS_PICTURE, RED_ROSE, Example, Parts
 
 PUBLISHED_SD3, PUBLISHED_FLUX = Guidance(13.5, 3.5), Guidance(5.5, 1.5, by_cfg=False)
-
-
-def edit_with_todays_model(
-    model: str | Parts = TOY_CHECKPOINT,
-    picture: str = EXAMPLE_PICTURE,
-    source: str = "a red rose",
-    target: str = "a blue rose",
-    guidance: Guidance = Guidance(7.5, 3.5),
-    steps: int = 50,
-    strength: float = 0.8,
-    prefix: str = "edited",
-    seed: int = 1,
-) -> Graph:
-    """Where two prompts disagree, one is made the other."""
-    graph, loader, image, latent = step.given_picture(model, picture)
-    shows, wanted = step.two_prompts(graph, loader, source, target)
-    if not guidance.by_cfg:
-        shows, wanted = (
-            graph.add("FluxGuidance", title, conditioning=prompt[0], guidance=number)
-            for title, prompt, number in (
-                ("Guidance of what it shows", shows, guidance.source),
-                ("Guidance of what it shall show", wanted, guidance.target),
-            )
-        )
-    graph.group("1. Where to edit")
-    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
-    graph.group("2. Edit inside the mask")
-    edited = graph.add(
-        "MaskedFlowEdit",
-        "2. Edit inside the mask",
-        model=loader[0],
-        latent=latent[0],
-        target=wanted[0],
-        seed=seed,
-        steps=steps,
-        strength=strength,
-        target_cfg=guidance.target if guidance.by_cfg else 1.0,
-        source_cfg=guidance.source if guidance.by_cfg else 1.0,
-        averages=1,
-        source=shows[0],
-        clip=loader[1],
-        mask=mask[0],
-    )
-    step.edited_picture(graph, loader, image, edited, mask, prefix)
-    return graph
 
 
 KONTEXT = Parts(
@@ -109,8 +50,8 @@ def _example(
 ) -> Example:
     girl = {"source": "a drawing of a girl in a pink dress", "target": "a drawing of a girl in a blue dress"}
     return Example(
-        edit_with_todays_model,
-        {"model": MODELS[model], "picture": HOSTS_PICTURE, **girl, **settings, "prefix": f"edited_with_{model}"},
+        edit_without_inversion,
+        {"checkpoint": MODELS[model], "picture": HOSTS_PICTURE, **girl, **settings, "prefix": f"edited_with_{model}"},
         NOTE.format(name=name, words=words, advice=advice),
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": f"{target} on grass"},
