@@ -19,6 +19,7 @@ from ...time_core.prompts.parsing import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
 from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import interruptible
+from ..shared.schedule import check_schedule
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 LARGEST_SIDE = 16384  # of the host's own nodes
@@ -263,6 +264,7 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
         where=time_inputs.CROSS_ATTENTION,
         **settings,
     ) -> io.NodeOutput:
+        check_schedule(model, scheduler, steps)
         search = Search(target, lowest, highest, probes, tolerance)
         sampling = Sampling(steps, cfg, sampler_name, scheduler, width, height)
         prompts = pictured(prompt)

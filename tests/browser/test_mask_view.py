@@ -36,6 +36,10 @@ def test_presets_write_the_inputs_that_run(comfy, workflow):
         assert {each: sent[each] for each in wanted} == wanted
         expect(choice).to_have_value(name)
         assert comfy.value(MASK, "noise_strength") == 0.5
+    _, before, *_ = presets(DIFFEDIT)
+    comfy.settle()
+    comfy.page.keyboard.press("Control+z")
+    expect(choice).to_have_value(before)  # one step, however many inputs it wrote
     comfy.set_value(MASK, "grow", 3)
     expect(choice).to_have_value("custom")
 

@@ -16,6 +16,11 @@ from tools.workflows.workflow import Choice
 PAINT, ERASE, AREA = "Paint: mask more", "Erase: mask less", "Click an area"
 UNDO, CLEAR = "Take back the last stroke", "Take back all strokes"
 WHERE = "(id) => { const n = app.graph.getNodeById(id); return [...n.pos, ...app.canvas.ds.offset, app.canvas.ds.scale] }"
+LARGE_AND_ALONE = """(id) => {
+  const node = app.graph.getNodeById(id)
+  node.setSize([420, node.computeSize()[1] + 200])
+  node.pos = [0, Math.max(...app.graph.nodes.map(({ pos, size }) => pos[1] + size[1])) + 1000]
+}"""
 COUNT = """([kind, count]) => app.graph.nodes.find((n) => n.type === kind)
   ?.widgets.find((w) => w.name === 'strokes').value.split(';').length === count"""
 VALUES = """([kind, text]) => app.graph.nodes.filter((n) => n.type === kind)
@@ -32,7 +37,7 @@ def workflow(server):
 def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK) -> None:
     comfy.load(workflow)
     node = comfy.node_id(kind)
-    comfy.page.evaluate("(id) => { const n = app.graph.getNodeById(id); n.setSize([420, n.computeSize()[1] + 200]) }", node)
+    comfy.page.evaluate(LARGE_AND_ALONE, node)
     comfy.run()
     comfy.show(kind)
     wait_until_shown(comfy, kind)

@@ -46,6 +46,12 @@ const roots = new Map(); // by locator, the element that holds a node's view
 const resultListeners = new WeakMap();
 /** @type {Record<string, string>} */
 let words = {};
+let pressed = false; // a pointer, anywhere on the page
+let noting = false;
+
+for (const event of ["pointerdown", "pointerup", "pointercancel"]) {
+  addEventListener(event, () => (pressed = event === "pointerdown"), true);
+}
 
 app.registerExtension({
   name: "timediffedit.views",
@@ -184,6 +190,20 @@ function place(node, root, element) {
 }
 
 /**
+ * The frontend notes a step of undo when a mouse button or a key comes up: after a drag, but before a click or a choice has
+ * written anything, which undo would then take back together with the step before.
+ */
+function noteForUndo() {
+  if (pressed || noting) return;
+  noting = true;
+  setTimeout(() => {
+    noting = false;
+    app.canvas.emitBeforeChange();
+    app.canvas.emitAfterChange();
+  });
+}
+
+/**
  * What a view sees of its node; the meaning of each member is what its name says.
  *
  * @param {FrontendNode} node
@@ -218,6 +238,7 @@ function faceOf(node) {
       widget.value = value;
       widget.callback?.(value, app.canvas, node);
       node.setDirtyCanvas(true, true);
+      noteForUndo();
     },
     isLinked: (name) => node.inputs?.some((input) => input.name === name && input.link != null) ?? false,
     onChange: (callback) => changeListeners.push(callback),

@@ -11,7 +11,14 @@ from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from host.models.node_inputs import mask_inputs
 from host.models.tiny_diffusion import CONTEXT, picture, prompt, tiny_model, watched
 from time_diffedit.diffedit_core.model.guidance import Guidance
-from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample, MaskedLatentSampleAdvanced, MaskedLatentSampler
+from time_diffedit.nodes import (
+    DDIMInvert,
+    DiffEditMask,
+    MaskedFlowEdit,
+    MaskedLatentSample,
+    MaskedLatentSampleAdvanced,
+    MaskedLatentSampler,
+)
 
 
 def mask(model, latent):
@@ -103,6 +110,20 @@ def test_a_schedule_that_is_not_finite(model):
     with pytest.raises(ValueError, match="sigmas contains values that are not finite"):
         MaskedLatentSampleAdvanced.execute(guider, trajectory, 0, sigmas=sigmas)
     assert not calls.rows
+
+
+def test_a_scheduler_that_cannot_spread_one_step(model):
+    def one_step(seen, latent):
+        return DDIMInvert.execute(seen, latent, 1, 1.0, 1.0, {"method": "ddim"}, positive=prompt(0), scheduler="kl_optimal")
+
+    def edit(seen, latent):
+        return MaskedFlowEdit.execute(
+            seen, latent, prompt(1), 0, 1, 1.0, 1.0, 1.0, 1, scheduler="kl_optimal", source=prompt(0), negative=prompt(0)
+        )
+
+    said = "steps is 1, which scheduler 'kl_optimal' cannot spread; take 2 or more steps, or another scheduler"
+    refuse(one_step, model, picture(), said)
+    refuse(edit, model, picture(), said)
 
 
 def test_a_model_that_overflows_while_it_repaints(model):

@@ -312,6 +312,7 @@ def test_an_interrupt_between_samplings_is_heard(toy):
         ({"edit_keys": False, "edit_values": False}, "both off"),
         ({"layers": "left"}, "layers has 'left'"),
         ({"judge_clip": None}, "no text projection"),
+        ({"steps": 1, "scheduler": "kl_optimal"}, "steps is 1, which scheduler 'kl_optimal' cannot spread"),
     ],
 )
 def test_bad_input_is_named_before_anything_is_sampled(toy, changes, message):

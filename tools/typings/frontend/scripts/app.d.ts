@@ -57,6 +57,9 @@ export interface FrontendCanvas {
   default_connection_color_byType: Record<string, string>;
   constructor: Function & { link_type_colors: Record<string, string> };
   setDirty(foreground: boolean, background: boolean): void;
+  /** What changes between these two is one step of undo. */
+  emitBeforeChange(): void;
+  emitAfterChange(): void;
 }
 
 declare global {
