@@ -15,6 +15,8 @@ from .latents import Latents
 from .model_kind import ModelKind
 from .noising import Noising
 
+# The first layer that the text enters in models that are no U-Nets: Hunyuan's, Flux's and Qwen's, SD 3's, Wan's, Lumina's.
+TEXT_LAYERS = ("txt_in.input_embedder", "txt_in", "context_embedder", "text_embedding.0", "cap_embedder.1")
 INPAINT_CHANNELS = {"mask", "masked_image"}
 
 
@@ -98,9 +100,8 @@ def require_prompts(model, size: tuple[int, ...], **conditionings: list | None) 
 
 
 def _require_width(model, conditionings: dict[str, list | None]) -> None:
-    """Only of U-Nets is it known how wide the text is that enters them; others have layers of many kinds there."""
-    width = model.model.model_config.unet_config.get("context_dim")
-    if not isinstance(model.model.diffusion_model, UNetModel) or not isinstance(width, int):
+    width = _text_width(model)
+    if width is None:
         return
     for name, conditioning in conditionings.items():
         for rows, _ in conditioning or []:
@@ -111,6 +112,22 @@ def _require_width(model, conditionings: dict[str, list | None]) -> None:
                     f"{name} has rows of width {rows.shape[-1]}, but model reads {width}; encode the prompt with the text "
                     "encoder that belongs to the model."
                 )
+
+
+def _text_width(model) -> int | None:
+    """How wide the text is that enters the model; None where that is not known, as layers of many kinds stand there."""
+    network = model.model.diffusion_model
+    if isinstance(network, UNetModel):
+        width = model.model.model_config.unet_config.get("context_dim")
+        return width if isinstance(width, int) else None
+    for name in TEXT_LAYERS:
+        try:
+            layer = network.get_submodule(name)
+        except AttributeError:
+            continue
+        if isinstance(layer, torch.nn.Linear):
+            return layer.in_features
+    return None
 
 
 def _require_second_picture(model, conditionings: dict[str, list | None]) -> None:

@@ -70,6 +70,7 @@ class PictureDrift(CheckedNode, io.ComfyNode):
                     f"mask is {mask.shape[2]} x {mask.shape[1]} pixels, but original is {size[1]} x {size[0]}; connect a mask "
                     "that was made on the original."
                 )
+        original, edited = original.float(), edited.float()
         if edited.shape[1:3] != size:
             edited = torch.nn.functional.interpolate(
                 edited.movedim(-1, 1), size=tuple(size), mode="bilinear", antialias=True, align_corners=False

@@ -53,6 +53,19 @@ def directly(model, latent: dict, target, source, maps: int = 2) -> torch.Tensor
     return torch.cat(rows)
 
 
+@pytest.mark.parametrize("family", ["Flux", "Qwen-Image", "SD3", "Wan 2.1", "Z-Image"])
+def test_text_of_another_width_is_refused_before_the_model_runs(family):
+    case = FAMILIES[family]
+    seen, calls = watched(case.model())
+    target, source = prompts(replace(case, embedding=case.embedding + 8))
+    painter = next(one for one in EVERY_FAMILY if one.name == family)
+    with pytest.raises(
+        ValueError, match=f"has rows of width {case.embedding + 8}, but model reads {case.embedding}; encode the prompt"
+    ):
+        run(seen, painter.picture(), target, source)
+    assert not calls.rows
+
+
 @pytest.mark.parametrize("painter", EVERY_FAMILY, ids=lambda painter: painter.name)
 def test_every_family(painter):
     painter = replace(painter, latent=(1, *painter.latent[1:]))

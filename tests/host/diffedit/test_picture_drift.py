@@ -71,6 +71,14 @@ def test_another_size_is_stretched_to_the_originals():
     assert image.shape == original.shape and numbers == pytest.approx([0, 0, 1], abs=0.01)
 
 
+def test_pictures_in_half_precision_are_taken():
+    original = picture(0)
+    image, _, right, *_ = PictureDrift.execute(
+        original, shifted(original, 3).half().repeat_interleave(2, 1).repeat_interleave(2, 2)
+    ).result
+    assert image.dtype == torch.float32 and image.shape == original.shape and right == pytest.approx(3, abs=0.05)
+
+
 def test_an_alpha_channel_stays():
     original = picture(0)
     edited = torch.cat([shifted(original, 3), torch.full((1, SIZE, SIZE, 1), 0.5)], dim=-1)
