@@ -1,6 +1,7 @@
 """ComfyUI's page in a browser, as a test uses it: load, type, run, read, look."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,14 +10,18 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tools.comfyui.environment import ROOT
+from tools.comfyui.hosts import MAIN, chosen_host, numbers, version_of
 from tools.ui import TOY_TEMPLATES
 
 PICTURES = ROOT / "demo-output" / "browser"
+# What is laid out on a page: older frontends than the main host's make nodes higher.
+LAID_OUT_FOR_IT = numbers(version_of(chosen_host())) >= numbers(MAIN)
 CLASSIC, NODES_2 = "classic", "nodes2"
 RENDERERS = (CLASSIC, NODES_2)
 READY = "() => window.app?.vueAppReady && window.app.canvas"
 NOISE_OF_THE_HOST = "ComfyApp graph accessed before initialization"  # also without any pack, at every start of the page
-PATIENCE = 600_000  # milliseconds until what never comes is given up, far more than the slowest machine needs
+# Milliseconds until what never comes is given up, far more than the slowest machine needs; PATIENCE=20 for who writes a test.
+PATIENCE = int(os.environ.get("PATIENCE", 600)) * 1000
 # What the server tells the tab whose prompt it works on.
 RUN = """async (patience) => {
   const { api } = app

@@ -114,7 +114,7 @@ def test_every_widget_on_the_face_sets_its_widgets_inside(comfy: ComfyPage, serv
     )
     (face,) = (node for node in workflow["nodes"] if node["id"] == FACE)
     kinds = {socket["name"]: socket["type"] for socket in face["inputs"] if "widget" in socket}
-    new = {"STRING": "a star", "INT": 64, "FLOAT": 0.25}
+    new = {"STRING": "a star", "INT": 64, "FLOAT": 0.3}  # a value that every step has
     set_on_face(comfy, **{widget: new[kind] for widget, kind in kinds.items()})
     comfy.page.evaluate(
         """(id) => {

@@ -1,7 +1,7 @@
 """A choice shows its own settings and nothing else, and the nodes that have a view fit on a small screen."""
 
 import pytest
-from comfy_page import CLASSIC, ComfyPage
+from comfy_page import CLASSIC, LAID_OUT_FOR_IT, ComfyPage
 
 from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import TOY_CHECKPOINT
@@ -10,6 +10,7 @@ from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, AGAIN, INVERT = "DiffEditMask", "HeatmapToMask", "DDIMInvert"
 HIGHEST = 640  # pixels of a node with its title, on a screen of 1280 x 720
+low_enough = pytest.mark.skipif(not LAID_OUT_FOR_IT, reason="older frontends make nodes higher")
 ADD = """async (kind) => {
   app.graph.clear()
   app.graph.add(LiteGraph.createNode(kind))
@@ -81,6 +82,7 @@ def height(comfy: ComfyPage, kind: str) -> float:
     return comfy.page.evaluate(HEIGHT, [comfy.node_id(kind), comfy.renderer == CLASSIC])
 
 
+@low_enough
 @pytest.mark.parametrize("kind", [MASK, INVERT])
 def test_a_new_node_fits_on_a_small_screen(small_screen: ComfyPage, kind):
     add(small_screen, kind)
@@ -89,6 +91,7 @@ def test_a_new_node_fits_on_a_small_screen(small_screen: ComfyPage, kind):
     small_screen.picture(f"low_{kind}")
 
 
+@low_enough
 @pytest.mark.parametrize("kind", [MASK, INVERT])
 def test_a_node_that_ran_fits_and_nothing_of_its_view_is_cut_off(small_screen: ComfyPage, workflow, kind):
     comfy = small_screen

@@ -46,12 +46,8 @@ const roots = new Map(); // by locator, the element that holds a node's view
 const resultListeners = new WeakMap();
 /** @type {Record<string, string>} */
 let words = {};
-let pressed = false; // a pointer, anywhere on the page
+let pressed = false; // a pointer, in one of our views, which drag by capturing it
 let noting = false;
-
-for (const event of ["pointerdown", "pointerup", "pointercancel"]) {
-  addEventListener(event, () => (pressed = event === "pointerdown"), true);
-}
 
 app.registerExtension({
   name: "timediffedit.views",
@@ -114,6 +110,9 @@ function addView(node, load) {
   root.style.width = "100%";
   root.style.height = "100%";
   root.addEventListener("keydown", keepFromHost);
+  for (const event of ["pointerdown", "pointerup", "pointercancel"]) {
+    root.addEventListener(event, () => (pressed = event === "pointerdown"), true);
+  }
   const view = { minHeight: FIRST_HEIGHT, destroy() {} };
   const height = () => view.minHeight + 2 * MARGIN;
   root.style.setProperty("--comfy-widget-min-height", `${FIRST_HEIGHT}px`);
