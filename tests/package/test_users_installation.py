@@ -49,7 +49,7 @@ def test_the_pack_is_linked_and_nothing_else_changes(demo, comfyui):
     link = comfyui / "custom_nodes" / PACK_FOLDER
     assert link.resolve() == clone and f"Linked the pack into ComfyUI: {link}" in said
     assert [path.name for path in (comfyui / "custom_nodes").iterdir()] == [PACK_FOLDER]
-    new = set(files_below(comfyui)) - set(files_below(HOST / "ComfyUI"))
+    new = set(files_below(comfyui)) - set(files_below(environment.comfyui_path()))
     assert not {name for name in new if not name.startswith("custom_nodes/")}
 
 
