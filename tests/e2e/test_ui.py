@@ -1,0 +1,60 @@
+"""`make ui`, as a user calls it."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from PIL import Image
+
+from tools.comfyui.environment import ROOT
+from tools.ui import TOY_TEMPLATES
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[list[str]]:
+    """Those that it says, while it runs."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-m", "tools.ui"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        said: list[str] = []
+        while run.poll() is None and not (said and said[-1].startswith("Ctrl-C")):
+            said.append(run.stdout.readline().strip())
+        yield [line for line in said if line.startswith("http")]
+        run.send_signal(signal.SIGINT)
+    assert run.returncode == 0
+
+
+def get(address: str, path: str, **asked: str) -> bytes:
+    root = urlsplit(address)
+    return urllib.request.urlopen(f"{root.scheme}://{root.netloc}/{path}?{urlencode(asked)}").read()
+
+
+def template(address: str, name: str) -> dict:
+    return json.loads(get(address, f"api/workflow_templates/{TOY_TEMPLATES}/{name}.json"))
+
+
+def pictures(workflow: dict) -> set[str]:
+    """That its Load Image nodes name, those in blocks, too."""
+    graphs = (workflow, *workflow.get("definitions", {}).get("subgraphs", ()))
+    return {node["widgets_values"][0] for graph in graphs for node in graph["nodes"] if node["type"] == "LoadImage"}
+
+
+def test_the_two_templates_that_it_opens_are_there(addresses):
+    asked = [{name: values[0] for name, values in parse_qs(urlsplit(address).query).items()} for address in addresses]
+    assert len(asked) == 2 and {one["source"] for one in asked} == {TOY_TEMPLATES}
+    assert all(template(addresses[0], one["template"])["nodes"] for one in asked)
+
+
+def test_it_brings_the_pictures_that_its_templates_ask_for(addresses):
+    names = json.loads(get(addresses[0], "api/workflow_templates"))[TOY_TEMPLATES]
+    asked = {name: pictures(template(addresses[0], name)) for name in names}
+    assert len(names) >= 25 and sum(map(bool, asked.values())) >= 10
+    for picture in set().union(*asked.values()):
+        assert Image.open(io.BytesIO(get(addresses[0], "view", filename=picture, type="input"))).width >= 64, picture
