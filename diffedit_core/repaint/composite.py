@@ -8,6 +8,7 @@ from scipy import ndimage
 from ..mask.masks import checked
 from .seams import AS_IT_IS, Fit, fitted
 
+CHANNELS = (3, 4)
 # VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
 CELLS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -37,8 +38,10 @@ def composite(
         without counts as opaque.
 
     Raises:
-        ValueError: sizes or numbers that do not belong together, or no surroundings to match colours to.
+        ValueError: sizes, numbers or channels that do not belong together, or no surroundings to match colours to.
     """
+    require_channels("original", original)
+    require_channels("edited", edited)
     top, left = _place(original, edited)
     mask = _placed_mask(checked(mask).to(original.device), original, edited, top, left)
     count = len(edited)
@@ -54,6 +57,11 @@ def composite(
         new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
     window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))
     return result
+
+
+def require_channels(name: str, pictures: torch.Tensor) -> None:
+    if pictures.shape[-1] not in CHANNELS:
+        raise ValueError(f"{name} has {pictures.shape[-1]} channels; it must have 3 colours, or 3 and alpha.")
 
 
 def require_one_or_as_many(name: str, given: int, count: int, others: str = "edited") -> None:

@@ -7,11 +7,10 @@ import comfy.utils
 import torch
 
 from ..mask.masks import checked
-from .composite import composite, cut_place, laid_on_zeros, require_one_or_as_many
+from .composite import composite, cut_place, laid_on_zeros, require_channels, require_one_or_as_many
 from .seams import AS_IT_IS, SEAMLESS, Fit, fitted
 
 CELL = 8  # sides of what is cut out are multiples of it, as those of most latents are
-CHANNELS = (3, 4)  # which the host's resizing reads
 Size = tuple[int, int]
 
 
@@ -69,7 +68,7 @@ def cut_out(pictures: torch.Tensor, crop: Crop) -> torch.Tensor:
     Raises:
         ValueError: another number of channels, or of pictures than of windows.
     """
-    _require_channels("picture", pictures)
+    require_channels("picture", pictures)
     require_one_or_as_many("mask", len(crop.places), len(pictures), "of picture")
     return _resized(_windows(pictures.float(), crop), crop.size)
 
@@ -113,7 +112,7 @@ def stitch(
     """
     _require_original(original, crop)
     for name, given in (("original", original), ("edited", edited)):
-        _require_channels(name, given)
+        require_channels(name, given)
     inside = torch.ones(1, *crop.size) if mask is None else _mask_of_crop(mask, crop)
     for name, given in (("original", len(original)), ("crop", len(crop.places)), ("mask", len(inside))):
         require_one_or_as_many(name, given, len(edited))
@@ -231,11 +230,6 @@ def _require_original(original: torch.Tensor, crop: Crop) -> None:
             f"original is {_shown(original.shape[1:3])} pixels, but crop was cut out of {_shown(crop.original)}; connect the "
             "picture that Crop Around Mask cut."
         )
-
-
-def _require_channels(name: str, pictures: torch.Tensor) -> None:
-    if pictures.shape[-1] not in CHANNELS:
-        raise ValueError(f"{name} has {pictures.shape[-1]} channels; it must have 3 colours, or 3 and alpha.")
 
 
 def _shown(size: tuple[int, ...]) -> str:

@@ -2,7 +2,7 @@ import torch
 from comfy_api.latest import io, ui
 
 from ...diffedit_core.mask.masks import checked as checked_mask
-from ...diffedit_core.repaint.composite import require_one_or_as_many
+from ...diffedit_core.repaint.composite import require_channels, require_one_or_as_many
 from ...diffedit_core.repaint.drift import drift, moved_back, report
 from ..shared.checks import CheckedNode, checked
 from ..shared.sockets import CATEGORY_DIFFEDIT
@@ -61,6 +61,8 @@ class PictureDrift(CheckedNode, io.ComfyNode):
             raise ValueError(
                 f"original is {size[1]} x {size[0]} pixels, too small to tell where it has moved; {SMALLEST} a side are enough."
             )
+        require_channels("original", original)
+        require_channels("edited", edited)
         require_one_or_as_many("original", len(original), len(edited))
         if mask is not None:
             mask = checked_mask(mask)

@@ -81,11 +81,11 @@ def told(part: str, found: dict[str, Any]) -> str:
     """A line of the page."""
     if part == "runs":
         begun, ended = (found["states"][str(number)] for number in (found["warm"], found["runs"]))
-        held = [state["resident bytes"] / 1e6 for number, state in found["states"].items() if int(number) >= found["warm"]]
-        counts = ", ".join(f"{name} {begun[name]:,} -> {ended[name]:,}" for name in begun if name != "resident bytes")
+        held = [state["bytes of memory"] / 1e6 for number, state in found["states"].items() if int(number) >= found["warm"]]
+        counts = ", ".join(f"{name} {begun[name]:,} -> {ended[name]:,}" for name in begun if name != "bytes of memory")
         return (
             f"{found['runs']:,} runs of all templates in one server, {found['pictures']:,} pictures, each equal to its first. "
-            f"From run {found['warm']} on: resident {held[0]:.1f} -> {held[-1]:.1f} MB (read every {READ_EVERY} runs, between "
+            f"From run {found['warm']} on: memory {held[0]:.1f} -> {held[-1]:.1f} MB (read every {READ_EVERY} runs, between "
             f"{min(held):.1f} and {max(held):.1f}), {counts}."
         )
     if part == "interrupts":

@@ -8,7 +8,7 @@ from .desk import Desk
 
 READ_EVERY = 20  # runs
 WARM = 200  # runs after which nothing may grow any more
-ALLOWED = {"resident bytes": 2**20, "threads of asyncio's pool": min(32, (os.cpu_count() or 1) + 4)}
+ALLOWED = {"bytes of memory": 2**20, "threads of asyncio's pool": min(32, (os.cpu_count() or 1) + 4)}
 """Growth by name; of all others none. The pool's threads come one by one and are never more than that (ThreadPoolExecutor)."""
 
 

@@ -21,7 +21,7 @@ SPARE = {
 }  # connections that are just being closed
 SHORTEST = "exact_inversion"
 HELD = {
-    "resident bytes": 10**9,
+    "bytes of memory": 10**9,
     "tensors": 5,
     "model patchers": 1,
     "open files": 9,

@@ -90,6 +90,12 @@ def test_an_alpha_channel_stays():
     [
         (picture(0)[:, :8], picture(0), None, "original is 64 x 8 pixels, too small to tell"),
         (picture(0).repeat(2, 1, 1, 1), picture(0), None, "original holds 2 picture"),
+        (
+            picture(0),
+            picture(0).repeat(1, 1, 1, 2)[..., :5],
+            None,
+            "edited has 5 channels; it must have 3 colours, or 3 and alpha",
+        ),
         (picture(0), picture(0), torch.zeros(2, SIZE, SIZE), "mask holds 2 picture"),
         (picture(0), picture(0), torch.zeros(1, 8, 8), "mask is 8 x 8 pixels, but original is 64 x 64"),
         (picture(0), picture(0), torch.full((1, SIZE, SIZE), 2.0), "must lie in 0 to 1"),

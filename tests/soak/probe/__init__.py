@@ -11,7 +11,6 @@ from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
-PAGE = os.sysconf("SC_PAGE_SIZE")
 POOL = "asyncio_"  # names of threads that the event loop makes when it first needs so many at once, and keeps
 
 
@@ -21,10 +20,11 @@ async def state(request: web.Request) -> web.Response:
     ctypes.CDLL(None).malloc_trim(0)
     kinds = [type(one) for one in gc.get_objects()]
     pooled = sum(thread.name.startswith(POOL) for thread in threading.enumerate())
-    with open("/proc/self/statm") as file:
-        resident = int(file.read().split()[1]) * PAGE
+    with open("/proc/self/status") as file:
+        memory = dict(line.split(":", 1) for line in file)
     counts = {
-        "resident bytes": resident,
+        # Not what is read from files, models among them: that goes and comes as the system likes.
+        "bytes of memory": 1024 * int(memory["RssAnon"].split()[0]),
         "tensors": sum(issubclass(kind, torch.Tensor) for kind in kinds),
         "model patchers": sum(issubclass(kind, ModelPatcher) for kind in kinds),
         "open files": len(os.listdir("/proc/self/fd")),
