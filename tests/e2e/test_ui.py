@@ -21,6 +21,7 @@ from tools.ui import TOY_TEMPLATES
 def addresses() -> Iterator[list[str]]:
     """Those that it says, while it runs."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment["PYTHONPATH"] = os.pathsep.join(("tests", "."))
     command = [sys.executable, "-m", "tools.ui"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
         said: list[str] = []
