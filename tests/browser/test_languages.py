@@ -20,9 +20,15 @@ ALONE = """async ([kind, label]) => {
   app.canvas.ds.scale = 1
   app.canvas.centerOnNode(node)
 """
-# The labels that are drawn shorter than they are. Values, such as a prompt in one line, may be.
+LABELS = """
+  const own = (node.widgets ?? []).filter(({ name }) => name !== 'control_after_generate')
+  const labels = [...own, ...node.inputs, ...node.outputs, { label: node.title }].map(
+    (one) => one.label ?? one.localized_name ?? one.name)
+"""
+# The labels that are drawn shorter than they are. Values, such as a prompt in one line or a file's name, may be.
 CUT_ON_CANVAS = (
     ALONE
+    + LABELS
     + """
   const fill = CanvasRenderingContext2D.prototype.fillText, drawn = []
   await new Promise((next) => requestAnimationFrame(next))
@@ -32,9 +38,6 @@ CUT_ON_CANVAS = (
   }
   app.canvas.draw(true, true)
   CanvasRenderingContext2D.prototype.fillText = fill
-  const own = (node.widgets ?? []).filter(({ name }) => name !== 'control_after_generate')
-  const labels = [...own, ...node.inputs, ...node.outputs, { label: node.title }].map(
-    (one) => one.label ?? one.localized_name ?? one.name)
   if (!drawn.includes('TIME-DiffEdit')) throw Error(`${kind} was not drawn: ${drawn}`)
   const whole = drawn.filter((text) => !labels.includes(text)).map((text) => text.replace(/(…|\\.\\.\\.)$/, ''))
   return whole.filter((text) => text.length > 1 && labels.some((label) => label.startsWith(text)))
@@ -42,11 +45,15 @@ CUT_ON_CANVAS = (
 )
 CUT_IN_PAGE = (
     ALONE
+    + LABELS
     + """
-  await new Promise((next) => setTimeout(next, 300))
+  const shown = () => document.querySelector(`[data-node-id="${node.id}"]`)?.innerText ?? ''
+  while (![node.title, 'TIME-DiffEdit', label].every((text) => shown().includes(text))) {
+    await new Promise((next) => requestAnimationFrame(next))
+  }
   const cut = (one) => getComputedStyle(one).textOverflow === 'ellipsis' && one.scrollWidth > one.clientWidth + 1
   const all = [...document.querySelectorAll(`[data-node-id="${node.id}"] *`)]
-  return all.filter((one) => cut(one) && !one.matches('input, textarea')).map((one) => one.innerText)
+  return all.map((one) => cut(one) && one.innerText).filter((text) => text && labels.includes(text))
 }"""
 )
 INSIDE = "[...holder.children].find((one) => one.shadowRoot).shadowRoot"

@@ -219,9 +219,9 @@ def test_the_line_still_moves_the_rule_under_the_strokes(comfy: ComfyPage, workf
     ran(comfy, workflow(), AGAIN)
     tool(comfy, PAINT, AGAIN).click()
     draw(comfy, (0.05, 0.05), kind=AGAIN)
-    track = comfy.view(AGAIN).locator(".track").bounding_box()
-    before = comfy.value(AGAIN, "rule.area")
-    comfy.page.mouse.click(track["x"] + 0.3 * track["width"], track["y"] + track["height"] / 2)
+    track = comfy.view(AGAIN).locator(".track")
+    box, before = track.bounding_box(), comfy.value(AGAIN, "rule.area")
+    track.click(position={"x": 0.3 * box["width"], "y": box["height"] / 2})  # waits until the note of the stroke has moved it
     seen = cells(comfy, AGAIN)
     assert comfy.value(AGAIN, "rule.area") != before and seen[0, 0] == 1
     assert np.array_equal(masked(comfy, comfy.run(), 1)[0], pixels(seen))

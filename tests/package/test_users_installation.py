@@ -9,6 +9,7 @@ from PIL import Image
 
 from tools.comfyui import environment
 from tools.comfyui.environment import HOST, PACK_FOLDER, TOY_CHECKPOINT
+from tools.comfyui.library import comfyui_path
 from tools.release.installation import copy_host, files_below
 
 SETTINGS = {"SIZE": "128", "STEPS": "2", "SEEDS": "1", "CPU": "1", "SOURCE": "a rose", "DESTINATION": "a blue rose"}
@@ -49,7 +50,7 @@ def test_the_pack_is_linked_and_nothing_else_changes(demo, comfyui):
     link = comfyui / "custom_nodes" / PACK_FOLDER
     assert link.resolve() == clone and f"Linked the pack into ComfyUI: {link}" in said
     assert [path.name for path in (comfyui / "custom_nodes").iterdir()] == [PACK_FOLDER]
-    new = set(files_below(comfyui)) - set(files_below(environment.comfyui_path()))
+    new = set(files_below(comfyui)) - set(files_below(comfyui_path()))
     assert not {name for name in new if not name.startswith("custom_nodes/")}
 
 
