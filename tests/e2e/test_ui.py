@@ -23,7 +23,9 @@ def addresses() -> Iterator[list[str]]:
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     environment["PYTHONPATH"] = os.pathsep.join(("tests", "."))
     command = [sys.executable, "-m", "tools.ui"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
+    settings = {"cwd": ROOT, "env": environment, "stdout": subprocess.PIPE, "text": True}
+    # What a shell starts in the background does not hear Ctrl-C, nor do its children: this one must.
+    with subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **settings) as run:
         said: list[str] = []
         while run.poll() is None and not (said and said[-1].startswith("Ctrl-C")):
             said.append(run.stdout.readline().strip())
