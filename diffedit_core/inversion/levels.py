@@ -25,7 +25,8 @@ def inversion_levels(model, steps: int, strength: float, scheduler: str, sigmas:
         sigmas: a sampling schedule to walk backwards instead of all that, or None.
 
     Raises:
-        ValueError: the model does not sample from noise, it has no such levels, unknown scheduler.
+        ValueError: the model does not sample from noise, it has no such levels, unknown scheduler, or one that gives no numbers
+            for so few steps, as kl_optimal does for a single one.
     """
     noising(model)
     sampling = model.get_model_object("model_sampling")
@@ -37,4 +38,9 @@ def inversion_levels(model, steps: int, strength: float, scheduler: str, sigmas:
     if scheduler not in SCHEDULERS:
         raise ValueError(f"scheduler is {scheduler!r}; choose one of {', '.join((LEADING, *SCHEDULERS))}.")
     whole = comfy.samplers.calculate_sigmas(sampling, scheduler, steps)
+    if not torch.isfinite(whole).all():
+        raise ValueError(
+            f"steps is {steps}, which scheduler {scheduler!r} cannot spread; "
+            f"take {steps + 1} or more steps, or another scheduler."
+        )
     return up_to(ascending_sigmas(whole, float(sampling.sigma_max)), float(leading[-1]))

@@ -12,7 +12,6 @@ from ...diffedit_core.model.host_model import latents_in, require_prompts, requi
 from ..shared.checks import CheckedNode, checked
 from ..shared.choice import chosen, seed_of_choice
 from ..shared.empty_prompt import clip_for_empty_prompts, conditioning_or_empty
-from ..shared.schedule import check_schedule
 from ..shared.sockets import CATEGORY_DIFFEDIT, TrajectorySocket
 
 NONE, PIX2PIX_ZERO = "none", "pix2pix-zero"
@@ -128,8 +127,6 @@ class DDIMInvert(CheckedNode, io.ComfyNode):
         walk_back=False,
     ) -> io.NodeOutput:
         way, options = chosen("method", method, METHODS)
-        if sigmas is None and scheduler != LEADING:
-            check_schedule(model, scheduler, steps)
         levels = inversion_levels(model, steps, strength, scheduler, sigmas)
         latents = latents_in(model, latent, "latent")
         positive = conditioning_or_empty(positive, clip, "positive")

@@ -8,7 +8,6 @@ from ...diffedit_core.repaint.flow_edit_sampling import Prompts, Way, edited_wit
 from ..shared.checks import CheckedNode, checked
 from ..shared.empty_prompt import clip_for_empty_prompts, conditioning_or_empty
 from ..shared.masked_sampling_inputs import cells_of_mask
-from ..shared.schedule import check_schedule
 from ..shared.sockets import CATEGORY_DIFFEDIT
 
 
@@ -126,8 +125,6 @@ class MaskedFlowEdit(CheckedNode, io.ComfyNode):
         clip=None,
         mask=None,
     ) -> io.NodeOutput:
-        if scheduler != LEADING:
-            check_schedule(model, scheduler, steps)
         sigmas = inversion_levels(model, steps, strength, scheduler, None).flip(0)
         latents = latents_in(model, latent, "latent")
         source = conditioning_or_empty(source, clip, "source")

@@ -12,14 +12,13 @@ from ...time_core.application.apply import apply_edit
 from ...time_core.balance.balancing import balance
 from ...time_core.balance.curve import read_off
 from ...time_core.balance.plot import plot
-from ...time_core.balance.probe import Judge, Sampling, Series, sample_pictures
+from ...time_core.balance.probe import Judge, Sampling, Series, require_schedule, sample_pictures
 from ...time_core.balance.report import BalanceReport
 from ...time_core.balance.search import Probe, Search
 from ...time_core.prompts.parsing import parse_lines, parse_pairs, plain
 from ..shared import time_inputs
 from ..shared.checks import CheckedNode, checked
 from ..shared.interrupts import interruptible
-from ..shared.schedule import check_schedule
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 LARGEST_SIDE = 16384  # of the host's own nodes
@@ -264,9 +263,9 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
         where=time_inputs.CROSS_ATTENTION,
         **settings,
     ) -> io.NodeOutput:
-        check_schedule(model, scheduler, steps)
         search = Search(target, lowest, highest, probes, tolerance)
         sampling = Sampling(steps, cfg, sampler_name, scheduler, width, height)
+        require_schedule(model, sampling)
         prompts = pictured(prompt)
         label, opposite = labels(source, destination, label, opposite)
         judge = Judge(clip if judge_clip is None else judge_clip, clip_vision, label, opposite)

@@ -9,8 +9,7 @@ from tools.workflows.examples import EXAMPLE_PICTURE
 from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, AGAIN, INVERT = "DiffEditMask", "HeatmapToMask", "DDIMInvert"
-HIGHEST = 640  # pixels of a node with its title, on a screen of 1280 x 720
-low_enough = pytest.mark.skipif(not LAID_OUT_FOR_IT, reason="older frontends make nodes higher")
+HIGHEST = 640 if LAID_OUT_FOR_IT else 720  # pixels of a node with its title, on a screen of 1280 x 720
 ADD = """async (kind) => {
   app.graph.clear()
   app.graph.add(LiteGraph.createNode(kind))
@@ -82,7 +81,6 @@ def height(comfy: ComfyPage, kind: str) -> float:
     return comfy.page.evaluate(HEIGHT, [comfy.node_id(kind), comfy.renderer == CLASSIC])
 
 
-@low_enough
 @pytest.mark.parametrize("kind", [MASK, INVERT])
 def test_a_new_node_fits_on_a_small_screen(small_screen: ComfyPage, kind):
     add(small_screen, kind)
@@ -91,7 +89,6 @@ def test_a_new_node_fits_on_a_small_screen(small_screen: ComfyPage, kind):
     small_screen.picture(f"low_{kind}")
 
 
-@low_enough
 @pytest.mark.parametrize("kind", [MASK, INVERT])
 def test_a_node_that_ran_fits_and_nothing_of_its_view_is_cut_off(small_screen: ComfyPage, workflow, kind):
     comfy = small_screen

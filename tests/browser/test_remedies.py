@@ -16,10 +16,6 @@ BESIDE = """(tokens) => {
   return ['source', 'destination'].map((row, i) =>
     middle(tokens.querySelectorAll('.rows span')[i]) - middle(tokens.querySelector(`.chip.${row}`)))
 }"""
-NOTE = """() => {
-  const { changeTracker } = app.extensionManager.workflow.activeWorkflow
-  changeTracker.captureCanvasState ? changeTracker.captureCanvasState() : changeTracker.checkState()
-}"""
 MASK, INVERT, EDIT = "DiffEditMask", "DDIMInvert", "TIMEEditModel"
 
 
@@ -50,7 +46,7 @@ def remedy(comfy: ComfyPage, kind: str, name: str | re.Pattern) -> Locator:
 
 def noted(comfy: ComfyPage) -> None:
     """The host notes the workflow for its undo when a user has done something, and a test that sets values is no user."""
-    comfy.page.evaluate(NOTE)
+    comfy.page.evaluate("() => { app.canvas.emitBeforeChange(); app.canvas.emitAfterChange() }")
 
 
 def undo(comfy: ComfyPage, kind: str, name: str, before) -> None:

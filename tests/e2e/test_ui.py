@@ -1,18 +1,17 @@
 """`make ui`, as a user calls it."""
 
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
 
+from tools.comfyui.client import ComfyClient
 from tools.comfyui.environment import ROOT
 from tools.ui import TOY_TEMPLATES
 
@@ -34,13 +33,13 @@ def addresses() -> Iterator[list[str]]:
     assert run.returncode == 0
 
 
-def get(address: str, path: str, **asked: str) -> bytes:
-    root = urlsplit(address)
-    return urllib.request.urlopen(f"{root.scheme}://{root.netloc}/{path}?{urlencode(asked)}").read()
+@pytest.fixture(scope="module")
+def client(addresses) -> ComfyClient:
+    return ComfyClient(addresses[0].partition("/?")[0])
 
 
-def template(address: str, name: str) -> dict:
-    return json.loads(get(address, f"api/workflow_templates/{TOY_TEMPLATES}/{name}.json"))
+def template(client: ComfyClient, name: str) -> dict:
+    return client.get_json(f"/api/workflow_templates/{TOY_TEMPLATES}/{name}.json")
 
 
 def pictures(workflow: dict) -> set[str]:
@@ -49,15 +48,15 @@ def pictures(workflow: dict) -> set[str]:
     return {node["widgets_values"][0] for graph in graphs for node in graph["nodes"] if node["type"] == "LoadImage"}
 
 
-def test_the_two_templates_that_it_opens_are_there(addresses):
+def test_the_two_templates_that_it_opens_are_there(addresses, client):
     asked = [{name: values[0] for name, values in parse_qs(urlsplit(address).query).items()} for address in addresses]
     assert len(asked) == 2 and {one["source"] for one in asked} == {TOY_TEMPLATES}
-    assert all(template(addresses[0], one["template"])["nodes"] for one in asked)
+    assert all(template(client, one["template"])["nodes"] for one in asked)
 
 
-def test_it_brings_the_pictures_that_its_templates_ask_for(addresses):
-    names = json.loads(get(addresses[0], "api/workflow_templates"))[TOY_TEMPLATES]
-    asked = {name: pictures(template(addresses[0], name)) for name in names}
+def test_it_brings_the_pictures_that_its_templates_ask_for(client):
+    names = client.get_json("/api/workflow_templates")[TOY_TEMPLATES]
+    asked = {name: pictures(template(client, name)) for name in names}
     assert len(names) >= 25 and sum(map(bool, asked.values())) >= 10
     for picture in set().union(*asked.values()):
-        assert Image.open(io.BytesIO(get(addresses[0], "view", filename=picture, type="input"))).width >= 64, picture
+        assert Image.open(io.BytesIO(client.file({"filename": picture, "type": "input"}))).width >= 64, picture

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import comfy.model_management
 import comfy.sample
+import comfy.samplers
 import torch
 
 from .zero_shot import picture_embeddings, text_embeddings
@@ -67,6 +68,17 @@ class Series:
             for first in range(0, len(in_turn), at_once):
                 numbers = list(in_turn[first : first + at_once])
                 yield numbers, Batch(positive, self.negative, [(self.seed + i) % SEEDS for i in numbers])
+
+
+def require_schedule(model: Any, sampling: Sampling) -> None:
+    """Raises ValueError if the scheduler gives no numbers for so few steps, as kl_optimal does for a single one."""
+    steps, scheduler = sampling.steps, sampling.scheduler
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
+    if not torch.isfinite(sigmas).all():
+        raise ValueError(
+            f"steps is {steps}, which scheduler {scheduler!r} cannot spread; "
+            f"take {steps + 1} or more steps, or another scheduler."
+        )
 
 
 def sample_pictures(

@@ -9,8 +9,8 @@ import sys
 from .install import SetupError, make_and_say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = ("chromium", "fonts-liberation")
 FONTS = ("fonts-droid-fallback",)
+BROWSER = ("chromium", "fonts-liberation", *FONTS)
 BROWSER_REMEDY = "Install Chromium, or give the path of a Chromium or Chrome in CHROMIUM=."
 FONTS_REMEDY = "Install a font with Chinese and Japanese characters."
 

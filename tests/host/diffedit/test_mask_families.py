@@ -55,14 +55,12 @@ def directly(model, latent: dict, target, source, maps: int = 2) -> torch.Tensor
 
 @pytest.mark.parametrize("family", ["Flux", "Qwen-Image", "SD3", "Wan 2.1", "Z-Image"])
 def test_text_of_another_width_is_refused_before_the_model_runs(family):
-    case = FAMILIES[family]
-    seen, calls = watched(case.model())
-    target, source = prompts(replace(case, embedding=case.embedding + 8))
     painter = next(one for one in EVERY_FAMILY if one.name == family)
-    with pytest.raises(
-        ValueError, match=f"has rows of width {case.embedding + 8}, but model reads {case.embedding}; encode the prompt"
-    ):
-        run(seen, painter.picture(), target, source)
+    width = painter.embedding
+    other = replace(painter, embedding=width + 8)
+    seen, calls = watched(painter.model())
+    with pytest.raises(ValueError, match=f"has rows of width {width + 8}, but model reads {width}; encode the prompt"):
+        run(seen, painter.picture(), other.prompt(1), other.prompt(0))
     assert not calls.rows
 
 

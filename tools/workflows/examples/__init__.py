@@ -1,13 +1,13 @@
 """The example workflows, as functions that build them. The committed files in example_workflows/ are made from these."""
 
 from ...comfyui.environment import NATURAL_CHECKPOINT, TOY_CHECKPOINT
+from .edit_without_inversion import edit_without_inversion
 from .edits_of_a_picture import (
     BY_THE_HOST,
     captioned_diffedit,
     diffedit,
     diffedit_advanced,
     edit_of_a_small_thing,
-    edit_without_inversion,
     exact_inversion,
     instruction_edit,
     time_edit_of_a_picture,

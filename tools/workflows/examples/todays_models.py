@@ -4,7 +4,7 @@ Files, shifts and guidance are those of the host's own templates for these model
 those that FlowEdit (Kulikov et al., ICCV 2025) gives for SD 3 and Flux.
 """
 
-from .edits_of_a_picture import Guidance, edit_without_inversion
+from .edit_without_inversion import Guidance, edit_without_inversion
 from .shared import HOSTS_PICTURE, RED_ROSE, Example, Parts
 
 PUBLISHED_SD3, PUBLISHED_FLUX = Guidance(13.5, 3.5), Guidance(5.5, 1.5, by_cfg=False)
