@@ -37,6 +37,7 @@ def test_the_penalties_are_diffusers(size):
     assert torch.equal(divergence(noise), kl_divergence(noise))
 
 
+@pytest.mark.gradients
 @pytest.mark.parametrize("config, tolerance", [({}, 2e-4), ({"config": SD15V}, 2e-4)], ids=["eps", "v"])
 @pytest.mark.parametrize("weights", [(20.0, 20.0), (0.0, 20.0), (20.0, 0.0)])
 def test_the_inversion_is_diffusers(config, tolerance, weights):

@@ -105,6 +105,7 @@ def test_the_class_token_is_trained_on_what_the_whole_network_computes():
     torch.testing.assert_close(train_clip.embed(vision, read), vision(pictures), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.gradients
 def test_training_is_decided_by_its_seed():
     settings = train_clip.Settings(pictures=12, row_steps=2, row_batch=4, steps=2, batch=4)
     with torch.enable_grad():
