@@ -81,12 +81,17 @@ def told(part: str, found: dict[str, Any]) -> str:
     """A line of the page."""
     if part == "runs":
         begun, ended = (found["states"][str(number)] for number in (found["warm"], found["runs"]))
-        held = [state["bytes of memory"] / 1e6 for number, state in found["states"].items() if int(number) >= found["warm"]]
-        counts = ", ".join(f"{name} {begun[name]:,} -> {ended[name]:,}" for name in begun if name != "bytes of memory")
+        judged = [state for number, state in found["states"].items() if int(number) >= found["warm"]]
+
+        def megabytes(name: str) -> str:
+            held = [state[name] / 1e6 for state in judged]
+            return f"{held[0]:.1f} -> {held[-1]:.1f} MB (between {min(held):.1f} and {max(held):.1f})"
+
+        counts = ", ".join(f"{name} {begun[name]:,} -> {ended[name]:,}" for name in begun if not name.startswith("bytes"))
         return (
             f"{found['runs']:,} runs of all templates in one server, {found['pictures']:,} pictures, each equal to its first. "
-            f"From run {found['warm']} on: memory {held[0]:.1f} -> {held[-1]:.1f} MB (read every {READ_EVERY} runs, between "
-            f"{min(held):.1f} and {max(held):.1f}), {counts}."
+            f"From run {found['warm']} on, read every {READ_EVERY} runs: allocated {megabytes('bytes allocated')}, resident "
+            f"{megabytes('bytes resident')}, {counts}."
         )
     if part == "interrupts":
         return (

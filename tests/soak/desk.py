@@ -98,6 +98,7 @@ def new_server() -> ComfyServer:
         comfyui_path(),
         Path(sys.executable),
         arguments=("--cpu", "--cache-none"),
+        variables={"PYTHONMALLOC": "malloc"},  # so that the probe counts all that is allocated
         checkpoint_folders=[MODELS / "checkpoints"],
     )
     shutil.copytree(PROBE, server.node_folder / "soak_probe", ignore=shutil.ignore_patterns("__pycache__"))

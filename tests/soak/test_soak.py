@@ -21,7 +21,8 @@ SPARE = {
 }  # connections that are just being closed
 SHORTEST = "exact_inversion"
 HELD = {
-    "bytes of memory": 10**9,
+    "bytes allocated": 10**9,
+    "bytes resident": 10**9,
     "tensors": 5,
     "model patchers": 1,
     "open files": 9,
