@@ -84,7 +84,7 @@ def base_forms(word: str) -> frozenset[str]:
         ("ing", ("", "e")),
         ("ed", ("", "e")),
     ):
-        if word.endswith(ending) and not word.endswith(("ss", "us", "is")):
+        if word.endswith(ending) and not word.endswith(("ss", "us")):
             stem = word.removesuffix(ending)
             forms |= {stem + other for other in others if len(stem + other) >= SHORTEST}
             if ending in ("ing", "ed") and len(stem) > SHORTEST and stem[-1] == stem[-2]:

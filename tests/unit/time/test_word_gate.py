@@ -42,6 +42,8 @@ def test_what_a_source_is_about(source, words):
         ("a box", "boxes", ("boxes",)),
         ("a wolf", "wolves", ("wolves",)),
         ("a knife", "knives", ("knives",)),
+        ("a chili", "two chilis", ("chilis",)),
+        ("a taxi", "his taxis", ("taxis",)),
         ("a glove", "gloves", ("gloves",)),
         ("a woman", "three women", ("women",)),
         ("a dog running", "a dog runs", ("dog", "runs")),
