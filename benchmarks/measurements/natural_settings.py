@@ -36,6 +36,12 @@ OUTLINED = (
     "of edits. *Missed*: the share of what must change that is not masked. The last rows are the highest of latent cells, and "
     "the old thing itself, taken for a mask: of another kind of thing nobody can tell the outline from the picture."
 )
+FOCUSED_LEVELS = (0.2, 0.3, 0.5)
+FOCUSES = ("everywhere", "words that change")
+FOCUS = (
+    "Holes filled, along the edges of the picture, reach 4, 4 maps. *Missed*: the share of what must change that is not "
+    "masked. *Other*: the share of the second thing that is masked."
+)
 SMALL = [index for index in range(2 * len(CELLS)) if CELLS[index % len(CELLS)][1] == "small"]
 TO_THE_PIXEL = OTSU | {"noise_strength": 0.2, "maps": 4, "outline": EDGES}
 CONTEXTS = (0.5, 1.0)
@@ -71,6 +77,7 @@ class NaturalSettings(Study):
         return {
             "masks": Part(masks, pictures, NOTE),
             "outline": Part(outline, pictures, OUTLINED),
+            "focus": Part(focus, pictures, FOCUS),
             "maps": Part(maps, pictures, f"{MEASURED} Noise strength 0.3 for otsu, 0.5 for the mean ratio."),
             "strength": Part(strength, self.few(9, 1), WAYS),
             "crop": Part(crop, self.few(len(SMALL), 1), CROPPED),
@@ -106,6 +113,21 @@ def outline(worker: Workplace, subject: int) -> Numbers:
         found(f"{count} maps, noise 0.5", count, 0.5, {"cells": OTSU, "edges": edges["otsu"], "edges, paper": edges["paper"]})
     best = {f"IoU, {edit.kind}": best_of_cells(edit.truth), "IoU, thing": best_of_cells(edit.thing)}
     return {"masks by outline": rows | {"highest of latent cells": best, "the old thing": measured(edit.thing, edit)}}
+
+
+def focus(worker: Workplace, subject: int) -> Numbers:
+    """Masks where all of the heat counts, and where the words are read that change."""
+    edit, host = natural_edit("validation", subject), worker.host
+    latent, picture = host.encode(edit.pixels), host.image(np.uint8(255 * edit.pixels))
+    rows = {}
+    for level in FOCUSED_LEVELS:
+        for where in FOCUSES:
+            settings = SEED | {"maps": 4, "noise_strength": level, "focus": where}
+            heatmap = DiffEditNodes(host).contrast(latent, edit.source, edit.target, settings)[1]
+            for name, rule in {"otsu": OTSU, "paper": PAPER}.items():
+                mask = run_node(host, "HeatmapToMask", rule | {"outline": EDGES}, heatmap=heatmap, picture=picture)[0]
+                rows[f"noise {level:g}, {name}, {where}"] = measured(mask[0].numpy() >= 0.5, edit)
+    return {"masks by focus": rows}
 
 
 def maps(worker: Workplace, subject: int) -> Numbers:

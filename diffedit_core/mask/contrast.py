@@ -1,7 +1,7 @@
 """DiffEdit, step 1: contrast predictions under two prompts, or of two models, or a prediction with the picture itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_management
@@ -13,8 +13,10 @@ from ..model.host_model import noising, require_finite
 from ..model.latents import Latents
 from ..model.noise import picture_noise
 from ..model.noising import Noising
-from .heatmap import Heatmap, noise_difference
+from .changed_words import changed_rows
+from .heatmap import NO_TWO_PROMPTS, NO_WORD_CHANGES, NOTHING_HEARD, Heatmap, noise_difference
 from .live_preview import HeatPreview
+from .word_attention import WordAttention
 
 # On a CPU four are as fast as it gets; more gain little anywhere, and the preview and an interrupt wait longer for them.
 MOST_MAPS_AT_ONCE = 4
@@ -34,6 +36,7 @@ class Sides:
         cfg: guidance, read with `negatives` only.
         target_model: the MODEL that predicts under target, of the same kind as the other, which then predicts under source.
             The two may share their weights: one does all its work before the other is loaded.
+        focused: of two prompts under one model, count a cell by how much it reads the words of source that target has not.
     """
 
     target: list
@@ -41,6 +44,7 @@ class Sides:
     negatives: tuple[list, list] | None = None
     cfg: float = 1.0
     target_model: Any = None
+    focused: bool = False
 
     def prompts(self) -> dict[str, list]:
         """The CONDITIONING by name: target and source, and what each of them is guided away from."""
@@ -81,7 +85,8 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
     |eps_target - eps_source| is averaged over channels and maps. Without a source, eps_source is the noise itself, of which
     the picture was made: then the heat is 0 where the model leaves the picture as it is. Only maps of one picture share a
     model call, because a model's rounding depends on the size of its batch: so a batch gives, bit for bit, what its pictures
-    give alone.
+    give alone. Focused, each picture's heat is multiplied by the attention, 0 .. 1, that its cells give under source to the
+    words which change; that is heard while predicting, and costs no evaluation.
 
     Args:
         model: MODEL.
@@ -89,7 +94,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
         earlier: pairs that were contrasted before on the same pictures.
 
     Returns:
-        The pairs of `earlier`, and this one.
+        The pairs of `earlier`, and this one. If it was to be focused and was not, `unfocused` says why.
 
     Raises:
         ValueError: `earlier` is of other pictures, a prompt does not apply at the noises' level, or a model's predictions
@@ -101,6 +106,7 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
     heat = found.values[0]
     run = _Run(noising(model), latents, sides, noises)
     counted = len(samples) * noises.maps
+    attention, unfocused = _changed_words(sides)
 
     def add(row: int, targets: torch.Tensor, sources: torch.Tensor) -> None:
         for difference in noise_difference(targets, sources, noises.sigma).float().cpu():
@@ -122,7 +128,12 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
             add(row, targets, sources)
             preview.update(len(targets), heat[row])
 
-        run.predict(model, ("target", "source"), contrasted)
+        for row in range(len(samples)):
+            run.predict_one(row, model, ("target", "source"), contrasted, attention)
+            if attention is not None:
+                gate = attention.take()
+                unfocused = NOTHING_HEARD if gate is None else unfocused
+                heat[row] *= 1 if gate is None else gate
     else:
         preview = HeatPreview(2 * counted, found.cell)
         kept: dict[tuple[int, int], torch.Tensor] = {}
@@ -139,7 +150,19 @@ def contrast(model, latents: Latents, sides: Sides, noises: Noises, earlier: Hea
         run.predict(model, ("source",), keep)
         run.predict(sides.target_model, ("target",), against_kept)
     heat /= noises.maps
+    found = replace(found, unfocused=unfocused)
     return found if earlier is None else found.and_of(earlier)
+
+
+def _changed_words(sides: Sides) -> tuple[WordAttention | None, str]:
+    """Who hears how much they are read; None, and why, if nobody can or shall."""
+    if not sides.focused:
+        return None, ""
+    if sides.source is None or sides.target_model is not None:
+        return None, NO_TWO_PROMPTS
+    (source, _), (target, _) = sides.source[0], sides.target[0]
+    rows = changed_rows(source[0], target[0])
+    return (WordAttention(rows, source.shape[1]), "") if rows else (None, NO_WORD_CHANGES)
 
 
 @dataclass(frozen=True)
@@ -158,14 +181,20 @@ class _Run:
             take: called as take(picture's row, index of the first map, predictions of each side (maps, C, [frames,] h, w)),
                 in order, until all maps of all pictures are done.
         """
+        for row in range(len(self.latents.samples)):
+            self.predict_one(row, model, names, take)
+
+    def predict_one(
+        self, row: int, model, names: tuple[str, ...], take: Callable[..., None], attention: WordAttention | None = None
+    ) -> None:
+        """The same for the picture in this row; `attention` hears what is read of source meanwhile."""
         samples = self.latents.samples
-        for row, number in enumerate(self.latents.numbers):
-            clean = samples[row : row + 1]
-            prompts = {name: of_picture(prompt, row, len(samples)) for name, prompt in self.sides.prompts().items()}
-            guider = _SidesGuider(model, prompts, self.sides.cfg)
-            sampler = _MapsSampler(self.made_of, number, self.noises.maps, names, lambda *found, row=row: take(row, *found))
-            sigmas = torch.tensor([self.noises.sigma, 0.0])
-            guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.noises.seed)
+        clean, number = samples[row : row + 1], self.latents.numbers[row]
+        prompts = {name: of_picture(prompt, row, len(samples)) for name, prompt in self.sides.prompts().items()}
+        guider = _SidesGuider(model, prompts, self.sides.cfg, attention)
+        sampler = _MapsSampler(self.made_of, number, self.noises.maps, names, lambda *found: take(row, *found))
+        sigmas = torch.tensor([self.noises.sigma, 0.0])
+        guider.sample(torch.zeros_like(clean), clean, sampler, sigmas, disable_pbar=True, seed=self.noises.seed)
 
 
 class _SidesGuider(comfy.samplers.CFGGuider):
@@ -176,8 +205,9 @@ class _SidesGuider(comfy.samplers.CFGGuider):
 
     KEYS = {"target": "positive"}  # the key that the host copies ControlNets from
 
-    def __init__(self, model, prompts: dict[str, list], cfg: float):
+    def __init__(self, model, prompts: dict[str, list], cfg: float, attention: WordAttention | None = None):
         super().__init__(model)
+        self._attention = attention
         self.inner_set_conds({self.KEYS.get(name, name): prompt for name, prompt in prompts.items()})
         self.set_cfg(cfg)
 
@@ -201,6 +231,8 @@ class _SidesGuider(comfy.samplers.CFGGuider):
                     "range or change noise_strength."
                 )
         conds = [self.side(name) for name in self.evaluated(names)]
+        if self._attention is not None:
+            model_options = self._attention.listening(model_options, names.index("source"), x.shape[2:])
         denoised = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, sigma, model_options)
         sides, negatives = denoised[: len(names)], denoised[len(names) :]
         if negatives:

@@ -4,6 +4,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
+# Why a heat map that was to be focused on the words that change is not: the keys of the view's sentences.
+NO_TWO_PROMPTS = "compare"  # another comparison than that of two prompts of one model
+NO_WORD_CHANGES = "words"
+NOTHING_HEARD = "model"  # which reads words and picture in one attention, or does not ask the hook
+
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
@@ -17,12 +22,14 @@ class Heatmap:
         cell: picture pixels along a side of a cell.
         cell_frames: picture frames that a latent frame covers; the first one always covers one.
         detail: values along a side of a cell: 1, or `cell` where there is one a pixel.
+        unfocused: NO_TWO_PROMPTS, NO_WORD_CHANGES or NOTHING_HEARD, if the last pair was to be focused and is not.
     """
 
     values: torch.Tensor
     cell: int = 8
     cell_frames: int = 1
     detail: int = 1
+    unfocused: str = ""
 
     @property
     def rim(self) -> int:

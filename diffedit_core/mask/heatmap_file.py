@@ -6,7 +6,8 @@ A safetensors file, whose tensors are
 - `mean`: (pairs, pictures) float64, because a sum depends on the order in which it is made;
 - `colours`: (256, 3) uint8, those of `heat_colours` from cold to hot.
 
-Its metadata are `cell`, `cell_frames`, `detail`, `rim`, and `settings`: by input name, as JSON, what the mask was made with.
+Its metadata are `cell`, `cell_frames`, `detail`, `rim`, `unfocused`, and `settings`: by input name, as JSON, what the mask was
+made with.
 """
 
 import json
@@ -38,6 +39,7 @@ def heatmap_file(heatmap: Heatmap, settings: dict) -> bytes:
         "cell_frames": str(heatmap.cell_frames),
         "detail": str(heatmap.detail),
         "rim": str(heatmap.rim),
+        "unfocused": heatmap.unfocused,
         "settings": json.dumps(settings),
     }
     return safetensors.torch.save(tensors, metadata)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 from comfy_api.latest import io
 
@@ -24,6 +25,7 @@ from ..shared.sockets import CATEGORY_DIFFEDIT, HeatmapSocket
 TWO_PROMPTS, TWO_PROMPTS_GUIDED = "two prompts", "two prompts, guided"
 TWO_MODELS, TWO_MODELS_GUIDED = "two models", "two models, guided"
 WITH_PICTURE = "prompt and picture"
+EVERYWHERE, CHANGED_WORDS = FOCUSES = ("everywhere", "words that change")
 COMPARISONS = (TWO_PROMPTS, TWO_PROMPTS_GUIDED, TWO_MODELS, TWO_MODELS_GUIDED, WITH_PICTURE)
 NEGATIVES = ("target_negative", "source_negative")
 CFG = 7.5
@@ -106,6 +108,16 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
                     "its own statistics.",
                 ),
                 *mask_rule_inputs.shaping(),
+                io.Combo.Input(
+                    "focus",
+                    options=list(FOCUSES),
+                    default=EVERYWHERE,
+                    optional=True,
+                    tooltip="Where a difference counts. Everywhere, as published. Words that change: where the model reads, in "
+                    "the picture, the words of source that target has not, so that other things stay out of the mask. With two "
+                    "prompts, and models that read prompts by cross-attention (SD 1.x, SD 2.x, SDXL, Wan); the view says where "
+                    "it could not be done.",
+                ),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="1 where the picture may change, at picture size."),
@@ -134,6 +146,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
         clip=None,
         picture=None,
         heatmap=None,
+        focus=EVERYWHERE,
         **shape,
     ) -> io.NodeOutput:
         noising(model)
@@ -142,7 +155,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
         judged_by.require_picture(picture, heatmap_of(model, latents))
         pictures, _, *frames, _, _ = latents.samples.shape
         judged_by.require_places(pictures, *frames)
-        sides = _sides(model, target, source, compare, clip)
+        sides = replace(_sides(model, target, source, compare, clip), focused=focus == CHANGED_WORDS)
         for name, conditioning in sides.prompts().items():
             require_one_prompt(conditioning, name)
         require_prompts(model, latents.samples.shape[2:], **sides.prompts())
@@ -153,7 +166,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
             below = latent_picture_files(cls, latent_pictures(model, latents.samples))
         else:
             below = picture_files(cls, found, picture)
-        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength}
+        made_with = {"seed": seed, "maps": maps, "noise_strength": noise_strength, "focus": focus}
         made_with["compare"] = chosen("compare", compare, COMPARISONS).option
         if sides.negatives is not None:
             made_with["compare.cfg"] = sides.cfg

@@ -35,7 +35,6 @@ def test_presets_write_the_inputs_that_run(comfy, workflow):
         sent = comfy.api()[str(comfy.node_id(MASK))]["inputs"]
         assert {each: sent[each] for each in wanted} == wanted
         expect(choice).to_have_value(name)
-        assert comfy.value(MASK, "noise_strength") == 0.5
     _, before, *_ = presets(DIFFEDIT)
     comfy.settle()
     comfy.page.keyboard.press("Control+z")
@@ -368,6 +367,15 @@ def test_says_that_nothing_or_nearly_everything_is_masked(comfy, workflow):
         expect(note).to_have_class("note warning")
     comfy.set_value(MASK, "rule.level", float(np.float32(0.05)))
     expect(note).not_to_have_class("note warning")
+
+
+@pytest.mark.parametrize("target, said", [("a blue rose", None), ("a red rose on grass", "target has all words of source")])
+def test_says_where_the_heat_could_not_be_focused(comfy, workflow, target, said):
+    ran(comfy, workflow(targets=(target,), focus="words that change"))
+    note = comfy.view(MASK).locator(".note")
+    expect(note).to_contain_text(said) if said else expect(note).to_be_empty()
+    comfy.set_value(MASK, "focus", "everywhere")
+    expect(note).to_contain_text("The next run makes a new heat map: focus changed.")
 
 
 def test_says_how_many_maps_are_made_while_it_runs(comfy, workflow):

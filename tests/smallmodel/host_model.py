@@ -43,8 +43,11 @@ class NarrowDiffusionModel(nn.Module):
         for layer in unet.modules():
             if isinstance(layer, CrossAttention) and layer.to_k.into.full == 768:
                 layer.to_k, layer.to_v = _with_all_inputs(layer.to_k), _with_all_inputs(layer.to_v)
+        self._attentions = [layer for layer in unet.modules() if isinstance(layer, CrossAttention)]
 
     def forward(self, x, timesteps, context=None, control=None, transformer_options=None, **kwargs):
+        for layer in self._attentions:
+            layer.hook = transformer_options or {}
         return UNet.forward(self, x, timesteps, context)
 
 

@@ -228,7 +228,7 @@ def diffedit_rules(stage: Stage) -> Image.Image:
         first = stage.run(having(rose_repainted(target), step, **{**in_cells, "noise_strength": strength}), "Mask")
         heat, *_ = first(step)
         masks = [mask(target, **{**in_cells, "noise_strength": strength, "rule": rule}) for rule in rules]
-        edges = mask(target, **mask_preset("recommended"), noise_strength=strength)
+        edges = mask(target, **{**mask_preset("recommended"), "noise_strength": strength})
         rows.append((f"{target}, noise_strength {strength:g}", [heat, *masks, edges]))
     columns = ["heat map", *(rule.option for rule in rules), "paper, edges"]
     return tiles(f"What would change {RED_ROSE} into …", rows, columns)

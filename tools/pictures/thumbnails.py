@@ -9,20 +9,29 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from naturalworld.edits import natural_edit
 from PIL import Image, ImageOps
 
 from ..comfyui.client import ComfyClient, node_titled, saved
 from ..comfyui.environment import comfyui_python, prepare
 from ..comfyui.server import ComfyServer
 from ..ui import draw_toy_rose
-from ..workflows.examples import EXAMPLE_PICTURE, EXAMPLES, Example
+from ..workflows.examples import EXAMPLE_PICTURE, EXAMPLES, NATURAL_CHECKPOINT, Example
 from ..workflows.templates import FOLDER
+from ..workflows.workflow import Graph
 from .given import PICTURE
 
 SIDE = 400  # of a thumbnail
 PART = 224  # of each of its two pictures, which overlap in the middle
 FRAME = 4
 QUALITY = 88
+OTHER_PICTURES = {
+    "diffedit": 3,
+    "diffedit_small_thing": 0,
+    "diffedit_one_of_several": 18,
+    "edit_without_inversion": 8,
+}
+"""Of `naturalworld.edits`, validation, with its prompts, where not the rose of all others is edited."""
 
 
 def square(before: np.ndarray, after: np.ndarray) -> Image.Image:
@@ -36,12 +45,25 @@ def square(before: np.ndarray, after: np.ndarray) -> Image.Image:
     return sheet
 
 
-def thumbnail(client: ComfyClient, example: Example, toy_rose: Path) -> Image.Image:
+def on_a_world(name: str, example: Example, folder: Path) -> tuple[Graph, Path]:
+    """The example on the natural world, or else on the toy world, and a file of the picture that it edits."""
+    if name in OTHER_PICTURES:
+        edit = natural_edit("validation", OTHER_PICTURES[name])
+        other = folder / "other.png"
+        Image.fromarray((edit.pixels * 255).round().astype(np.uint8)).save(other)
+        prompts = {"source": edit.source, "target": edit.target}
+        return example.build(NATURAL_CHECKPOINT, **(example.natural or {}) | prompts), other
+    if example.natural is not None:
+        return example.for_natural_world(), PICTURE
+    draw_toy_rose(folder / EXAMPLE_PICTURE)
+    return example.for_toy_world(), folder / EXAMPLE_PICTURE
+
+
+def thumbnail(client: ComfyClient, name: str, example: Example, folder: Path) -> Image.Image:
     """Before and after."""
-    natural = example.natural is not None
-    given = PICTURE if natural else toy_rose
+    graph, given = on_a_world(name, example, folder)
     client.upload_image(given, EXAMPLE_PICTURE)
-    api = (example.for_natural_world() if natural else example.for_toy_world()).api()
+    api = graph.api()
     for node in api.values():  # of a batch only the first is shown
         if node["class_type"] == "EmptyLatentImage":
             node["inputs"]["batch_size"] = 1
@@ -66,11 +88,9 @@ def chosen(names: str) -> dict[str, Example]:
 def main() -> int:
     comfyui = prepare()
     with ComfyServer(comfyui, comfyui_python(comfyui)) as server, tempfile.TemporaryDirectory() as folder:
-        toy_rose = Path(folder) / EXAMPLE_PICTURE
-        draw_toy_rose(toy_rose)
         client = ComfyClient(server.url)
         for name, example in chosen(os.environ.get("ONLY", "")).items():
-            drawn = thumbnail(client, example, toy_rose)
+            drawn = thumbnail(client, name, example, Path(folder))
             for each in example.names(name):
                 drawn.save(FOLDER / f"{each}.jpg", quality=QUALITY, optimize=True)
                 print(f"wrote {FOLDER.name}/{each}.jpg", flush=True)

@@ -335,6 +335,26 @@ them all and enlarges little.""",
         ("Picture to edit", "Edited inside the mask, untouched outside"),
         natural={"source": RED_ROSE, "target": BLUE_ROSE},
     ),
+    "diffedit_one_of_several": Example(
+        diffedit,
+        {
+            **GIRL,
+            "source": "a drawing of a girl with yellow hair in a pink dress",
+            "target": "a drawing of a girl with red hair in a pink dress",
+            "preset": "one of several",
+        },
+        """## Edit one of several things
+
+Two prompts make a model predict otherwise on things that neither is about, too. With the preset *one of several* a difference
+counts only where the model reads the words of the first prompt that the second has not, here *yellow*: the dress stays out of
+the mask.
+
+Say in the first prompt what is to change as it is now, and keep all other words. It takes a model that reads prompts by
+cross-attention, as SD 1.x and SDXL do; the view says where it could not be done.""",
+        ("Picture to edit", "Edited inside the mask, untouched outside"),
+        toy={"preset": "one of several"},
+        natural={"source": RED_ROSE, "target": BLUE_ROSE, "preset": "one of several"},
+    ),
     "edit_without_inversion": Example(
         edit_without_inversion,
         {**GIRL, "target": "a drawing of a girl in a blue dress"},

@@ -13,12 +13,13 @@ def diffedit(
     source: str = "a red rose",
     target: str = "a blue rose",
     seed: int = 1,
+    preset: str = "recommended",
 ) -> Graph:
     """The three steps of DiffEdit on one picture."""
     graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
-    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed)
+    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed, **mask_preset(preset))
     graph.group("2. Back to noise")
     inverted = step.inverted(graph, "2. Back to noise", loader, latent)
     graph.group("3. Repaint inside the mask")
@@ -80,8 +81,7 @@ def diffedit_advanced(
         compare=step.TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
-        **mask_preset("published"),
-        noise_strength=0.75,
+        **{**mask_preset("published"), "noise_strength": 0.75},
     )
     mask = graph.add(
         "HeatmapToMask",

@@ -5,7 +5,7 @@ from typing import Any
 from ..workflow import Choice, Graph
 from .shared import Parts, mask_preset
 
-MASK: dict[str, Any] = {"noise_strength": 0.5} | mask_preset("recommended")
+MASK: dict[str, Any] = mask_preset("recommended")
 PASTED = "Keep the original's pixels outside"
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
@@ -42,8 +42,8 @@ def two_prompts(graph: Graph, loader, source: str, target: str):
     return shows, graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
 
 
-def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed: int):
-    """Where two prompts disagree, by the recommended mask."""
+def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed: int, **mask: Any):
+    """Where two prompts disagree, by the recommended mask or another."""
     return graph.add(
         "DiffEditMask",
         title,
@@ -54,7 +54,7 @@ def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed:
         compare=TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
-        **MASK,
+        **(mask or MASK),
     )
 
 

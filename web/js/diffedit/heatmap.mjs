@@ -16,6 +16,8 @@ export class Heatmap {
     this.detail = Number(metadata.detail);
     /** Values by which a mask has to grow to hold what it found. */
     this.rim = Number(metadata.rim);
+    /** Why the heat is not focused, though it was to be: a key of the texts `mask.unfocused`; or empty. */
+    this.unfocused = metadata.unfocused;
     /** By input name, what the mask of the run was made with. */
     this.settings = JSON.parse(metadata.settings);
     /** 256 RGB triples from cold to hot. */

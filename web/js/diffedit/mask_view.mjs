@@ -425,6 +425,7 @@ class MaskView {
       here > 0 && text(`mask.touch.${here === 1 ? "one" : "count"}`, { count: here }),
       isElsewhere && text("mask.touch.elsewhere"),
       !strokes && text("mask.touch.unreadable"),
+      heatmap.unfocused && text(`mask.unfocused.${heatmap.unfocused}`),
       stale.length > 0 && text("mask.stale", { inputs: stale.join(", ") }),
     ].filter(Boolean).join(" ");
   }

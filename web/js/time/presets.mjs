@@ -15,5 +15,5 @@ export const PRESETS = {
     "preserve_empty": false
   },
   "recommended": { "lamb": 0.07, "lambda_unit": "relative to the rows" },
-  "precise": { "lamb": 0.07, "lambda_unit": "relative to the rows", "tokens": "without padding", "rho": 10 }
+  "precise": { "lamb": 0.07, "lambda_unit": "relative to the rows", "tokens": "without padding" }
 };
