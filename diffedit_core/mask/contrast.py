@@ -158,9 +158,9 @@ def _changed_words(sides: Sides) -> tuple[WordAttention | None, str]:
     """Who hears how much they are read; None, and why, if nobody can or shall."""
     if not sides.focused:
         return None, ""
-    if sides.source is None or sides.target_model is not None:
+    if sides.source is None or sides.target_model is not None or len(sides.source) + len(sides.target) != 2:
         return None, NO_TWO_PROMPTS
-    (source, _), (target, _) = sides.source[0], sides.target[0]
+    ((source, _),), ((target, _),) = sides.source, sides.target
     rows = changed_rows(source[0], target[0])
     return (WordAttention(rows, source.shape[1]), "") if rows else (None, NO_WORD_CHANGES)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 # Why a heat map that was to be focused on the words that change is not: the keys of the view's sentences.
-NO_TWO_PROMPTS = "compare"  # another comparison than that of two prompts of one model
+NO_TWO_PROMPTS = "compare"  # another comparison than that of two prompts of one model, or prompts that were combined of several
 NO_WORD_CHANGES = "words"
 NOTHING_HEARD = "model"  # which reads words and picture in one attention, or does not ask the hook
 

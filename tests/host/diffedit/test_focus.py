@@ -107,11 +107,12 @@ def test_an_attention_that_somebody_has_put_in_is_asked_as_before():
 def test_says_why_it_is_not_focused():
     model, latent = tiny_model(), picture()
     more = [[torch.cat([SOURCE[0][0][:, :-1], prompt(2)[0][0]], dim=1), SOURCE[0][1]]]
-    for why, given in {
-        NO_WORD_CHANGES: {"target": more},
-        NO_TWO_PROMPTS: {"target_model": tiny_model(1)},
-        "": {},
-    }.items():
+    for why, given in (
+        (NO_WORD_CHANGES, {"target": more}),
+        (NO_TWO_PROMPTS, {"target_model": tiny_model(1)}),
+        (NO_TWO_PROMPTS, {"source": SOURCE + prompt(4)}),
+        ("", {}),
+    ):
         found, plain = heat(model, latent, **FOCUSED, **given), heat(model, latent, **given)
         assert found.unfocused == why and plain.unfocused == ""
         assert torch.equal(found.values, plain.values) is bool(why)
