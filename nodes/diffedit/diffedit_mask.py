@@ -113,6 +113,7 @@ class DiffEditMask(CheckedNode, io.ComfyNode):
                     options=list(FOCUSES),
                     default=EVERYWHERE,
                     optional=True,
+                    advanced=True,
                     tooltip="Where a difference counts. Everywhere, as published. Words that change: where the model reads, in "
                     "the picture, the words of source that target has not, so that other things stay out of the mask. With two "
                     "prompts, and models that read prompts by cross-attention (SD 1.x, SD 2.x, SDXL, Wan); the view says where "

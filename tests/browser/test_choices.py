@@ -9,7 +9,7 @@ from tools.workflows.examples import EXAMPLE_PICTURE
 from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, AGAIN, INVERT = "DiffEditMask", "HeatmapToMask", "DDIMInvert"
-HIGHEST = 640 if LAID_OUT_FOR_IT else 720  # pixels of a node with its title, on a screen of 1280 x 720
+HIGHEST = 670 if LAID_OUT_FOR_IT else 720  # pixels of a node with its title; of a screen of 1280 x 720 the canvas has 682
 ADD = """async (kind) => {
   app.graph.clear()
   app.graph.add(LiteGraph.createNode(kind))

@@ -90,7 +90,8 @@ def told(part: str, found: dict[str, Any]) -> str:
         counts = ", ".join(f"{name} {begun[name]:,} -> {ended[name]:,}" for name in begun if not name.startswith("bytes"))
         return (
             f"{found['runs']:,} runs of all templates in one server, {found['pictures']:,} pictures, each equal to its first. "
-            f"From run {found['warm']} on, read every {READ_EVERY} runs: allocated {megabytes('bytes allocated')}, resident "
+            f"From run {found['warm']} on, read every {READ_EVERY} runs: allocated {megabytes('bytes allocated')}, beside it "
+            f"what the host's reading of files leaves behind, {megabytes('bytes left behind by reading files')}, resident "
             f"{megabytes('bytes resident')}, {counts}."
         )
     if part == "interrupts":

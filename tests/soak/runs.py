@@ -8,12 +8,13 @@ from .desk import Desk
 
 READ_EVERY = 20  # runs
 WARM = 200  # runs after which nothing may grow any more
-ALLOWED = {"bytes allocated": 2**20, "bytes resident": 2**26, "threads of asyncio's pool": min(32, (os.cpu_count() or 1) + 4)}
+ALLOWED = {"bytes allocated": 2**20, "bytes resident": 2**27, "threads of asyncio's pool": min(32, (os.cpu_count() or 1) + 4)}
 """Growth by name; of all others none.
 
-Resident memory has the gaps between what is allocated, which move by tens of MB. The pool's threads come one by one and are
-never more than that (ThreadPoolExecutor).
+Resident memory has what the host leaves behind by reading files, which is told and not judged, and the gaps between what is
+allocated, which move by tens of MB. The pool's threads come one by one and are never more than that (ThreadPoolExecutor).
 """
+UNJUDGED = {"bytes left behind by reading files"}
 
 
 def runs(desk: Desk, known: dict[str, dict], count: int, seed: int, warm: int = WARM) -> dict[str, Any]:
@@ -42,6 +43,6 @@ def runs(desk: Desk, known: dict[str, dict], count: int, seed: int, warm: int = 
 def check_flat(found: dict[str, Any], warm: int = WARM) -> None:
     """AssertionError if what the server holds has grown since run `warm`."""
     begun, ended = (found["states"][str(number)] for number in (warm, found["runs"]))
-    for name in begun:
+    for name in begun.keys() - UNJUDGED:
         allowed = ALLOWED.get(name, 0)
         assert ended[name] - begun[name] <= allowed, f"{name}: {begun[name]:,} at run {warm}, {ended[name]:,} in the end"
