@@ -24,7 +24,8 @@ def valid(one: io.Input) -> object:
     if isinstance(one, (*NUMBERS, io.Boolean.Input)):
         return one.default
     if isinstance(one, io.String.Input):
-        return one.default or "a rose"
+        written_by_a_view = (one.extra_dict or {}).get("hidden")
+        return one.default or ("" if written_by_a_view else "a rose")
     if isinstance(one, io.Combo.Input):
         return one.options[0] if one.options else ""
     if isinstance(one, io.DynamicCombo.Input):
