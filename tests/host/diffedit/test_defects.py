@@ -3,7 +3,6 @@
 Each test shows the defect on diffusers itself first, so that it says so when it is repaired there.
 """
 
-import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -31,14 +30,6 @@ def model():
 @pytest.fixture(scope="module")
 def pipeline(model):
     return new_pipeline(model)
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def in_model_space(model, latent: dict) -> torch.Tensor:

@@ -3,7 +3,6 @@
 Its own code makes masks, trajectories and pictures; only its UNet gets the weights of the host's.
 """
 
-import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -28,14 +27,6 @@ def quiet_sides(request):
     """The same with less of a say: under strong guidance random weights blow the rounding of both sides up."""
     model = tiny_model(gain=0.1, **MODELS[request.param])
     return model, new_pipeline(model)
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def invert(model, latent: dict, steps: int, strength: float, **settings):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import folder_paths
 import pytest
 import torch
 from host.models.node_inputs import mask_inputs
@@ -21,14 +20,6 @@ INSTRUCTED = tuple(
 )
 CHANGED = (slice(4, 10), slice(6, 13))
 EDIT, TINT, UNREST = 1.0, 0.6, 0.4
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield
-    folder_paths.set_temp_directory(before)
 
 
 @pytest.fixture(params=INSTRUCTED, ids=lambda painter: painter.name)

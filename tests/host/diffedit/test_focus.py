@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -33,14 +32,6 @@ BY_CROSS_ATTENTION = {
 }
 """Of PixArt, HunyuanDiT and Stable Cascade, which read so, too, the host does not ask the hook."""
 TWO_PROMPTS_AT_ONCE = [painter for painter in EVERY_FAMILY if painter.cfg != 1.0]
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def heat(model, latent, target=TARGET, source=SOURCE, **settings):

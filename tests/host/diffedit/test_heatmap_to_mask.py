@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 
-import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -25,14 +24,6 @@ CHOICES = [{"rule": {"rule": rule}} for rule in RULES] + [
     {"rule": {"rule": "level", "level": 0.2}, "strokes": "paint 1 900 1000,1000 9000,2000; remove 2 5000,5000; add 2 100,9900"},
 ]
 MEAN_RATIO, TWO_PROMPTS = {"rule": "mean ratio"}, {"compare": "two prompts"}
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import comfy.cldm.cldm
 import comfy.ops
 import comfy.utils
-import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -37,14 +36,6 @@ TARGET, SOURCE, NEGATIVE, OTHER_NEGATIVE = (prompt(i) for i in range(4))
 @pytest.fixture(scope="module")
 def model():
     return tiny_model()
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def run(model, latent, target=TARGET, source=SOURCE, **settings):

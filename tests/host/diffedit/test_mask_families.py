@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import comfy.model_base
 import comfy.supported_models
-import folder_paths
 import pytest
 import torch
 from host.models.families import CASES, ROWS, Case, random
@@ -19,14 +18,6 @@ from time_diffedit.nodes import DiffEditMask
 
 SETTINGS = dict(seed=7, noise_strength=0.5)
 FAMILIES = {case.name: case for case in CASES}
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def run(model, latent, target, source, maps=2, **settings):

@@ -1,7 +1,6 @@
 """DiffEdit Mask with a target_model: two models contrasted under one prompt, on real, small host models."""
 
 import comfy.supported_models
-import folder_paths
 import pytest
 import torch
 from comfy.weight_adapter import LoRAAdapter
@@ -24,14 +23,6 @@ from time_diffedit.nodes import DiffEditMask, TIMEEditModel
 
 SETTINGS = dict(seed=7, maps=2, noise_strength=0.5)
 PROMPT, OTHER, NEGATIVE, OTHER_NEGATIVE = (prompt(i) for i in range(4))
-
-
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield
-    folder_paths.set_temp_directory(before)
 
 
 @pytest.fixture(scope="module")

@@ -31,14 +31,6 @@ def model():
     return tiny_model()
 
 
-@pytest.fixture(autouse=True)
-def temp_directory(tmp_path):
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
-
-
 def heat(*shape: int, **places) -> Heatmap:
     return Heatmap(torch.rand(shape, generator=torch.Generator().manual_seed(4)), **places)
 
