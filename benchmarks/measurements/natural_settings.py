@@ -6,7 +6,7 @@ Measured on the validation pictures of `naturalworld.edits`, so that what is cho
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -102,8 +102,7 @@ def outline(worker: Workplace, subject: int) -> Numbers:
             latent, edit.source, edit.target, SEED | {"maps": maps, "noise_strength": level}
         )[1]
         for how, changes in outlines.items():
-            mask = run_node(host, "HeatmapToMask", changes, heatmap=heatmap, picture=picture)[0][0].numpy() >= 0.5
-            rows[f"{name}, {how}"] = measured(mask, edit)
+            rows[f"{name}, {how}"] = measured(_masked(host, heatmap, picture, changes), edit)
 
     edges = {"otsu": OTSU | {"outline": EDGES}, "paper": PAPER | {"outline": EDGES}}
     by_reach = {f"reach {reach}": edges["otsu"] | {"outline.reach": reach} for reach in REACHES}
@@ -113,6 +112,11 @@ def outline(worker: Workplace, subject: int) -> Numbers:
         found(f"{count} maps, noise 0.5", count, 0.5, {"cells": OTSU, "edges": edges["otsu"], "edges, paper": edges["paper"]})
     best = {f"IoU, {edit.kind}": best_of_cells(edit.truth), "IoU, thing": best_of_cells(edit.thing)}
     return {"masks by outline": rows | {"highest of latent cells": best, "the old thing": measured(edit.thing, edit)}}
+
+
+def _masked(host: LibraryHost, heatmap: Any, picture: torch.Tensor, changes: dict) -> np.ndarray:
+    """bool (H, W), by Heatmap to Mask."""
+    return run_node(host, "HeatmapToMask", changes, heatmap=heatmap, picture=picture)[0][0].numpy() >= 0.5
 
 
 def focus(worker: Workplace, subject: int) -> Numbers:
@@ -125,8 +129,8 @@ def focus(worker: Workplace, subject: int) -> Numbers:
             settings = SEED | {"maps": 4, "noise_strength": level, "focus": where}
             heatmap = DiffEditNodes(host).contrast(latent, edit.source, edit.target, settings)[1]
             for name, rule in {"otsu": OTSU, "paper": PAPER}.items():
-                mask = run_node(host, "HeatmapToMask", rule | {"outline": EDGES}, heatmap=heatmap, picture=picture)[0]
-                rows[f"noise {level:g}, {name}, {where}"] = measured(mask[0].numpy() >= 0.5, edit)
+                mask = _masked(host, heatmap, picture, rule | {"outline": EDGES})
+                rows[f"noise {level:g}, {name}, {where}"] = measured(mask, edit)
     return {"masks by focus": rows}
 
 

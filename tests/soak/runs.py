@@ -7,9 +7,9 @@ from typing import Any
 from .desk import Desk
 
 READ_EVERY = 20  # runs
-WARM = (
-    300  # runs after which nothing may grow any more: transformers keeps two tensors of each of its last ten image processors
-)
+# Runs after which nothing may grow any more. transformers keeps two tensors of each of its last ten image processors, and the
+# template that makes one comes once in a round of all.
+WARM = 300
 ALLOWED = {"bytes allocated": 2**20, "bytes resident": 2**27, "threads of asyncio's pool": min(32, (os.cpu_count() or 1) + 4)}
 """Growth by name; of all others none.
 

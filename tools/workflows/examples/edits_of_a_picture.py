@@ -13,13 +13,13 @@ def diffedit(
     source: str = "a red rose",
     target: str = "a blue rose",
     seed: int = 1,
-    preset: str = "recommended",
+    preset: str = step.RECOMMENDED,
 ) -> Graph:
     """The three steps of DiffEdit on one picture."""
     graph, loader, image, latent = step.given_picture(checkpoint, picture)
     shows, wanted = step.two_prompts(graph, loader, source, target)
     graph.group("1. Where to edit")
-    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed, **mask_preset(preset))
+    mask = step.masked(graph, "1. Where to edit", loader, image, latent, shows, wanted, seed, preset)
     graph.group("2. Back to noise")
     inverted = step.inverted(graph, "2. Back to noise", loader, latent)
     graph.group("3. Repaint inside the mask")

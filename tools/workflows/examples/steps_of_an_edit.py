@@ -5,7 +5,8 @@ from typing import Any
 from ..workflow import Choice, Graph
 from .shared import Parts, mask_preset
 
-MASK: dict[str, Any] = mask_preset("recommended")
+RECOMMENDED = "recommended"
+MASK: dict[str, Any] = mask_preset(RECOMMENDED)
 PASTED = "Keep the original's pixels outside"
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
@@ -42,8 +43,8 @@ def two_prompts(graph: Graph, loader, source: str, target: str):
     return shows, graph.add("CLIPTextEncode", "What it shall show", clip=loader[1], text=target)
 
 
-def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed: int, **mask: Any):
-    """Where two prompts disagree, by the recommended mask or another."""
+def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed: int, preset: str = RECOMMENDED):
+    """Where two prompts disagree, by the mask of a preset."""
     return graph.add(
         "DiffEditMask",
         title,
@@ -54,7 +55,7 @@ def masked(graph: Graph, title: str, loader, image, latent, shows, wanted, seed:
         compare=TWO_PROMPTS,
         source=shows[0],
         picture=image[0],
-        **(mask or MASK),
+        **mask_preset(preset),
     )
 
 
