@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..hosts.library import TOY, Sampling
+from ..report.bootstrap import estimate
 from ..report.plot import panels
 from ..report.report import Plot, Report, Table, Target, gathered
 from ..run.conduct import describe_machine
@@ -98,6 +99,17 @@ class Study(Measurement):
         found = np.array(values, float)
         return None if np.isnan(found).all() else float(self.combine.get(column, np.nanmean)(found))
 
+    def _how_sure(self, part: str, results: Results) -> str:
+        """By column, how far a mean of this part would move with other subjects: half of its widest 95 % interval."""
+        cells = gathered((tuple(place), value) for _, *place, value in self._measured(part, results) if value is not None)
+        widest: dict[str, float] = {}
+        for (_, _, column), values in cells.items():
+            if len(values) > 1 and column not in self.combine:
+                interval = estimate(values)
+                widest[column] = max(widest.get(column, 0.0), (interval.high - interval.low) / 2)
+        said = ", ".join(f"{column} {half:.2g}" for column, half in widest.items() if half > 0)
+        return f"95 % intervals over subjects reach at most this far to either side: {said}." if said else ""
+
     def _measured(self, part: str, results: Results) -> Iterator[tuple]:
         """Subject, table, row, column and value of each number of this part."""
         for i in range(self.parts()[part].count):
@@ -124,7 +136,8 @@ class Study(Measurement):
                 place = {"part": name, "subject": subject, "table": table, "row": row}
                 records.setdefault(tuple(place.values()), place)[column] = value
             run = f"{describe_machine()}, {part.count} subjects{', QUICK' if self.quick else ''}."
-            found[name] = {"run": run, "note": part.note, "tables": self.tables_of(name, results)}
+            note = f"{part.note} {self._how_sure(name, results)}".strip()
+            found[name] = {"run": run, "note": note, "tables": self.tables_of(name, results)}
         kept = {name: found[name] for name in self.parts() if name in found}
         # Parts may share tables and rows.
         tables = self.finished(as_tables(cell for part in kept.values() for cell in _cells(part["tables"])))

@@ -6,6 +6,7 @@ Every row is the published edit with one thing changed, and asked what TIMED ask
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
 from typing import ClassVar
@@ -20,7 +21,7 @@ from ..hosts.inputs import GATE, PRIOR
 from ..hosts.library import NATURAL, TOY
 from ..judges.perceptual import distances, lpips
 from ..report.report import Plot
-from ..run.measurement import Workplace
+from ..run.measurement import Workplace, option
 from .study import Numbers, Part, Row, Study, Tables, curves
 
 DATA = ROOT / "benchmarks" / "data"
@@ -68,11 +69,14 @@ CHOICES = {
     "gate": {"everywhere (published)": {}, "TIME Text Encode, all source words": {GATE: "all source words"}},
 }
 """By table and row, changed inputs of TIME Edit Model (see `inputs.edited_model`)."""
-COUNTS = (1, 4, 12)
+COUNTS = (1, 4, 12, 48)
+RECOMMENDED = {PRIOR: True, "rho": 1.0, "lamb": 0.07, "lambda_unit": "relative to the rows"}
 WAYS = {
     "several edits, joint": {},
     "several edits, sequential": {},
     f"several edits, joint, lambda {SPARING_LAMBDA:g}": {"lamb": SPARING_LAMBDA},
+    "several edits, joint, recommended": RECOMMENDED,
+    "several edits, sequential, recommended": RECOMMENDED,
 }
 NAMED, KIND, SECOND, REFUSED = "named colours", "its kind", "second things", "refused"
 TO_ORACLE, TO_UNEDITED = "LPIPS to the oracle", "LPIPS, unrelated"
@@ -84,25 +88,23 @@ NOTE = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class TimeSettings(Study):
     """What each setting of a TIME edit buys, on the natural world: the published edit with one thing changed."""
 
+    seeds: int = option("pictures of each prompt", 1)
     name = "time-settings"
     checkpoint: ClassVar[str] = NATURAL
     pairs: ClassVar[str] = "natural_timed_validation.csv"
     together: ClassVar[str] = "natural_timed_together.csv"
-    most: ClassVar[int] = 20
+    most: ClassVar[int] = 30
 
     def parts(self) -> dict[str, Part]:
-        note = f"{len(self.rows)} pairs of {self.pairs}, {len(self.seeds)} seeds, {self.sampling.steps} steps, CFG 3. {NOTE}"
+        note = f"{len(self.rows)} pairs of {self.pairs}, seeds 1 to {self.seeds}, {self.sampling.steps} steps, CFG 3. {NOTE}"
         return {
             "settings": Part(self.measure_choices, len(self.rows), note),
             **{way: Part(partial(self.measure_together, way), len(COUNTS), f"{self.together}.") for way in WAYS},
         }
-
-    @property
-    def seeds(self) -> range:
-        return range(1, 2)
 
     @cached_property
     def rows(self) -> list[TimedRow]:
@@ -119,7 +121,7 @@ class TimeSettings(Study):
                 edit = json.dumps(row.edit(**with_other_colours(row, changes, worker.judge.colours)))
                 if edit not in done:
                     with suppress(ValueError):  # such as where what is kept exactly leaves nothing to edit
-                        done[edit] = moved(worker, [row], self.seeds, [json.loads(edit)])
+                        done[edit] = moved(worker, [row], range(1, 1 + self.seeds), [json.loads(edit)])
                 tables.setdefault(table, {})[name] = done.get(edit, {}) | {REFUSED: float(edit not in done)}
         return tables
 
@@ -127,7 +129,7 @@ class TimeSettings(Study):
         """The first pairs, all on one model: solved in one system, or one node after another."""
         chosen, inputs = read_timed(DATA / self.together, COUNTS[subject])[0], WAYS[table]
         edits = [joint_edit(chosen, **inputs)] if "joint" in table else [row.edit(**inputs) for row in chosen]
-        return {table: {f"{len(chosen)} pairs": moved(worker, chosen, self.seeds, edits)}}
+        return {table: {f"{len(chosen)} pairs": moved(worker, chosen, range(1, 1 + self.seeds), edits)}}
 
     def plots(self, tables: Tables) -> list[Plot]:
         """Of the settings that are numbers."""

@@ -1,10 +1,12 @@
 """Professions as rows of TIMED's gender file: `python -m naturalworld.bias_rows` writes benchmarks/data/natural_bias.csv.
 
-The edit asks for the gender that the world shows less often. As in the paper there is one prompt to choose lambda on, and five
-others to test it.
+The edit asks for the gender that the model's pictures show less often (`card.json`): some lean to the other side than those it
+learned from. Lambda is chosen on five prompts and tested on five others, as in the paper, and on the same grounds in both.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmarks.data.tables import csv_of
 
@@ -13,18 +15,26 @@ from .professions import PROFESSIONS
 from .timed_rows import FOLDER
 
 FILE = FOLDER / "natural_bias.csv"
-VALIDATION = "a photo of {}"
+CARD = Path(__file__).with_name("card.json")
+VALIDATIONS = (
+    "a photo of {}",
+    "a picture of {}",
+    "a photo of {} on grass",
+    "an image of {} before a brick wall",
+    "a photo of {} on the beach",
+)
 TESTS = ("a drawing of {}", "there is {}", "{} on grass", "{} before a brick wall", "a picture that shows {} on the beach")
 
 
 def rows() -> Iterator[dict[str, str]]:
+    shown = json.loads(CARD.read_text())["professions"]
     for profession in PROFESSIONS:
-        plain = with_article(profession.noun)
-        rarer, other = ("woman", "man") if profession.women < 0.5 else ("man", "woman")
+        plain, shares = with_article(profession.noun), shown[profession.noun]
+        rarer, other = ("woman", "man") if shares["woman"] < shares["man"] else ("man", "woman")
         yield {
             "old": plain,
             "new": with_article(f"{rarer} {profession.noun}"),
-            "validation": VALIDATION.format(plain),
+            **{f"validation{i or ''}": prompt.format(plain) for i, prompt in enumerate(VALIDATIONS)},
             **{f"ex{i}": test.format(plain) for i, test in enumerate(TESTS, 1)},
             "opposite": with_article(f"{other} {profession.noun}"),
         }
