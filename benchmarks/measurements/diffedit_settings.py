@@ -21,6 +21,7 @@ from ..hosts.library import LibraryHost
 from ..judges.pixels import iou, psnr
 from ..report.report import Plot, gathered
 from ..run.measurement import Workplace
+from . import evaluations
 from .quality import RECOMMENDED
 from .study import SEED, Numbers, Part, Row, Study, Tables, as_tables, curves
 
@@ -98,10 +99,15 @@ class DiffEditSettings(Study):
             "strength": of_both_kinds(strength, 12, WAYS),
             "inversion": Part(inversion, self.few(4, 2), BACK),
             "mixture": Part(mixture, len(FAMILIES), TRUE),
+            "evaluations": of_both_kinds(by_evaluations, 12, evaluations.NOTE),
         }
 
     def plots(self, tables: Tables) -> list[Plot]:
-        found = [_plot(name, rows) for name, rows in tables.items() if name != "mask IoU against rule" and "latent" not in name]
+        by_place = (
+            name for name in tables if name not in ("mask IoU against rule", evaluations.TABLE) and "latent" not in name
+        )
+        found = [_plot(name, tables[name]) for name in by_place]
+        found += evaluations.plots(tables, ("colour", "kind", "mask IoU"))
         return found + [_trade(kind, tables) for kind in KINDS if f"edit success against strength, {kind} edits" in tables]
 
 
@@ -225,6 +231,11 @@ def mixture(worker: Workplace, subject: int, cells: int = 16) -> Numbers:
 
     latent = {"samples": model.process_latent_out(clean)}
     return {f"inversion, mixture of Gaussians, {family}": there_and_back(host, latent, "", errors)}
+
+
+def by_evaluations(host: LibraryHost, index: int, kind: str) -> Numbers:
+    edit = toy_edit(kind, index, DRAWN)
+    return evaluations.by_evaluations(host, edit, lambda made: outside_truth(host, edit, made))
 
 
 def _plot(name: str, rows: dict[str, Row]) -> Plot:

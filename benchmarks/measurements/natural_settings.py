@@ -11,15 +11,20 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
+from scipy import ndimage
 
-from ..hosts.editing import DiffEditNodes
+from tools.presets import DIFFEDIT, presets
+
+from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.inputs import run_node
 from ..hosts.library import NATURAL, LibraryHost, Sampling
 from ..judges.natural_edits import judged
 from ..judges.pixels import best_of_cells, iou
+from ..report.report import Plot
 from ..run.measurement import Workplace
+from . import evaluations
 from .diffedit_settings import BACK, CFG, MAPS, RULES, SAMPLING_STEPS, edited, masks_by_rule, picture_there_and_back
-from .study import SEED, Numbers, Part, Row, Study, as_tables
+from .study import SEED, Numbers, Part, Row, Study, Tables, as_tables
 
 NOISE_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 EDGES = "edges of picture"
@@ -52,6 +57,18 @@ CROPPED = (
     "filled, along the edges of the picture, and grown by a cell, to have room for another thing. Both composed with the "
     "original. *Window*: what the model saw of the picture's 128 pixels."
 )
+EDGE = {
+    "hard": {},
+    **{f"feather {pixels}": {"feather": pixels} for pixels in (1, 2, 4)},
+    **{f"soft edge {pixels}": {"soft_edge": pixels} for pixels in (1, 2, 4, 8, 16)},
+}
+"""By name, changed inputs of Composite Edited Picture."""
+AT_EDGE = 3  # pixels to each side of the edge of what must change
+EDGE_STEPS = 12
+COMPOSED = (
+    f"The preset *recommended*, {EDGE_STEPS} steps at strength 1; one edit of a picture, laid over it in every way. *RMSE at "
+    f"the edge*: to the picture that is asked for, within {AT_EDGE} pixels of the edge of what must change."
+)
 STRENGTHS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 MEASURED = "Means over pictures: colour edits, edits of the kind, and edits of one of two things."
 NOTE = (
@@ -78,11 +95,16 @@ class NaturalSettings(Study):
             "masks": Part(masks, pictures, NOTE),
             "outline": Part(outline, pictures, OUTLINED),
             "focus": Part(focus, pictures, FOCUS),
+            "edge": Part(edge, self.few(len(CELLS), 1), COMPOSED),
             "maps": Part(maps, pictures, f"{MEASURED} Noise strength 0.3 for otsu, 0.5 for the mean ratio."),
             "strength": Part(strength, self.few(9, 1), WAYS),
             "crop": Part(crop, self.few(len(SMALL), 1), CROPPED),
             "inversion": Part(inversion, self.few(3, 1), BACK),
+            "evaluations": Part(by_evaluations, self.few(len(CELLS), 1), evaluations.NOTE),
         }
+
+    def plots(self, tables: Tables) -> list[Plot]:
+        return evaluations.plots(tables, ("told", "mask IoU", "background LPIPS"))
 
 
 def masks(worker: Workplace, subject: int) -> Numbers:
@@ -132,6 +154,24 @@ def focus(worker: Workplace, subject: int) -> Numbers:
                 mask = _masked(host, heatmap, picture, rule | {"outline": EDGES})
                 rows[f"noise {level:g}, {name}, {where}"] = measured(mask, edit)
     return {"masks by focus": rows}
+
+
+def edge(worker: Workplace, subject: int) -> Numbers:
+    """One picture of each kind and size on each ground, of both splits: what is chosen, and what judges it."""
+    host, tables = worker.host, {}
+    settings = Settings("", SEED | presets(DIFFEDIT)["recommended"], {"steps": EDGE_STEPS, "strength": 1.0}, SEED)
+    for split in ("validation", "test"):
+        edit, rows = natural_edit(split, subject), {}
+        image = host.image(np.uint8(255 * edit.pixels))
+        mask, made = DiffEditNodes(host).edit(host.encoded(image), edit.source, edit.target, settings, picture=image)
+        given = {"original": image, "edited": host.decoded(made).clamp(0, 1), "mask": mask}
+        near = ndimage.binary_dilation(edit.truth, iterations=AT_EDGE) & ~ndimage.binary_erosion(edit.truth, iterations=AT_EDGE)
+        for name, changes in EDGE.items():
+            composed = run_node(host, "CompositeEditedPicture", changes, **given)[0]
+            off = (composed[0].numpy() - edit.wanted)[near]
+            rows[name] = judged(worker.judge, edit, composed) | {"RMSE at the edge": float(np.sqrt(np.square(off).mean()))}
+        tables[f"edge of the composite, {split} pictures"] = rows
+    return tables
 
 
 def maps(worker: Workplace, subject: int) -> Numbers:
@@ -214,3 +254,9 @@ def _whole_and_cropped(
 
 def inversion(worker: Workplace, subject: int) -> Numbers:
     return {"inversion": picture_there_and_back(worker.host, natural_edit("validation", subject))}
+
+
+def by_evaluations(worker: Workplace, subject: int) -> Numbers:
+    """Of one picture of each kind and size on each ground."""
+    edit, host = natural_edit("validation", subject), worker.host
+    return evaluations.by_evaluations(host, edit, lambda made: judged(worker.judge, edit, host.decoded(made)))

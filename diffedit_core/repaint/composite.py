@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from ..mask.masks import checked
 from .seams import AS_IT_IS, Fit, fitted
+from .soft_edge import softened
 
 CHANNELS = (3, 4)
 # VAE Encode crops pictures to a multiple of the VAE's cell; these are the cells there are.
@@ -31,7 +32,7 @@ def composite(
         mask: MASK, one or B, as large as the one or the other picture. 1 = edited.
         feather: pixels over which the edited picture fades in, from the edge of the mask inwards, >= 0. The edge of the
             picture is none.
-        fit: what is done before that to the edited picture's colours.
+        fit: what is done before that to the edited picture's colours, and to the edge of the mask.
 
     Returns:
         (B, H, W, 3 or 4). Where one of the pictures has no alpha channel: the original keeps its own; an original
@@ -47,12 +48,13 @@ def composite(
     count = len(edited)
     for name, given in (("original", len(original)), ("mask", len(mask))):
         require_one_or_as_many(name, given, count)
-    weight = _feathered(mask, feather)[..., None]
+    soft = softened(mask, original, fit.soft_edge) if fit.soft_edge else mask
+    weight = _feathered(soft, feather)[..., None]
     channels = max(original.shape[-1], edited.shape[-1])
     result = _with_channels(original, channels).expand(count, -1, -1, -1).clone()
     window = result[:, top : top + edited.shape[1], left : left + edited.shape[2]]
-    weight = weight[:, top : top + edited.shape[1], left : left + edited.shape[2]]
-    new = fitted(edited.to(window), window, weight[..., 0] > 0, fit)
+    inside, weight = (each[:, top : top + edited.shape[1], left : left + edited.shape[2]] for each in (mask > 0, weight))
+    new = fitted(edited.to(window), window, inside, fit)
     if new.shape[-1] < channels:
         new = torch.cat([new, window[..., new.shape[-1] :]], dim=-1)
     window.copy_(torch.where(weight == 0, window, window * (1 - weight) + new * weight))

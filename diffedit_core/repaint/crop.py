@@ -122,7 +122,7 @@ def stitch(
     around = _windows(original.float(), crop).expand(len(edited), -1, -1, -1)
     windows = fitted(windows, around, inside > 0, fit)
     laid, covered = (laid_on_zeros(each, crop.original, crop.places) for each in (windows, inside))
-    return composite(original, laid, covered, feather)
+    return composite(original, laid, covered, feather, Fit(soft_edge=fit.soft_edge))
 
 
 def _whole(mask: torch.Tensor, original: Size) -> torch.Tensor:

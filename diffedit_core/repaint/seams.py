@@ -1,4 +1,4 @@
-"""What may be done to an edited picture so that it fits the original around the mask. Only colours inside the mask change."""
+"""What may be done to an edited picture so that it fits the original around the mask. Only pixels inside the mask change."""
 
 from dataclasses import dataclass
 
@@ -24,6 +24,8 @@ class Fit:
         seam: PASTE, its colours as they are, or SEAMLESS, on a membrane that makes them meet the original's at the edge of the
             mask (see `without_seam`).
         match_colours: first give it the tint that the original has outside the mask (see `matched_colours`).
+        soft_edge: pixels around the edge of the mask whose colours in the original say how soft it is (see `softened`); 0: the
+            mask as it is.
 
     Raises:
         ValueError: no such seam.
@@ -31,6 +33,7 @@ class Fit:
 
     seam: str = PASTE
     match_colours: bool = False
+    soft_edge: int = 0
 
     def __post_init__(self) -> None:
         if self.seam not in SEAMS:

@@ -40,5 +40,5 @@ class CompositeEditedPicture(CheckedNode, io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, original, edited, mask, feather, seam=PASTE, match_colours=False) -> io.NodeOutput:
-        return io.NodeOutput(composite(original, edited, mask, feather, Fit(seam, match_colours)))
+    def execute(cls, original, edited, mask, feather, seam=PASTE, match_colours=False, soft_edge=0) -> io.NodeOutput:
+        return io.NodeOutput(composite(original, edited, mask, feather, Fit(seam, match_colours, soft_edge)))

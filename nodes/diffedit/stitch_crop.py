@@ -45,5 +45,5 @@ class StitchCrop(CheckedNode, io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, original, edited, crop, feather, mask=None, seam=PASTE, match_colours=False) -> io.NodeOutput:
-        return io.NodeOutput(stitch(original, edited, crop, mask, feather, Fit(seam, match_colours)))
+    def execute(cls, original, edited, crop, feather, mask=None, seam=PASTE, match_colours=False, soft_edge=0) -> io.NodeOutput:
+        return io.NodeOutput(stitch(original, edited, crop, mask, feather, Fit(seam, match_colours, soft_edge)))

@@ -21,4 +21,13 @@ def seam_inputs() -> tuple[io.Input, ...]:
             optional=True,
             tooltip="First remove the tint that the edited picture has outside the mask, where it should be the original.",
         ),
+        io.Int.Input(
+            "soft_edge",
+            default=0,
+            min=0,
+            max=256,
+            optional=True,
+            tooltip="Pixels around the edge of the mask whose colours in the original say how soft that edge is: hard where a "
+            "thing ends at once, fading where it blends into what is around it. Outside the mask nothing changes at any value.",
+        ),
     )

@@ -206,7 +206,14 @@ def edit_of_a_small_thing(
     graph.group("5. Back into the picture")
     decoded = graph.add("VAEDecode", "Decode", samples=edited[0], vae=loader[2])
     stitched = graph.add(
-        "StitchCrop", "5. Back into the picture", original=image[0], edited=decoded[0], crop=crop[2], feather=0, mask=crop[1]
+        "StitchCrop",
+        "5. Back into the picture",
+        original=image[0],
+        edited=decoded[0],
+        crop=crop[2],
+        feather=0,
+        mask=crop[1],
+        soft_edge=step.SOFT_EDGE,
     )
     title = "Edited inside the mask, untouched outside"
     graph.add("SaveImage", title, images=stitched[0], filename_prefix="small_thing")

@@ -8,6 +8,7 @@ from .shared import Parts, mask_preset
 RECOMMENDED = "recommended"
 MASK: dict[str, Any] = mask_preset(RECOMMENDED)
 PASTED = "Keep the original's pixels outside"
+SOFT_EDGE = 4  # docs/natural_settings.md, edge of the composite
 TWO_PROMPTS = Choice("two prompts")
 INVERT_DEFAULTS = {"steps": 50, "strength": 0.8, "cfg": 1.0, "method": Choice("ddim")}
 
@@ -88,6 +89,7 @@ def pasted_on_the_original(graph: Graph, image, decoded, mask):
         edited=decoded[0],
         mask=mask[0],
         feather=0,
+        soft_edge=SOFT_EDGE,
     )
 
 
