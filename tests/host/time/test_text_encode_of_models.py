@@ -17,12 +17,12 @@ from time_diffedit.nodes.time.time_edit_conditioning import TIMEEditConditioning
 from time_diffedit.nodes.time.time_text_encode import TIMETextEncode
 
 import nodes
-from benchmarks.hosts.inputs import execute
+from benchmarks.hosts.inputs import execute, inputs_of
 
 FLUX = next(case for case in CASES if case.name == "Flux")
 SMALL = {
-    "clip_l_model_config": {"num_hidden_layers": 2},
-    "clip_g_model_config": {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64},
+    "clip_l_model_config": {"num_hidden_layers": 3},
+    "clip_g_model_config": {"num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 64},
     "t5xxl_model_config": {"num_layers": 1, "d_model": FLUX.embedding, "d_ff": 32, "d_kv": 8, "num_heads": 2},
     "load_device": tiny.CPU,
     "offload_device": tiny.CPU,
@@ -42,9 +42,14 @@ def encoder(kind: str) -> comfy.sd.CLIP:
     return made
 
 
+def run(node, **given) -> Any:
+    """Its first output; inputs that are not given have their defaults."""
+    return execute(node, inputs_of(node, {}) | given)[0]
+
+
 def texts(clip: comfy.sd.CLIP, text: str, edit) -> dict[str, list]:
     plain = nodes.CLIPTextEncode().encode(clip, text)[0]
-    gated = execute(TIMETextEncode, {"clip": clip, "text": text, "time_edit": edit})[0]
+    gated = run(TIMETextEncode, clip=clip, text=text, time_edit=edit)
     return {"plain": plain, "gated": gated, "edited": TIMEEditConditioning.execute(plain, edit, 1.0).args[0]}
 
 
@@ -67,7 +72,7 @@ def sampled(model, positive: list, negative: list, latent: tuple[int, ...]) -> t
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_and_whatever_is_beside_them(kind):
     clip = encoder(kind)
-    edit = execute(TIMEComputeEdit, {"clip": clip})[0]
+    edit = run(TIMEComputeEdit, clip=clip)
     for text in ASLEEP:
         found = texts(clip, text, edit)
         assert same(found["gated"], found["plain"]), text
@@ -79,14 +84,14 @@ def test_rows_and_whatever_is_beside_them(kind):
 
 def test_pictures_of_flux():
     clip = encoder("Flux")
-    edit = execute(TIMEComputeEdit, {"clip": clip})[0]
+    edit = run(TIMEComputeEdit, clip=clip)
     model = replace(FLUX, config=FLUX.config | {"vec_in_dim": 768}).model()
     check_pictures(model, clip, edit, FLUX.latent)
 
 
 def test_pictures_of_a_model_in_fp8():
     clip = tiny.clip()
-    check_pictures(plain_fp8(), clip, execute(TIMEComputeEdit, {"clip": clip})[0], (1, 4, 8, 8))
+    check_pictures(plain_fp8(), clip, run(TIMEComputeEdit, clip=clip), (1, 4, 8, 8))
 
 
 def check_pictures(model, clip, edit, latent: tuple[int, ...]) -> None:
