@@ -11,12 +11,14 @@ In all cases M = T T^T with
 
     T = R0^-1/2 N,
 
-so P is the published solution of the rows T^T c, times T^T from the right. Sources: the prior is that of OCE (arXiv
+so P is the published solution of the rows T^T c, times T^T from the right. What is solved by rows needs M alone, which is half
+the work. Sources: the prior is that of OCE (arXiv
 2605.28902), the projection that of AlphaEdit and SPEED (arXiv 2503.07392); none of them has both in one solve.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -40,6 +42,16 @@ class Costs:
     basis: torch.Tensor
     shrink: torch.Tensor
     closed: torch.Tensor
+
+    def paid(self, rows: torch.Tensor) -> torch.Tensor:
+        """c^T M for rows c^T (n, d)."""
+        once = rows + ((rows @ self.basis) * ((1 + self.shrink).square() - 1)) @ self.basis.T
+        return once - (rows @ self._closed_after) @ self._closed_after.T
+
+    @cached_property
+    def _closed_after(self) -> torch.Tensor:
+        """R0^-1/2 closed, (d, q)."""
+        return self._shrunk(self.closed.T).T
 
     def seen(self, rows: torch.Tensor) -> torch.Tensor:
         """Rows c^T (n, d) as the solve sees them, c^T T."""

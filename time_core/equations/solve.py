@@ -84,7 +84,7 @@ class System:
         self._changes: list[torch.Tensor] = []
         self._sums: Sums | None = None
         self._costs: Costs | None = None
-        self._seen_rows: torch.Tensor | None = None  # the rows c, or the sums, as the costs show them
+        self._paid_rows: torch.Tensor | None = None  # the rows c as M c, or the sums as T shows them (`costs`)
         self._seen_sums: Seen | None = None
 
     def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
@@ -108,11 +108,11 @@ class System:
         """These equations where changes cost what `costs` says, None being the same everywhere. Add nothing to them."""
         system = copy.copy(self)
         system._costs = costs
-        system._seen_rows = system._seen_sums = None
+        system._paid_rows = system._seen_sums = None
         if costs is not None and self._sums is not None:
             system._seen_sums = Seen(costs.seen_sum(self._sums.rows), costs.seen(self._sums.cross))
         elif costs is not None:
-            system._seen_rows = costs.seen(torch.cat(self._sources))
+            system._paid_rows = costs.paid(torch.cat(self._sources))
         return system
 
     @property
@@ -133,7 +133,8 @@ class System:
             seen = moving if self._costs is None else self._costs.seen_sum(moving)
             return (seen.trace().clamp(min=0) / moving.trace()).sqrt().item()
         source, moving = torch.cat(self._sources), torch.cat(self._changes).any(dim=1)
-        return (self._source_seen()[moving].norm() / source[moving].norm()).item()
+        seen = (source * self._source_paid())[moving].sum()
+        return (seen.clamp(min=0).sqrt() / source[moving].norm()).item()
 
     def solve(self, lamb: float) -> tuple[torch.Tensor, torch.Tensor]:
         """P in the factors of `edit_factors`, with its errors."""
@@ -145,11 +146,10 @@ class System:
             )
         if sums := self._seen_sums or self._sums:
             left, right = torch.eye(self.width, dtype=sums.cross.dtype), torch.cholesky_solve(sums.cross.T, factor)
-        else:
-            source, change = self._source_seen(), torch.cat(self._changes)
-            moving = change.any(dim=1)
-            left, right = change[moving].T, torch.cholesky_solve(source, factor)[moving].T
-        return left, right if self._costs is None else self._costs.back(right)
+            return left, right if self._costs is None else self._costs.back(right)
+        change = torch.cat(self._changes)
+        moving = change.any(dim=1)
+        return change[moving].T, torch.cholesky_solve(self._source_paid(), factor)[moving].T
 
     def condition(self, lamb: float) -> float:
         """The condition number of the matrix that `solve` decomposes; float64 loses its logarithm in digits."""
@@ -180,18 +180,17 @@ class System:
         return None if len(source) > WIDEST else spectrum_of_rows(source, torch.cat(self._changes), empty, self._costs)
 
     def _regularised(self, lamb: float) -> torch.Tensor:
-        """lambda I + C^T C (n, n) or, once there are sums, lambda I + C C^T (d, d)."""
+        """lambda I + C^T M C (n, n), M being I without costs, or, once there are sums, lambda I + C C^T (d, d)."""
         if sums := self._seen_sums or self._sums:
             system = sums.rows.clone()
         else:
-            source = self._source_seen()
-            system = source @ source.T
+            system = self._source_paid() @ torch.cat(self._sources).T
         system.diagonal().add_(lamb)
         return system
 
-    def _source_seen(self) -> torch.Tensor:
-        """The rows c (n, d), as T^T c where there are costs."""
-        return torch.cat(self._sources) if self._seen_rows is None else self._seen_rows
+    def _source_paid(self) -> torch.Tensor:
+        """The rows c (n, d), as M c where there are costs."""
+        return torch.cat(self._sources) if self._paid_rows is None else self._paid_rows
 
     def _fold(self) -> None:
         source, change = torch.cat(self._sources), torch.cat(self._changes)
