@@ -10,7 +10,7 @@ from tools.comfyui.chromium import find_chromium
 
 sys.path.append(str(Path(__file__).parent))
 
-from comfy_page import PATIENCE, RENDERERS, ComfyPage  # noqa: E402
+from comfy_page import NODES_2, PATIENCE, RENDERERS, ComfyPage  # noqa: E402
 
 expect.set_options(timeout=PATIENCE)
 
@@ -52,6 +52,19 @@ def new_tab(browser, server):
     for tab in tabs:
         tab.close()
     assert not errors, "\n".join(errors)
+
+
+@pytest.fixture
+def form(new_tab):
+    """Opens a starter as its form, in a small window."""
+
+    def open_form(name: str, **choices) -> ComfyPage:
+        comfy = new_tab(NODES_2, **choices)
+        comfy.page.set_viewport_size({"width": 1280, "height": 720})
+        comfy.open_template(f"{name}.app")
+        return comfy
+
+    return open_form
 
 
 @pytest.fixture(scope="session", params=RENDERERS)

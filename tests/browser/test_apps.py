@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from comfy_page import NODES_2, ComfyPage
+from comfy_page import ComfyPage
 from PIL import Image
 from playwright.sync_api import expect
 from toyworld.judge import judge
@@ -14,19 +14,6 @@ from tools.workflows.examples import EXAMPLES, STARTERS
 ENDED = """() => {
   window.ended = new Promise((told) => app.api.addEventListener('execution_success', () => told(), { once: true }))
 }"""
-
-
-@pytest.fixture
-def form(new_tab):
-    """Opens a starter as its form, in a small window."""
-
-    def open_form(name: str, **choices) -> ComfyPage:
-        comfy = new_tab(NODES_2, **choices)
-        comfy.page.set_viewport_size({"width": 1280, "height": 720})
-        comfy.open_template(f"{name}.app")
-        return comfy
-
-    return open_form
 
 
 def labels(comfy: ComfyPage) -> list[str]:
