@@ -1,4 +1,4 @@
-"""`make soak`: 1,000 runs, 300 interrupts, 100 kills of saves and 20 of servers; a part by itself with PART=interrupts.
+"""`make soak`: 1,000 runs, as many of the host alone, 300 interrupts, 100 kills of saves and 20 of servers; one with PART=runs.
 
 RUNS=100 makes a tenth of each. What is done lies in .cache/soak; a part that was interrupted begins again.
 PAGE=1 writes what is there into docs/reliability.md, as a whole run does in the end.
@@ -17,14 +17,14 @@ from reliability.page import record, recorded, write_section
 from benchmarks.run.conduct import describe_machine
 from tools.comfyui.environment import ROOT
 
-from .desk import desk, workflows
+from .desk import desk, host_alone, workflows
 from .interrupts import interrupts
 from .killed_servers import killed_servers
-from .runs import READ_EVERY, WARM, check_flat, runs
+from .runs import ALLOCATED, READ_EVERY, WARM, check_flat, growth, runs
 
 FOLDER = ROOT / ".cache" / "soak"
 WHOLE = 1000  # runs
-SHARES = {"runs": 1.0, "interrupts": 0.3, "saves": 0.1, "servers": 0.02}
+SHARES = {"host": 1.0, "runs": 1.0, "interrupts": 0.3, "saves": 0.1, "servers": 0.02}
 
 
 def main() -> int:
@@ -47,11 +47,17 @@ def main() -> int:
     return 0
 
 
+def of_host(count: int, seed: int) -> dict[str, Any]:
+    warm = WARM if count > WARM else count // 2
+    with desk() as server:
+        return runs(server, host_alone(), count, seed, warm) | {"warm": warm}
+
+
 def of_runs(count: int, seed: int) -> dict[str, Any]:
     warm = WARM if count > WARM else count // 2
     with desk() as server:
         found = runs(server, workflows(), count, seed, warm)
-    check_flat(found, warm)
+    check_flat(found, warm, recorded(FOLDER / f"host-{count}.json"))
     return found | {"warm": warm}
 
 
@@ -70,6 +76,7 @@ def of_saves(count: int, seed: int) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[int, int], dict[str, Any]]] = {
+    "host": of_host,
     "runs": of_runs,
     "interrupts": of_interrupts,
     "saves": of_saves,
@@ -79,6 +86,11 @@ PARTS: dict[str, Callable[[int, int], dict[str, Any]]] = {
 
 def told(part: str, found: dict[str, Any]) -> str:
     """A line of the page."""
+    if part == "host":
+        return (
+            f"{found['runs']:,} runs of the host without a node of the pack: from run {found['warm']} on it holds "
+            f"{growth(found, ALLOCATED, found['warm']) / 1e6:.2f} MB more, beside what reading files leaves behind."
+        )
     if part == "runs":
         begun, ended = (found["states"][str(number)] for number in (found["warm"], found["runs"]))
         judged = [state for number, state in found["states"].items() if int(number) >= found["warm"]]

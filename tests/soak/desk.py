@@ -18,10 +18,12 @@ from tools.comfyui.hosts import MODELS
 from tools.comfyui.library import comfyui_path
 from tools.comfyui.server import ComfyServer
 from tools.ui import draw_toy_rose
-from tools.workflows.examples import EXAMPLE_PICTURE, EXAMPLES
+from tools.workflows.examples import EXAMPLE_PICTURE, EXAMPLES, TOY_CHECKPOINT
 from tools.workflows.examples.shared import HOSTS_PICTURE
+from tools.workflows.workflow import Graph
 
 PROBE = Path(__file__).with_name("probe")
+PROMPTS = {"positive": "a rose", "negative": ""}
 OVER = ("execution_success", "execution_interrupted", "execution_error")
 
 
@@ -110,3 +112,16 @@ def workflows() -> dict[str, dict]:
     made = {name: shortened(example.for_toy_world().api()) for name, example in EXAMPLES.items()}
     first = [example.needs for example in EXAMPLES.values() if example.needs]
     return {name: made[name] for name in dict.fromkeys([*first, *made])}
+
+
+def host_alone() -> dict[str, dict]:
+    """By its name a workflow without a node of the pack: the checkpoint is loaded, a picture sampled, decoded and saved."""
+    graph = Graph()
+    loader = graph.add("CheckpointLoaderSimple", "", ckpt_name=TOY_CHECKPOINT)
+    texts = {name: graph.add("CLIPTextEncode", "", text=text, clip=loader[1])[0] for name, text in PROMPTS.items()}
+    latent = graph.add("EmptyLatentImage", "", width=128, height=128, batch_size=1)
+    how = {"seed": 1, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+    sampled = graph.add("KSampler", "", model=loader[0], latent_image=latent[0], **texts, **how)
+    decoded = graph.add("VAEDecode", "", samples=sampled[0], vae=loader[2])
+    graph.add("SaveImage", "", images=decoded[0], filename_prefix="host")
+    return {"host": graph.api()}

@@ -10,7 +10,7 @@ load_pack()
 from .desk import desk, workflows  # noqa: E402
 from .interrupts import interrupts  # noqa: E402
 from .killed_saves import kill_while, killed_saves  # noqa: E402
-from .runs import ALLOWED, check_flat, runs  # noqa: E402
+from .runs import ALLOCATED, ALLOWED, check_flat, runs  # noqa: E402
 
 SPARE = {
     "tensors": 0,
@@ -80,3 +80,12 @@ def test_growth_is_found(name):
     check_flat({"runs": 2, "states": {"1": HELD, "2": HELD}}, warm=1)
     with pytest.raises(AssertionError, match=name):
         check_flat({"runs": 2, "states": {"1": HELD, "2": grown}}, warm=1)
+
+
+def test_what_the_host_alone_grows_by_is_no_growth_of_the_pack_s():
+    alone, ended = HELD | {ALLOCATED: HELD[ALLOCATED] + 500}, HELD | {ALLOCATED: HELD[ALLOCATED] + ALLOWED[ALLOCATED] + 500}
+    of_host = {"runs": 2, "states": {"1": HELD, "2": alone}}
+    check_flat({"runs": 2, "states": {"1": HELD, "2": ended}}, 1, of_host)
+    for more in (ALLOCATED, "tensors"):
+        with pytest.raises(AssertionError, match=more):
+            check_flat({"runs": 2, "states": {"1": HELD, "2": ended | {more: ended[more] + 1}}}, 1, of_host)
