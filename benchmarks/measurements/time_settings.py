@@ -15,6 +15,7 @@ import numpy as np
 from naturalworld.captions import with_article
 
 from tools.comfyui.environment import ROOT
+from tools.presets import presets
 
 from ..data.timed import KINDS, TimedRow, joint_edit, read_timed
 from ..hosts.inputs import GATE, PRIOR
@@ -70,7 +71,7 @@ CHOICES = {
 }
 """By table and row, changed inputs of TIME Edit Model (see `inputs.edited_model`)."""
 COUNTS = (1, 4, 12, 48)
-RECOMMENDED = {PRIOR: True, "rho": 1.0, "lamb": 0.07, "lambda_unit": "relative to the rows"}
+RECOMMENDED = presets()["recommended"] | {PRIOR: True}
 WAYS = {
     "several edits, joint": {},
     "several edits, sequential": {},
