@@ -137,6 +137,10 @@ class LibraryHost:
         """IMAGE of uint8 (H, W, 3)."""
         return torch.tensor(pixels)[None].float() / 255
 
+    def drawn(self, pixels: np.ndarray) -> torch.Tensor:
+        """IMAGE of (H, W, 3) in 0..1, in 8 bits a colour as a file has it."""
+        return self.image(np.uint8(255 * pixels))
+
     def mask(self, mask: np.ndarray) -> torch.Tensor:
         """MASK of bool (H, W)."""
         return torch.tensor(mask)[None].float()

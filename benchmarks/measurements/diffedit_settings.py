@@ -103,10 +103,8 @@ class DiffEditSettings(Study):
         }
 
     def plots(self, tables: Tables) -> list[Plot]:
-        by_place = (
-            name for name in tables if name not in ("mask IoU against rule", evaluations.TABLE) and "latent" not in name
-        )
-        found = [_plot(name, tables[name]) for name in by_place]
+        others = ("mask IoU against rule", evaluations.TABLE)
+        found = [_plot(name, rows) for name, rows in tables.items() if name not in others and "latent" not in name]
         found += evaluations.plots(tables, ("colour", "kind", "mask IoU"))
         return found + [_trade(kind, tables) for kind in KINDS if f"edit success against strength, {kind} edits" in tables]
 

@@ -21,7 +21,6 @@ from toyworld.edited import mask_quality, outside_truth
 from toyworld.edits import KINDS, ToyEdit, toy_edit
 
 from tools.comfyui.environment import TOY_CHECKPOINT
-from tools.presets import DIFFEDIT, presets
 
 from ..hosts.editing import DiffEditNodes, Settings
 from ..hosts.inputs import run_node
@@ -31,6 +30,7 @@ from ..judges.perceptual import BackgroundLpips
 from ..judges.pixels import iou
 from ..report.report import Target
 from ..run.measurement import Workplace
+from .evaluations import recommended
 from .study import SEED, Numbers, Part, Study, Tables, seconds
 
 COST_STEPS = 8
@@ -44,7 +44,7 @@ RECOMMENDED = "nodes, recommended, 8 steps"
 SETTINGS = [
     Settings("nodes, diffusers' settings", SEED, {}, SEED),
     Settings(FEWER, SEED, {"steps": 35}, SEED),
-    Settings(RECOMMENDED, SEED | presets(DIFFEDIT)["recommended"] | {"maps": 2}, {"steps": 8, "strength": 1.0}, SEED),
+    recommended(RECOMMENDED, 8, maps=2),
 ]
 WAYS = GUIDED | {settings.name: settings for settings in SETTINGS}
 NETWORKS = ("the checkpoint's network", "the narrow network")
@@ -109,7 +109,7 @@ def edited(way: str, nodes: DiffEditNodes, theirs: Any, latent: dict, edit: ToyE
     if way in GUIDED:
         source = edit.source if way == DIFFUSERS else ""
         return theirs.edit(latent, edit.source, edit.target, source, GUIDED[way])
-    return nodes.edit(latent, edit.source, edit.target, WAYS[way], picture=nodes.host.image(np.uint8(255 * edit.pixels)))
+    return nodes.edit(latent, edit.source, edit.target, WAYS[way], picture=nodes.host.drawn(edit.pixels))
 
 
 def sides(worker: Workplace, network: str) -> tuple[LibraryHost, Any]:

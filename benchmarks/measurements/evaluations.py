@@ -4,9 +4,10 @@ The mask is that of the preset *recommended*, the strength 1, so that all steps 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
-import numpy as np
 import torch
 from naturalworld.edits import NaturalEdit
 from toyworld.edits import ToyEdit
@@ -34,21 +35,23 @@ def ways() -> dict[str, Settings]:
     """By name of the row. Inputs that a Settings does not have are the nodes' defaults."""
     from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED
 
-    mask, whole = SEED | presets(DIFFEDIT)["recommended"] | {"maps": FEW}, {"strength": 1.0}
-    found = {f"{steps} steps": (mask, whole | {"steps": steps}, SEED) for steps in STEPS}
-    found |= {
-        f"{STEPS_OF_MAPS} steps, {maps} maps": (mask | {"maps": maps}, whole | {"steps": STEPS_OF_MAPS}, SEED) for maps in MAPS
-    }
-    back = SEED | {"sampler_name": AS_INVERTED}
-    for method in METHODS:
-        found |= {f"{s} steps, {method}": (mask, whole | {"steps": s, "method": method}, back) for s in STEPS_OF_METHODS}
-    found["published"] = (SEED, {}, SEED)
-    return {name: Settings(name, *inputs) for name, inputs in found.items()}
+    found = [recommended(f"{steps} steps", steps, maps=FEW) for steps in STEPS]
+    found += [recommended(f"{STEPS_OF_MAPS} steps, {maps} maps", STEPS_OF_MAPS, maps=maps) for maps in MAPS]
+    for method, steps in product(METHODS, STEPS_OF_METHODS):
+        way = recommended(f"{steps} steps, {method}", steps, maps=FEW)
+        back = way.sample | {"sampler_name": AS_INVERTED}
+        found.append(replace(way, invert=way.invert | {"method": method}, sample=back))
+    return {way.name: way for way in [*found, Settings("published", SEED, {}, SEED)]}
+
+
+def recommended(name: str, steps: int, **mask: object) -> Settings:
+    """The mask of the preset but for `mask`, and so many steps at strength 1, so that all are walked."""
+    return Settings(name, SEED | presets(DIFFEDIT)["recommended"] | mask, {"steps": steps, "strength": 1.0}, SEED)
 
 
 def by_evaluations(host: LibraryHost, edit: ToyEdit | NaturalEdit, judge: Callable[[dict], Row]) -> Numbers:
     """A row a way: model evaluations of one picture, what `judge` says of the LATENT, and the mask's IoU with the truth."""
-    latent, picture = host.encode(edit.pixels), host.image(np.uint8(255 * edit.pixels))
+    latent, picture = host.encode(edit.pixels), host.drawn(edit.pixels)
     return {TABLE: {name: _row(host, edit, latent, picture, settings, judge) for name, settings in ways().items()}}
 
 

@@ -7,7 +7,6 @@ the mask.
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import numpy as np
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 
 from ..hosts.editing import DiffEditNodes
@@ -44,7 +43,7 @@ class FlowEdit(Study):
 
 def edits(worker: Workplace, subject: int) -> Numbers:
     edit, host = natural_edit("validation", 2 * subject), worker.host
-    image = host.image(np.uint8(255 * edit.pixels))
+    image = host.drawn(edit.pixels)
     calls: list[int] = []
     nodes = DiffEditNodes(host, counted(host.model, calls))
     latent = host.encoded(image)

@@ -13,9 +13,7 @@ import torch
 from naturalworld.edits import CELLS, NaturalEdit, natural_edit
 from scipy import ndimage
 
-from tools.presets import DIFFEDIT, presets
-
-from ..hosts.editing import DiffEditNodes, Settings
+from ..hosts.editing import DiffEditNodes
 from ..hosts.inputs import run_node
 from ..hosts.library import NATURAL, LibraryHost, Sampling
 from ..judges.natural_edits import judged
@@ -116,7 +114,7 @@ def masks(worker: Workplace, subject: int) -> Numbers:
 def outline(worker: Workplace, subject: int) -> Numbers:
     """Masks along the edges of the picture."""
     edit, host = natural_edit("validation", subject), worker.host
-    latent, picture = host.encode(edit.pixels), host.image(np.uint8(255 * edit.pixels))
+    latent, picture = host.encode(edit.pixels), host.drawn(edit.pixels)
     rows = {}
 
     def found(name: str, maps: int, level: float, outlines: dict[str, dict]) -> None:
@@ -144,7 +142,7 @@ def _masked(host: LibraryHost, heatmap: Any, picture: torch.Tensor, changes: dic
 def focus(worker: Workplace, subject: int) -> Numbers:
     """Masks where all of the heat counts, and where the words are read that change."""
     edit, host = natural_edit("validation", subject), worker.host
-    latent, picture = host.encode(edit.pixels), host.image(np.uint8(255 * edit.pixels))
+    latent, picture = host.encode(edit.pixels), host.drawn(edit.pixels)
     rows = {}
     for level in FOCUSED_LEVELS:
         for where in FOCUSES:
@@ -159,10 +157,10 @@ def focus(worker: Workplace, subject: int) -> Numbers:
 def edge(worker: Workplace, subject: int) -> Numbers:
     """One picture of each kind and size on each ground, of both splits: what is chosen, and what judges it."""
     host, tables = worker.host, {}
-    settings = Settings("", SEED | presets(DIFFEDIT)["recommended"], {"steps": EDGE_STEPS, "strength": 1.0}, SEED)
+    settings = evaluations.recommended("", EDGE_STEPS)
     for split in ("validation", "test"):
         edit, rows = natural_edit(split, subject), {}
-        image = host.image(np.uint8(255 * edit.pixels))
+        image = host.drawn(edit.pixels)
         mask, made = DiffEditNodes(host).edit(host.encoded(image), edit.source, edit.target, settings, picture=image)
         given = {"original": image, "edited": host.decoded(made).clamp(0, 1), "mask": mask}
         near = ndimage.binary_dilation(edit.truth, iterations=AT_EDGE) & ~ndimage.binary_erosion(edit.truth, iterations=AT_EDGE)
@@ -216,7 +214,7 @@ def crop(worker: Workplace, subject: int) -> Numbers:
     """Small things edited in the whole picture, and cut out and enlarged."""
     host, rows = worker.host, {}
     edit = natural_edit("validation", SMALL[subject])
-    image = host.image(np.uint8(255 * edit.pixels))
+    image = host.drawn(edit.pixels)
     latent = host.encoded(image)
     for name, grown in {"to the outline": {}, "grown by a cell": {"grow": 1}}.items():
         settings = SEED | TO_THE_PIXEL | grown

@@ -103,7 +103,8 @@ class Study(Measurement):
         """By column, how far a mean of this part would move with other subjects: half of its widest 95 % interval."""
         cells = gathered((tuple(place), value) for _, *place, value in self._measured(part, results) if value is not None)
         widest: dict[str, float] = {}
-        for (_, _, column), values in cells.items():
+        for (_, _, column), found in cells.items():
+            values = [value for value in found if not np.isnan(value)]
             if len(values) > 1 and column not in self.combine:
                 interval = estimate(values)
                 widest[column] = max(widest.get(column, 0.0), (interval.high - interval.low) / 2)

@@ -48,17 +48,19 @@ def main() -> int:
 
 
 def of_host(count: int, seed: int) -> dict[str, Any]:
-    warm = WARM if count > WARM else count // 2
-    with desk() as server:
-        return runs(server, host_alone(), count, seed, warm) | {"warm": warm}
+    return ran(host_alone(), count, seed)
 
 
 def of_runs(count: int, seed: int) -> dict[str, Any]:
+    found = ran(workflows(), count, seed)
+    check_flat(found, found["warm"], recorded(FOLDER / f"host-{count}.json"))
+    return found
+
+
+def ran(known: dict[str, dict], count: int, seed: int) -> dict[str, Any]:
     warm = WARM if count > WARM else count // 2
     with desk() as server:
-        found = runs(server, workflows(), count, seed, warm)
-    check_flat(found, warm, recorded(FOLDER / f"host-{count}.json"))
-    return found | {"warm": warm}
+        return runs(server, known, count, seed, warm) | {"warm": warm}
 
 
 def of_interrupts(count: int, seed: int) -> dict[str, Any]:

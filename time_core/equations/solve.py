@@ -84,8 +84,8 @@ class System:
         self._changes: list[torch.Tensor] = []
         self._sums: Sums | None = None
         self._costs: Costs | None = None
-        self._paid_rows: torch.Tensor | None = None  # the rows c as M c, or the sums as T shows them (`costs`)
-        self._seen_sums: Seen | None = None
+        self._paid_rows: torch.Tensor | None = None  # the rows c as M c (`costs`)
+        self._seen_sums: Seen | None = None  # or the sums, as T shows them
 
     def add(self, source: torch.Tensor, destination: torch.Tensor, weight: float = 1.0) -> None:
         """Add rows c_i and c*_i, (n, d) float64, that count `weight` times. Raises ValueError as `edit_factors` does."""

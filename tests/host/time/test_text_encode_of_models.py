@@ -12,6 +12,7 @@ from comfy.text_encoders import flux, pixart_t5
 from host.models import tiny
 from host.models.families import CASES
 from host.time.test_quantised import plain_fp8
+from host.time.test_text_encode import same
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.nodes.time.time_edit_conditioning import TIMEEditConditioning
 from time_diffedit.nodes.time.time_text_encode import TIMETextEncode
@@ -53,16 +54,6 @@ def texts(clip: comfy.sd.CLIP, text: str, edit) -> dict[str, list]:
     return {"plain": plain, "gated": gated, "edited": TIMEEditConditioning.execute(plain, edit, 1.0).args[0]}
 
 
-def same(first: Any, second: Any) -> bool:
-    if torch.is_tensor(first):
-        return torch.equal(first, second)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(map(same, first, second))
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(value, second[name]) for name, value in first.items())
-    return first == second
-
-
 def sampled(model, positive: list, negative: list, latent: tuple[int, ...]) -> torch.Tensor:
     samples = {"samples": torch.zeros(latent)}
     how = {"seed": 1, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple"}
@@ -78,8 +69,8 @@ def test_rows_and_whatever_is_beside_them(kind):
         assert same(found["gated"], found["plain"]), text
     found = texts(clip, AWAKE, edit)
     assert same(found["gated"], found["edited"]) and not same(found["gated"], found["plain"])
-    (_, beside), (_, was_beside) = found["gated"][0], found["plain"][0]
-    assert same(beside, was_beside)
+    (_, beside), (rows, _) = found["gated"][0], found["plain"][0]
+    assert same([[rows, beside]], found["plain"])
 
 
 def test_pictures_of_flux():
