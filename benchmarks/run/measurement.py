@@ -71,7 +71,7 @@ def option(text: str, default: Any = MISSING, decides: bool = True, **how) -> An
 
 def add_options(parser: ArgumentParser, kind: type) -> None:
     for one in _options(kind):
-        how, default, text = dict(one.metadata["how"]), one.default, one.metadata["help"]
+        how, default, text = dict(one.metadata["how"]), one.default, one.metadata["help"].replace("%", "%%")
         if default is MISSING:
             parser.add_argument(one.name, help=text, **how)
             continue
