@@ -65,7 +65,7 @@ def pictures(comfy: ComfyPage, outputs: dict) -> dict[str, list[np.ndarray]]:
     }
 
 
-def set_on_face(comfy: ComfyPage, **values) -> None:
+def set_on_face(comfy: ComfyPage, block: int = FACE, **values) -> None:
     comfy.page.evaluate(
         """([id, values]) => {
           for (const [name, value] of Object.entries(values)) {
@@ -74,7 +74,7 @@ def set_on_face(comfy: ComfyPage, **values) -> None:
             widget.callback?.(value, app.canvas, app.graph.getNodeById(id))
           }
         }""",
-        [FACE, values],
+        [block, values],
     )
 
 

@@ -192,9 +192,26 @@ def test_is_touched_up_by_keyboard(comfy: ComfyPage, workflow):
     comfy.page.keyboard.press("ArrowDown")
     comfy.page.keyboard.press(" ")
     assert strokes(comfy) == "paint 1 50 4600,4950; paint 1 50 4600,5150"
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+Enter"):
+        comfy.page.keyboard.press(key)
+    assert strokes(comfy).split("; ")[2:] == ["paint 1 50 4600,5150 5000,4950"]
     comfy.page.keyboard.press("Escape")
     expect(canvas).to_be_hidden()
     expect(tool(comfy, PAINT)).to_be_focused()
+    assert np.array_equal(masked(comfy, comfy.run())[0], pixels(cells(comfy)))
+
+
+def test_with_shift_a_click_draws_a_line_from_the_last_stroke(comfy: ComfyPage, workflow):
+    ran(comfy, workflow())
+    before = cells(comfy)
+    tool(comfy, PAINT).click()
+    draw(comfy, (0.1, 0.1))
+    comfy.page.keyboard.down("Shift")
+    draw(comfy, (0.9, 0.1))
+    comfy.page.keyboard.up("Shift")
+    painted = cells(comfy)
+    assert painted[1, 1:-1].all() and painted.sum() > before.sum()
+    comfy.picture("line_with_shift")
     assert np.array_equal(masked(comfy, comfy.run())[0], pixels(cells(comfy)))
 
 

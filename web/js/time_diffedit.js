@@ -10,7 +10,7 @@ import { keepFromHost } from "./parts/controls.mjs";
 import { ABOUT, colourSockets } from "./parts/discovery.mjs";
 import { announcePrompts, drawPromptNames } from "./parts/prompt_names.mjs";
 
-/** @import { FrontendGraph, FrontendNode } from "../../../scripts/app.js" */
+/** @import { FrontendGraph, FrontendNode, FrontendWidget } from "../../../scripts/app.js" */
 
 /** @type {Record<string, () => Promise<{create: (face: Face) => View}>>} by node id */
 const VIEWS = {
@@ -39,11 +39,12 @@ const MARGIN = 5; // that the classic canvas leaves around a view, within its wi
 const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
+const BLOCKS_INPUTS = "-10"; // the id that links from a block's own inputs have as their origin, within it
 
 const settingListeners = new Map();
 /** @type {Map<string, HTMLElement>} */
 const roots = new Map(); // by locator, the element that holds a node's view
-const resultListeners = new WeakMap();
+const listenersOf = new WeakMap(); // by node
 /** @type {Record<string, string>} */
 let words = {};
 let pressed = false; // a pointer, in one of our views, which drag by capturing it
@@ -75,6 +76,10 @@ app.registerExtension({
 
   setup() {
     colourSockets(app.canvas);
+    // What a block's face says may have changed since its inside was last looked at.
+    app.canvas.canvas.addEventListener("litegraph:set-graph", () => {
+      for (const node of app.canvas.graph?.nodes ?? []) listenersOf.get(node)?.change.forEach((callback) => callback());
+    });
     // The frontend offers the nodes that need a type; only a prior is needed by none.
     LiteGraph.slot_types_default_out.TIME_PRIOR ??= ["TIMEEditModel", "TIMEComputeEdit", "TIMEBalance", "TIMECombineEdits"];
   },
@@ -88,7 +93,7 @@ app.registerExtension({
   /** Outputs that come back without a run, such as after a change of the workflow's tab. */
   onNodeOutputsUpdated(outputs) {
     for (const [node] of allNodes(app.graph)) {
-      const output = resultListeners.has(node) && outputs[locator(node)];
+      const output = listenersOf.has(node) && outputs[locator(node)];
       if (output) tellResult(node, output);
     }
   },
@@ -209,47 +214,54 @@ function noteForUndo() {
  * @returns {Face}
  */
 function faceOf(node) {
-  const widgetNamed = (name) => node.widgets?.find((widget) => widget.name === name);
   const changeListeners = [];
   const changed = (name, value) => changeListeners.forEach((callback) => callback(name, value));
   const heard = new WeakSet();
+  const hear = (widget, name) => {
+    if (heard.has(widget)) return;
+    heard.add(widget);
+    chain(widget, "callback", () => changed(name, widget.value));
+  };
   const listen = () => {
-    for (const widget of node.widgets ?? []) {
-      if (widget.name === WIDGET || heard.has(widget)) continue;
-      heard.add(widget);
-      chain(widget, "callback", () => changed(widget.name, widget.value));
-    }
+    for (const widget of node.widgets ?? []) if (widget.name !== WIDGET) hear(widget, widget.name);
   };
   listen();
+  /** The widget that says what an input is, and whose it is: this node's, or that of the block on whose face it stands. */
+  const decisive = (name) => {
+    const promoted = promotedFrom(node, name);
+    if (promoted) hear(promoted.widget, name);
+    return promoted ?? { owner: node, widget: node.widgets?.find((widget) => widget.name === name) };
+  };
   chain(node, "onInputAdded", listen); // the settings of a choice come and go with it
   // A workflow that is loaded sets values without their callbacks.
   chain(node, "onConfigure", () => changed(undefined, undefined));
   chain(node, "onConnectionsChange", () => changed(undefined, undefined));
-  resultListeners.set(node, { last: undefined, callbacks: [], preview: undefined, previews: [], progress: [] });
+  listenersOf.set(node, { change: changeListeners, last: undefined, callbacks: [], preview: undefined, previews: [], progress: [] });
   chain(node, "onExecuted", (output) => tellResult(node, output));
 
   return {
     nodeType: node.constructor.comfyClass,
-    value: (name) => widgetNamed(name)?.value,
+    value: (name) => decisive(name).widget?.value,
     setValue(name, value) {
-      const widget = widgetNamed(name);
+      const { owner, widget } = decisive(name);
       if (!widget || widget.value === value) return;
       widget.value = value;
-      widget.callback?.(value, app.canvas, node);
+      widget.callback?.(value, app.canvas, owner);
       node.setDirtyCanvas(true, true);
       noteForUndo();
     },
-    isLinked: (name) => node.inputs?.some((input) => input.name === name && input.link != null) ?? false,
+    isLinked: (name) =>
+      (node.inputs?.some((input) => input.name === name && input.link != null) && !promotedFrom(node, name)) ?? false,
     onChange: (callback) => changeListeners.push(callback),
     property: (key) => node.properties[PROPERTY_PREFIX + key],
     setProperty: (key, value) => node.setProperty(PROPERTY_PREFIX + key, value),
     onResult(callback) {
-      const results = resultListeners.get(node);
+      const results = listenersOf.get(node);
       results.callbacks.push(callback);
       if (results.last) callback(results.last);
     },
-    onPreview: (callback) => resultListeners.get(node).previews.push(callback),
-    onProgress: (callback) => resultListeners.get(node).progress.push(callback),
+    onPreview: (callback) => listenersOf.get(node).previews.push(callback),
+    onProgress: (callback) => listenersOf.get(node).progress.push(callback),
     fetch: (path, options) => api.fetchApi(path, options),
     fileUrl: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
     setting: (key) => app.extensionManager.setting.get(SETTING_PREFIX + key),
@@ -266,7 +278,7 @@ function faceOf(node) {
 
 /** @param {FrontendNode} node @param {Record<string, any>} output of the node's last run */
 function tellResult(node, output) {
-  const results = resultListeners.get(node);
+  const results = listenersOf.get(node);
   results.last = output;
   results.callbacks.forEach((callback) => callback(output));
 }
@@ -275,7 +287,7 @@ function tellResult(node, output) {
 function tellProgress(states) {
   for (const [node, id] of allNodes(app.graph)) {
     const state = states[id]?.state === "running" ? states[id] : undefined;
-    resultListeners.get(node)?.progress.forEach((callback) => callback(state));
+    listenersOf.get(node)?.progress.forEach((callback) => callback(state));
   }
 }
 
@@ -285,12 +297,31 @@ function tellProgress(states) {
  * @param {FrontendNode} node
  */
 function tellPreview(node) {
-  const results = resultListeners.get(node);
+  const results = listenersOf.get(node);
   const running = node.progress !== undefined; // the last picture is kept beyond the run
   const preview = running ? app.nodePreviewImages[locator(node)]?.at(-1) : undefined;
   if (preview === results.preview) return;
   results.preview = preview;
   results.previews.forEach((callback) => callback(preview));
+}
+
+/**
+ * Of an input that a block shows on its face, the block's widget; undefined of any other, where another node gives the block its
+ * value, and inside a block that stands on the graph more than once, each time with values of its own.
+ *
+ * @param {FrontendNode} node
+ * @returns {{owner: FrontendNode, widget: FrontendWidget} | undefined}
+ */
+function promotedFrom(node, name) {
+  const id = node.inputs?.find((input) => input.name === name)?.link;
+  const link = id == null ? undefined : node.graph?.getLink(id);
+  if (!link || String(link.origin_id) !== BLOCKS_INPUTS) return undefined;
+  const [block, another] = [...allNodes(app.graph)].map(([one]) => one).filter((one) => one.subgraph === node.graph);
+  const input = block?.inputs?.[link.origin_slot];
+  if (another || !input) return undefined;
+  if (input.link != null) return promotedFrom(block, input.name);
+  const widget = block.widgets?.find((one) => one.name === input.name);
+  return widget && { owner: block, widget };
 }
 
 /**

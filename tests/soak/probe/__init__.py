@@ -30,7 +30,7 @@ libc.mallinfo2.restype = Mallinfo
 
 # safetensors 0.5 to 0.8 leaves some of a shape's numbers behind for each tensor that is read, and a server that remembers no
 # result reads its checkpoints for every run. How often, and how much that is by itself, is counted and taken off.
-OFTEN = 10
+OFTEN = 200
 reading = safetensors.safe_open
 read: Counter[str] = Counter()
 left_behind: dict[str, float] = {}
@@ -50,16 +50,21 @@ def allocated() -> int:
     return found.uordblks + found.hblkhd
 
 
+def read_all(path: str, times: int) -> None:
+    for _ in range(times):
+        with reading(path, framework="pt") as file:
+            for name in sorted(file.keys()):
+                file.get_tensor(name)
+
+
 def left_behind_by_reading() -> int:
     """Bytes, by all that was read until now."""
     for path in read.keys() - left_behind.keys():
+        read_all(path, 1)  # what only the first time allocates is none of it
         before = allocated()
-        for _ in range(OFTEN):
-            with reading(path, framework="pt") as file:
-                for name in sorted(file.keys()):
-                    file.get_tensor(name)
+        read_all(path, OFTEN)
         left_behind[path] = (allocated() - before) / OFTEN
-        read[path] += OFTEN
+        read[path] += 1 + OFTEN
     return round(sum(count * left_behind[path] for path, count in read.items()))
 
 

@@ -20,8 +20,10 @@ type Words = (key: string, values?: Record<string, unknown>) => string;
 /** What a view sees of its node. */
 interface Face {
   nodeType: string | undefined;
+  /** Both are of the node's own widget, or, where a block has the input on its face, of the block's. */
   value(inputName: string): any;
   setValue(inputName: string, value: unknown): void;
+  /** Whether another node decides what it is. */
   isLinked(inputName: string): boolean;
   /** Both are undefined where more than one input may have changed. */
   onChange(callback: (name: string | undefined, value: unknown) => void): void;

@@ -3,7 +3,7 @@
  * and run as every input is.
  */
 import { html, svg } from "../parts/markup.mjs";
-import { ADD, ERASE, PAINT, REMOVE, UNIT, cellAt, parseStrokes, textOf } from "./strokes.mjs";
+import { ADD, ERASE, PAINT, REMOVE, UNIT, cellAt, isOf, parseStrokes, textOf } from "./strokes.mjs";
 
 export const STROKES = "strokes"; // the input
 const AREA = "area"; // a tool that adds or removes, by what is under it
@@ -209,17 +209,19 @@ export class TouchUp {
     event.stopPropagation();
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
-    this.use(this.pointOf(event));
+    this.use(this.pointOf(event), event.shiftKey);
   }
 
-  /** The tool at a point: an area at once, a brush until `end`. */
-  use(point) {
+  /** The tool at a point: an area at once, a brush until `end`; `goesOn` in a straight line from where the last stroke ended. */
+  use(point, goesOn) {
     const ground = this.ground();
     if (!ground) return;
     const { picture, frame, frames, cells, width, height } = ground;
     const kind = this.tool === AREA ? (cells[cellAt(point, height, width)] ? REMOVE : ADD) : this.tool;
     const ofFrame = frames > 1 && !this.allFrames ? frame : undefined;
-    const stroke = { kind, picture, frame: ofFrame, radius: this.isBrush ? this.radius : 0, points: [point] };
+    const before = parseStrokes(this.text)?.at(-1);
+    const from = goesOn && this.isBrush && before && isOf(before, picture, frame) ? before.points.slice(-1) : [];
+    const stroke = { kind, picture, frame: ofFrame, radius: this.isBrush ? this.radius : 0, points: [...from, point] };
     if (this.isBrush) this.stroke = stroke;
     else this.add(stroke);
     this.moveTo(point);
@@ -276,7 +278,7 @@ export class TouchUp {
     const at = this.at ?? [UNIT / 2, UNIT / 2];
     if (way) this.moveTo(at.map((place, i) => Math.min(UNIT, Math.max(0, place + way[i]))));
     else if (event.key === "Enter" || event.key === " ") {
-      this.use(at);
+      this.use(at, event.shiftKey);
       this.end();
     } else if (event.key === "Escape") {
       this.buttons[this.tool].focus();

@@ -23,6 +23,12 @@ export interface FrontendGraph {
   id: string;
   nodes: FrontendNode[];
   isRootGraph?: boolean;
+  getLink(id: number): FrontendLink | undefined;
+}
+
+export interface FrontendLink {
+  origin_id: number | string;
+  origin_slot: number;
 }
 
 type Size = [number, number];
@@ -53,6 +59,9 @@ export interface FrontendNode {
 }
 
 export interface FrontendCanvas {
+  canvas: HTMLCanvasElement;
+  /** The one that is open, of a block or the whole. */
+  graph?: FrontendGraph;
   /** By the type of a socket. */
   default_connection_color_byType: Record<string, string>;
   constructor: Function & { link_type_colors: Record<string, string> };
