@@ -67,7 +67,7 @@ class Gate:
     def is_awake(self, prompt: str, row: Prompts) -> bool:
         synonyms = SYNONYMS.get(row.source.lower(), ()) if self.synonyms else ()
         gate = word_gate.WordGate(self.wake, synonyms, () if self.prompt_wins else None)
-        return gate.is_awake(prompt, (Pair(row.source, row.destination),))
+        return bool(gate.awake(prompt, (Pair(row.source, row.destination),)))
 
 
 def read(path: Path) -> list[Prompts]:

@@ -60,7 +60,7 @@ def edited_prompt(desk: Any, prompt: str, edits: Sequence[Mapping[str, object]])
         return desk.conditioning(prompt)
     (changes,) = gated
     wake = {"text": prompt, "wake": changes[GATE]}
-    return run_node(desk, "TIMETextEncode", wake, clip=desk.clip, time_edit=desk.time_edit(changes))[0]
+    return run_node(desk, "TIMETextEncode", wake, clip=desk.clip, time_edit=desk.time_edit(changes), **_prior(desk, changes))[0]
 
 
 def computed_edit(desk: Any, changes: Mapping[str, object]) -> Any:
@@ -70,8 +70,11 @@ def computed_edit(desk: Any, changes: Mapping[str, object]) -> Any:
 
 def _run_edit(desk: Any, node_id: str, changes: Mapping[str, object], **connected) -> Any:
     values = {name: value for name, value in changes.items() if name not in (PRIOR, GATE)}
-    prior = {PRIOR: desk.prior} if changes.get(PRIOR) else {}
-    return run_node(desk, node_id, values, clip=desk.clip, **prior, **connected)
+    return run_node(desk, node_id, values, clip=desk.clip, **_prior(desk, changes), **connected)
+
+
+def _prior(desk: Any, changes: Mapping[str, object]) -> dict[str, Any]:
+    return {PRIOR: desk.prior} if changes.get(PRIOR) else {}
 
 
 def execute(node, inputs: Mapping[str, object]) -> tuple:

@@ -30,6 +30,7 @@ LAMBDAS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 SPARING_LAMBDA = 10.0
 OTHER_COLOURS = "other colours"
 SEVERAL = 3  # of them; the small world's text has no room for an edit beside many prompts that are kept exactly
+AWAKE = {GATE: "all source words"}
 CHOICES = {
     "lambda": {f"{lamb:g}": {"lamb": lamb} for lamb in LAMBDAS},
     "strength": {f"{strength:g}": {"strength": strength} for strength in (0.5, 0.75, 1.0, 1.25)},
@@ -67,7 +68,7 @@ CHOICES = {
             "lamb": SPARING_LAMBDA,
         },
     },
-    "gate": {"everywhere (published)": {}, "TIME Text Encode, all source words": {GATE: "all source words"}},
+    "gate": {"everywhere (published)": {}, "TIME Text Encode, all source words": AWAKE},
 }
 """By table and row, changed inputs of TIME Edit Model (see `inputs.edited_model`)."""
 COUNTS = (1, 4, 12, 48)
@@ -77,6 +78,7 @@ WAYS = {
     "several edits, sequential": {},
     f"several edits, joint, lambda {SPARING_LAMBDA:g}": {"lamb": SPARING_LAMBDA},
     "several edits, joint, recommended": RECOMMENDED,
+    "several edits, joint, gate, recommended": RECOMMENDED | AWAKE,
     "several edits, sequential, recommended": RECOMMENDED,
 }
 NAMED, KIND, SECOND, REFUSED = "named colours", "its kind", "second things", "refused"

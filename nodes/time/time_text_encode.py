@@ -2,9 +2,11 @@ from comfy_api.latest import io, ui
 
 from ...time_core.application.conditioning import check_edits_text, edit_conditioning
 from ...time_core.application.word_gate import RULES, WordGate, parse_synonyms, parse_words
+from ...time_core.equations.part import check_prior, part
 from ...time_core.prompts.text import TextReader
 from ..shared import time_inputs
 from ..shared.checks import CheckedNode, checked
+from ..shared.interrupts import interruptible
 from ..shared.sockets import CATEGORY_TIME, TimeEditSocket
 
 
@@ -18,8 +20,8 @@ class TIMETextEncode(CheckedNode, io.ComfyNode):
             display_name="TIME Text Encode",
             category=CATEGORY_TIME,
             description="Encodes a prompt, with a TIME edit if the words of the edit's source occur in it and it does not say "
-            "otherwise itself. Every other prompt is encoded as by CLIP Text Encode, bit for bit. For all models, quantised "
-            "ones and Flux too.",
+            "otherwise itself. Every other prompt is encoded as by CLIP Text Encode, bit for bit. Of an edit of many pairs "
+            "only those act that the prompt is about. For all models, quantised ones and Flux too.",
             search_aliases=["TIME", "CLIP Text Encode", "prompt", "concept edit", "word gate", "locality"],
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoder that the edit was computed with."),
@@ -67,6 +69,10 @@ class TIMETextEncode(CheckedNode, io.ComfyNode):
                     tooltip="Further words with which prompt_wins puts the edit to sleep, separated by commas, blanks or "
                     "lines: for a dog that becomes a poodle dog also bulldog, pug.",
                 ),
+                time_inputs.prior(
+                    "The prior that time_edit was computed with, if it was and has several pairs: those that the prompt is "
+                    "about are solved again without the others."
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="CONDITIONING", tooltip="The encoded prompt, edited where it was woken.")
@@ -76,21 +82,30 @@ class TIMETextEncode(CheckedNode, io.ComfyNode):
     @classmethod
     @checked
     def execute(
-        cls, clip, text, time_edit, wake, synonyms="", strength=1.0, prompt_wins=True, alternatives=""
+        cls, clip, text, time_edit, wake, synonyms="", strength=1.0, prompt_wins=True, alternatives="", prior=None
     ) -> io.NodeOutput:
         check_edits_text(time_edit, strength)
+        pairs = time_edit.pairs
+        if len(pairs) > 1:
+            check_prior(time_edit, prior)
         gate = WordGate(wake, parse_synonyms(synonyms), parse_words(alternatives) if prompt_wins else None)
-        words = gate.woken_by(text, [pair.source for pair in time_edit.pairs])
+        awake = gate.awake(text, pairs)
         conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(text))
-        if not words and not gate.is_always_awake:
-            return io.NodeOutput(conditioning, ui=ui.PreviewText("asleep: as CLIP Text Encode"))
-        if said := gate.put_to_sleep_by(text, time_edit.pairs):
-            return io.NodeOutput(conditioning, ui=ui.PreviewText(f'asleep: the prompt says "{said}" itself'))
-        reading = TextReader(clip).fingerprint
-        if not time_edit.fingerprint.same_encoder(reading):
+        if not awake:
+            said = gate.put_to_sleep_by(text, gate.woken(text, pairs))
+            note = f'asleep: the prompt says "{said}" itself' if said else "asleep: as CLIP Text Encode"
+            return io.NodeOutput(conditioning, ui=ui.PreviewText(note))
+        reader = TextReader(clip)
+        if not time_edit.fingerprint.same_encoder(reader.fingerprint):
             raise ValueError(
-                f"time_edit was computed with the text encoder {time_edit.fingerprint}, but clip is {reading}; connect the "
-                "clip that the edit was computed with (LoRAs on it count), or compute the edit anew."
+                f"time_edit was computed with the text encoder {time_edit.fingerprint}, but clip is {reader.fingerprint}; "
+                "connect the clip that the edit was computed with (LoRAs on it count), or compute the edit anew."
             )
+        if len(awake) < len(pairs):
+            equations = time_inputs.encoded(reader, None, time_inputs.CROSS_ATTENTION, part(time_edit, awake, prior))
+            time_edit = interruptible(equations.edit, time_edit.settings.lamb)
+        words = gate.woken_by(text, [pair.source for pair in awake])
         note = f"awake by: {', '.join(words) or 'nothing, it always is'}"
+        if len(pairs) > 1:
+            note += f" ({len(awake)} of {len(pairs)} pairs)"
         return io.NodeOutput(edit_conditioning(conditioning, time_edit, strength), ui=ui.PreviewText(note))

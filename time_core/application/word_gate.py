@@ -38,7 +38,7 @@ class WordGate:
     def woken_by(self, text: str, sources: Sequence[str]) -> tuple[str, ...]:
         """The words of `text`, as they are written there, that wake an edit of `sources`; () if none do.
 
-        Under the rule "always" these may be none too; ask `is_awake`.
+        Under the rule "always" these may be none too; ask `woken`.
         """
         text = without_embeddings(text)
         found: dict[str, None] = {}
@@ -59,13 +59,13 @@ class WordGate:
         said = (said_instead(text, pair, self.synonyms, self.alternatives) for pair in pairs)
         return next(filter(None, said), "")
 
-    @property
-    def is_always_awake(self) -> bool:
-        return self.rule == RULES[2]
+    def woken(self, text: str, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+        """Those of `pairs` that `text` is about; a synonym wakes all."""
+        return tuple(pair for pair in pairs if self.rule == RULES[2] or self.woken_by(text, [pair.source]))
 
-    def is_awake(self, text: str, pairs: Sequence[Pair]) -> bool:
-        woken = self.is_always_awake or self.woken_by(text, [pair.source for pair in pairs])
-        return bool(woken) and not self.put_to_sleep_by(text, pairs)
+    def awake(self, text: str, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+        """Those of `pairs` that act on `text`: it wakes them, and does not say otherwise itself."""
+        return tuple(pair for pair in self.woken(text, pairs) if not self.put_to_sleep_by(text, [pair]))
 
 
 def parse_synonyms(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import torch
 from host.models import tiny
 from time_diffedit.nodes.time.time_compute_edit import TIMEComputeEdit
 from time_diffedit.nodes.time.time_edit_conditioning import TIMEEditConditioning
+from time_diffedit.nodes.time.time_prior import TIMEPrior
 from time_diffedit.nodes.time.time_text_encode import TIMETextEncode
 from time_diffedit.time_core.equations.time_edit import TimeEdit
 
@@ -87,11 +88,50 @@ def test_strength(roses):
     assert same(half, TIMEEditConditioning.execute(plain("a rose"), roses, 0.5).args[0])
 
 
-def test_each_line_of_source_wakes_all_of_the_edit():
-    edit = compute(source="a dog\nan old car", destination="a red dog\nan old green car", alignment="inserted words")
-    assert encode("two dogs", edit).ui.as_dict()["text"] == ("awake by: dogs",)
+DOG, CAR = ("a dog", "a red dog"), ("an old car", "an old green car")
+
+
+def joint(*pairs: tuple[str, str], **changes) -> TimeEdit:
+    source, destination = ("\n".join(lines) for lines in zip(*pairs, strict=True))
+    return compute(source=source, destination=destination, **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "alone", "note"),
+    [
+        ("two dogs", DOG, "awake by: dogs (1 of 2 pairs)"),
+        ("an old car", CAR, "awake by: old, car (1 of 2 pairs)"),
+        ("a dog next to an old blue car", DOG, "awake by: dog (1 of 2 pairs)"),
+    ],
+)
+def test_of_several_pairs_those_act_that_the_prompt_is_about_as_if_they_were_alone(text, alone, note):
+    output = encode(text, joint(DOG, CAR))
+    assert output.ui.as_dict()["text"] == (note,)
+    assert same(output.args[0], TIMEEditConditioning.execute(plain(text), joint(alone), 1.0).args[0])
+    assert not same(output.args[0], TIMEEditConditioning.execute(plain(text), joint(DOG, CAR), 1.0).args[0])
+
+
+def test_all_pairs_together_are_the_joint_edit():
+    text, edit = "a dog in an old car", joint(DOG, CAR)
+    output = encode(text, edit)
+    assert output.ui.as_dict()["text"] == ("awake by: dog, old, car (2 of 2 pairs)",)
+    assert same(output.args[0], TIMEEditConditioning.execute(plain(text), edit, 1.0).args[0])
     assert encode("a car", edit).ui.as_dict()["text"] == ("asleep: as CLIP Text Encode",)
-    assert encode("a car", edit, wake="any source word").ui.as_dict()["text"] == ("awake by: car",)
+    assert encode("a car", edit, wake="any source word").ui.as_dict()["text"] == ("awake by: car (1 of 2 pairs)",)
+    assert encode("a yellow dog in an old blue car", edit).ui.as_dict()["text"] == ('asleep: the prompt says "yellow" itself',)
+
+
+def test_pairs_of_an_edit_with_a_prior_are_solved_with_it():
+    prior, another = (TIMEPrior.execute(tiny.clip(), text).args[0] for text in ("a house\na tree", "a car"))
+    settings = {"lamb": 0.07, "lambda_unit": "relative to the rows", "prior": prior, "rho": 2.0}
+    edit = joint(DOG, CAR, **settings)
+    output = encode("two dogs", edit, prior=prior)
+    assert same(output.args[0], TIMEEditConditioning.execute(plain("two dogs"), joint(DOG, **settings), 1.0).args[0])
+    for wrong, said in ((None, "prior is not connected"), (another, "but prior is 1 prompts")):
+        for text in ("two dogs", "a house"):
+            with pytest.raises(ValueError, match=said):
+                encode(text, edit, prior=wrong)
+    assert same(encode("a dog", joint(DOG, **settings)).args[0], encode("a dog", joint(DOG, **settings), prior=prior).args[0])
 
 
 def test_bad_input(roses):

@@ -83,20 +83,32 @@ def test_synonyms_wake_as_words_and_phrases():
 
 def test_always():
     gate = WordGate(RULES[2])
-    assert gate.is_awake("", BLUE) and gate.is_awake("a house", BLUE)
-    assert not gate.is_awake("a yellow rose", BLUE)
+    assert gate.awake("", BLUE) == gate.awake("a house", BLUE) == BLUE
+    assert gate.awake("a yellow rose", BLUE) == ()
     assert gate.woken_by("a house", ROSES) == ()
 
 
 def test_what_a_prompt_says_itself_puts_to_sleep():
-    pairs = (*BLUE, Pair("a car", "a green car"))
-    assert WordGate().put_to_sleep_by("a rose and a yellow car", pairs) == "yellow"
-    assert not WordGate().is_awake("a rose and a yellow car", pairs)
-    assert WordGate().is_awake("a rose and a green car", pairs)
-    assert not WordGate().is_awake("a house", pairs)
-    assert WordGate(alternatives=None).is_awake("a yellow rose", pairs)
-    assert not WordGate(alternatives=parse_words("striped spotted")).is_awake("a spotted rose", pairs)
-    assert not WordGate(synonyms=("bouquet",)).is_awake("a yellow bouquet", pairs)
+    assert WordGate().put_to_sleep_by("a yellow rose", BLUE) == "yellow"
+    assert WordGate().awake("a yellow rose", BLUE) == ()
+    assert WordGate(alternatives=None).awake("a yellow rose", BLUE) == BLUE
+    assert WordGate(alternatives=parse_words("striped spotted")).awake("a spotted rose", BLUE) == ()
+    assert WordGate(synonyms=("bouquet",)).awake("a yellow bouquet", BLUE) == ()
+
+
+def test_of_several_pairs_those_are_awake_that_the_prompt_is_about():
+    pairs = rose, car = (*BLUE, Pair("a car", "a green car"))
+    for text, awake in (
+        ("a house", ()),
+        ("two roses", (rose,)),
+        ("a rose and a green car", pairs),
+        ("a rose and a yellow car", (rose,)),
+        ("a yellow rose and a yellow car", ()),
+    ):
+        assert WordGate().awake(text, pairs) == awake, text
+    assert WordGate().woken("a rose and a yellow car", pairs) == pairs
+    assert WordGate(synonyms=("bouquet",)).awake("a bouquet on a yellow car", pairs) == (rose,)
+    assert WordGate(RULES[2]).awake("a house", pairs) == pairs
 
 
 def test_lists_of_words():
