@@ -10,6 +10,7 @@ import safetensors
 import torch
 from aiohttp import web
 from comfy.model_patcher import ModelPatcher
+from comfy.sd1_clip import SDTokenizer
 from server import PromptServer
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
@@ -42,6 +43,20 @@ def counted(filename, *args, **kwargs):
 
 
 safetensors.safe_open = counted
+
+# tokenizers 0.23 keeps a cache of words for each thread and each tokenizer that was ever loaded, also when the tokenizer is gone:
+# about half a kilobyte for each text that it read. Here a tokenizer is loaded for every run.
+tokenizer_made = SDTokenizer.__init__
+
+
+def without_cache(self, *args, **kwargs):
+    tokenizer_made(self, *args, **kwargs)
+    backend = getattr(self.tokenizer, "backend_tokenizer", None)
+    if hasattr(getattr(backend, "model", None), "_resize_cache"):
+        backend.model._resize_cache(0)
+
+
+SDTokenizer.__init__ = without_cache
 
 
 def allocated() -> int:
