@@ -44,8 +44,8 @@ def counted(filename, *args, **kwargs):
 
 safetensors.safe_open = counted
 
-# tokenizers 0.23 keeps a cache of words for each thread and each tokenizer that was ever loaded, also when the tokenizer is gone:
-# about half a kilobyte for each text that it read. Here a tokenizer is loaded for every run.
+# tokenizers 0.23 keeps a cache of words for each thread and each tokenizer that was ever loaded, also when the tokenizer is
+# gone: about half a kilobyte for each text that it read. Here a tokenizer is loaded for every run.
 tokenizer_made = SDTokenizer.__init__
 
 
