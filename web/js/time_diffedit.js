@@ -106,6 +106,25 @@ function namePrompts(node) {
 }
 
 /**
+ * A node that is loaded gets every value that was saved. Frontend 1.58 leaves one out where a choice has brought as many settings
+ * of its own as the node has widgets that are not saved, which a view is.
+ *
+ * @param {FrontendNode} node
+ */
+function keepSavedValues(node) {
+  const { configure } = node;
+  node.configure = function (saved) {
+    const values = saved.widgets_values; // which the frontend replaces
+    configure.call(this, saved);
+    const widgets = (node.widgets ?? []).filter((widget) => widget.serialize !== false);
+    if (!Array.isArray(values) || values.length !== widgets.length || values.length === saved.widgets_values?.length) return;
+    widgets.forEach((widget, i) => {
+      if (widget.value !== values[i]) widget.value = values[i];
+    });
+  };
+}
+
+/**
  * @param {FrontendNode} node
  * @param {() => Promise<{create: (face: Face) => View}>} load
  */
@@ -145,6 +164,7 @@ function addView(node, load) {
   });
   const face = faceOf(node); // before any result can come
   keepHeight(node, face);
+  keepSavedValues(node);
   load().then((module) => {
     if (removed) return;
     Object.assign(view, module.create(face));

@@ -48,6 +48,7 @@ export interface FrontendNode {
   progress?: number;
   /** Keeps Nodes 2.0 from showing the pictures of the node's output. */
   hideOutputImages?: boolean;
+  configure(saved: { widgets_values?: unknown[] }): void;
   onDrawBackground?(): void;
   addDOMWidget(name: string, type: string, element: HTMLElement, options: object): FrontendWidget;
   computeSize(): Size;
