@@ -264,8 +264,8 @@ def _face(block: Cut, definition: dict, sockets: list, ids: dict) -> dict:
         "mode": 0,
         "inputs": inputs,
         "outputs": [
-            {"label": output["label"], "name": output["name"], "type": output["type"], "links": []}
-            for output in definition["outputs"]
+            {"label": output["label"], "name": output["name"], "type": output["type"], "links": [], "slot_index": slot}
+            for slot, output in enumerate(definition["outputs"])
         ],
         "title": block.name,
         "properties": {"proxyWidgets": [[ids[title], widget] for title, widget in inner], **OURS},

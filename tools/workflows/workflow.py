@@ -159,6 +159,7 @@ def ui_workflow(
     for node in ui_nodes:
         for slot, output in enumerate(node["outputs"]):
             output["links"] = outgoing.get((str(node["id"]), slot))
+            output["slot_index"] = slot  # without which frontend 1.58 pastes no copy of a node
     for node in ui_nodes:
         node["size"][1] = heights.get(str(node["id"]), node["size"][1])
         node["mode"] = MUTED if str(node["id"]) in muted else 0
