@@ -201,20 +201,6 @@ def test_is_touched_up_by_keyboard(comfy: ComfyPage, workflow):
     assert np.array_equal(masked(comfy, comfy.run())[0], pixels(cells(comfy)))
 
 
-def test_with_shift_a_click_draws_a_line_from_the_last_stroke(comfy: ComfyPage, workflow):
-    ran(comfy, workflow())
-    before = cells(comfy)
-    tool(comfy, PAINT).click()
-    draw(comfy, (0.1, 0.1))
-    comfy.page.keyboard.down("Shift")
-    draw(comfy, (0.9, 0.1))
-    comfy.page.keyboard.up("Shift")
-    painted = cells(comfy)
-    assert painted[1, 1:-1].all() and painted.sum() > before.sum()
-    comfy.picture("line_with_shift")
-    assert np.array_equal(masked(comfy, comfy.run())[0], pixels(cells(comfy)))
-
-
 def test_strokes_are_of_their_picture(comfy: ComfyPage, workflow):
     ran(comfy, workflow(pictures=2))
     before = cells(comfy)

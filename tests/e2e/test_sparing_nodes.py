@@ -37,12 +37,13 @@ def prompt(texts: tuple[str, ...]) -> dict:
 
 def _encode(text: str) -> dict:
     inputs = {"text": text, "wake": "all source words", "synonyms": "flower"}
-    return {"class_type": "TIMETextEncode", "inputs": {"clip": ["checkpoint", 1], "time_edit": ["joint", 0], **inputs}}
+    linked = {"clip": ["checkpoint", 1], "time_edit": ["joint", 0], "prior": ["prior", 0]}
+    return {"class_type": "TIMETextEncode", "inputs": linked | inputs}
 
 
 def test_the_nodes_work_together(client):
     outputs = client.run(prompt(("two bananas", "a house")), "sparing", quiet=True).outputs
-    assert outputs["encode two bananas"]["text"] == ["awake by: bananas"]
+    assert outputs["encode two bananas"]["text"] == ["awake by: bananas (1 of 2 pairs)"]
     assert outputs["encode a house"]["text"] == ["asleep: as CLIP Text Encode"]
     summary = outputs["joint"]["text"][0]
     assert summary.startswith("2 edits, 2 pairs, solved jointly\na rose -> a blue rose (adds: blue)\na banana -> a red banana")

@@ -209,11 +209,11 @@ export class TouchUp {
     event.stopPropagation();
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
-    this.use(this.pointOf(event), event.shiftKey);
+    this.use(this.pointOf(event));
   }
 
   /** The tool at a point: an area at once, a brush until `end`; `goesOn` in a straight line from where the last stroke ended. */
-  use(point, goesOn) {
+  use(point, goesOn = false) {
     const ground = this.ground();
     if (!ground) return;
     const { picture, frame, frames, cells, width, height } = ground;
