@@ -32,6 +32,15 @@ COPY = "(id) => app.graph.add(app.graph.getNodeById(id).clone())"
 THRESHOLD, STROKES = "rule.threshold", "strokes"
 
 
+@pytest.fixture(autouse=True)
+def outside_again(comfy: ComfyPage):
+    """The page shows the whole graph around each test: an open block may stay for a moment while another graph loads."""
+    comfy.page.evaluate(CLOSE)
+    yield
+    comfy.page.evaluate(CLOSE)
+    comfy.settle()
+
+
 @pytest.fixture
 def block(comfy: ComfyPage, server) -> int:
     """Id of a block with DiffEdit Mask in it that has run, both inputs on its face, opened."""
