@@ -12,6 +12,7 @@ from tools.workflows.workflow import Choice, Graph, ui_workflow
 
 MASK, AGAIN = "DiffEditMask", "HeatmapToMask"
 CELL = 8
+MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
 SHOWN = """async (root) => {
   const frame = () => new Promise((next) => requestAnimationFrame(next))
   for (let i = 0; i < 3; i++) await frame()
@@ -49,6 +50,12 @@ def mask_workflow(
     return ui_workflow(graph.api(), info)
 
 
+def wait_until_shown(comfy: ComfyPage, kind: str = MASK) -> None:
+    comfy.page.wait_for_function(
+        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
+    )
+
+
 def shown(comfy: ComfyPage, kind: str = MASK) -> dict | None:
     """What the view shows, after what is under way is drawn."""
     return comfy.view(kind).evaluate(SHOWN)
@@ -67,3 +74,8 @@ def masked(comfy: ComfyPage, outputs: dict, preview: int = 0) -> np.ndarray:
     found = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("L")) for file in files])
     assert np.isin(found, (0, 255)).all()
     return found // 255
+
+
+def pixels(found: np.ndarray, cell: int = CELL) -> np.ndarray:
+    """Cells as the pixels that they mask."""
+    return found.repeat(cell, 0).repeat(cell, 1)

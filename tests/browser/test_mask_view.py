@@ -6,14 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 from comfy_page import CLASSIC, ComfyPage
-from masks import AGAIN, CELL, MASK, SHOWN, cells, mask_workflow, masked, shown
+from masks import AGAIN, CELL, MASK, MEAN_RATIO, SHOWN, cells, mask_workflow, masked, shown, wait_until_shown
 from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
 from tools.presets import DIFFEDIT, presets
 from tools.workflows.workflow import Choice
 
-MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
 SHOWS = """([id, cells]) => {
   const { shown } = document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`) ?? {}
   return shown && cells.every((cell, i) => Number(shown.cells[i]) === cell)
@@ -79,12 +78,6 @@ def drag(comfy: ComfyPage, to: float, kind: str = MASK) -> None:
     mouse.move(box["x"] + box["width"] * (to + 0.1), middle)
     mouse.move(box["x"] + box["width"] * to, middle)
     mouse.up()
-
-
-def wait_until_shown(comfy: ComfyPage, kind: str = MASK) -> None:
-    comfy.page.wait_for_function(
-        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
-    )
 
 
 def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK, zoom: float = 1.0) -> dict:

@@ -5,15 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 from comfy_page import ComfyPage
-from masks import MASK, cells, mask_workflow, masked
+from masks import MASK, MEAN_RATIO, cells, mask_workflow, masked, pixels, wait_until_shown
 from playwright.sync_api import expect
 from test_alignment_view import chips
 from test_blueprints import FACE, on_a_graph, set_on_face
 
 from tools.comfyui.client import ComfyClient
-from tools.workflows.workflow import Choice
 
-MEAN_RATIO = Choice("mean ratio", {"threshold_ratio": 3.0, "threshold": 0.5})
 LARGE = "(id) => { const node = app.graph.getNodeById(id); node.setSize([420, node.computeSize()[1] + 200]) }"
 INTO_A_BLOCK = """([id, promoted]) => {
   const { graph } = app.canvas, node = graph.getNodeById(id)
@@ -58,9 +56,7 @@ def open_block(comfy: ComfyPage, block: int) -> None:
     comfy.page.evaluate(OPEN, block)
     comfy.settle(800)
     comfy.show(MASK)
-    comfy.page.wait_for_function(
-        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(MASK)
-    )
+    wait_until_shown(comfy)
 
 
 def line(comfy: ComfyPage):
@@ -82,7 +78,7 @@ def test_the_line_moves_the_threshold_on_the_face(comfy: ComfyPage, block):
     on_the_face = partial(comfy.page.evaluate, ON_THE_FACE, [block, THRESHOLD])
     assert on_the_face() == pytest.approx(0.57)
     assert comfy.api()[f"{block}:{comfy.node_id(MASK)}"]["inputs"][THRESHOLD] == pytest.approx(0.57)
-    assert np.array_equal(run_outside(comfy)[0][4::8, 4::8], seen[0])
+    assert np.array_equal(run_outside(comfy)[0], pixels(seen[0]))
     set_on_face(comfy, block, **{THRESHOLD: 0.9})
     open_block(comfy, block)
     expect(line(comfy)).to_have_attribute("aria-valuenow", "0.9")
@@ -101,7 +97,7 @@ def test_what_is_drawn_is_on_the_face(comfy: ComfyPage, block):
     comfy.picture("drawn_in_a_block")
     assert seen.sum() > before.sum()
     assert comfy.page.evaluate(ON_THE_FACE, [block, STROKES]).startswith("paint ")
-    assert np.array_equal(run_outside(comfy)[0][4::8, 4::8], seen[0])
+    assert np.array_equal(run_outside(comfy)[0], pixels(seen[0]))
 
 
 def test_in_a_block_that_is_there_twice_neither_is_moved(comfy: ComfyPage, block):

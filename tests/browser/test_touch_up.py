@@ -7,7 +7,7 @@ import masks
 import numpy as np
 import pytest
 from comfy_page import ComfyPage
-from masks import AGAIN, CELL, MASK, mask_workflow, masked, shown
+from masks import AGAIN, CELL, MASK, mask_workflow, masked, pixels, shown, wait_until_shown
 from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
@@ -43,19 +43,9 @@ def ran(comfy: ComfyPage, workflow: dict, kind: str = MASK) -> None:
     wait_until_shown(comfy, kind)
 
 
-def wait_until_shown(comfy: ComfyPage, kind: str = MASK) -> None:
-    comfy.page.wait_for_function(
-        "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown", arg=comfy.node_id(kind)
-    )
-
-
 def cells(comfy: ComfyPage, kind: str = MASK) -> np.ndarray:
     """What the view shows of the first frame."""
     return masks.cells(comfy, kind)[0]
-
-
-def pixels(found: np.ndarray, cell: int = CELL) -> np.ndarray:
-    return found.repeat(cell, 0).repeat(cell, 1)
 
 
 def tool(comfy: ComfyPage, name: str, kind: str = MASK):

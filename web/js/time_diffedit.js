@@ -8,9 +8,10 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { keepFromHost } from "./parts/controls.mjs";
 import { ABOUT, colourSockets } from "./parts/discovery.mjs";
+import { allNodes, locator, promotedFrom, upstreamOf } from "./parts/graph.mjs";
 import { announcePrompts, drawPromptNames } from "./parts/prompt_names.mjs";
 
-/** @import { FrontendGraph, FrontendNode, FrontendWidget } from "../../../scripts/app.js" */
+/** @import { FrontendNode } from "../../../scripts/app.js" */
 
 /** @type {Record<string, () => Promise<{create: (face: Face) => View}>>} by node id */
 const VIEWS = {
@@ -39,7 +40,6 @@ const MARGIN = 5; // that the classic canvas leaves around a view, within its wi
 const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
-const BLOCKS_INPUTS = "-10"; // the id that links from a block's own inputs have as their origin, within it
 
 const settingListeners = new Map();
 /** @type {Map<string, HTMLElement>} */
@@ -248,7 +248,7 @@ function faceOf(node) {
   listen();
   /** The widget that says what an input is, and whose it is: this node's, or that of the block on whose face it stands. */
   const decisive = (name) => {
-    const promoted = promotedFrom(node, name);
+    const promoted = promotedFrom(app.graph, node, name);
     if (promoted) hear(promoted.widget, name);
     return promoted ?? { owner: node, widget: node.widgets?.find((widget) => widget.name === name) };
   };
@@ -271,7 +271,7 @@ function faceOf(node) {
       noteForUndo();
     },
     isLinked: (name) =>
-      (node.inputs?.some((input) => input.name === name && input.link != null) && !promotedFrom(node, name)) ?? false,
+      (node.inputs?.some((input) => input.name === name && input.link != null) && !promotedFrom(app.graph, node, name)) ?? false,
     onChange: (callback) => changeListeners.push(callback),
     property: (key) => node.properties[PROPERTY_PREFIX + key],
     setProperty: (key, value) => node.setProperty(PROPERTY_PREFIX + key, value),
@@ -325,44 +325,6 @@ function tellPreview(node) {
   results.previews.forEach((callback) => callback(preview));
 }
 
-/**
- * Of an input that a block shows on its face, the block's widget; undefined of any other, where another node gives the block its
- * value, and inside a block that stands on the graph more than once, each time with values of its own.
- *
- * @param {FrontendNode} node
- * @returns {{owner: FrontendNode, widget: FrontendWidget} | undefined}
- */
-function promotedFrom(node, name) {
-  const id = node.inputs?.find((input) => input.name === name)?.link;
-  const link = id == null ? undefined : node.graph?.getLink(id);
-  if (!link || String(link.origin_id) !== BLOCKS_INPUTS) return undefined;
-  const [block, another] = [...allNodes(app.graph)].map(([one]) => one).filter((one) => one.subgraph === node.graph);
-  const input = block?.inputs?.[link.origin_slot];
-  if (another || !input) return undefined;
-  if (input.link != null) return promotedFrom(block, input.name);
-  const widget = block.widgets?.find((one) => one.name === input.name);
-  return widget && { owner: block, widget };
-}
-
-/**
- * The node that feeds an input; undefined if there is none, or if it lies outside of this subgraph.
- *
- * @param {FrontendNode} node
- * @param {string} inputName
- * @returns {Upstream | undefined}
- */
-function upstreamOf(node, inputName) {
-  const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
-  const feeding = slot >= 0 ? node.getInputNode(slot) : null;
-  if (!feeding) return undefined;
-  if (feeding.type === "Reroute") return upstreamOf(feeding, feeding.inputs?.[0].name ?? "");
-  return {
-    type: feeding.type,
-    values: Object.fromEntries((feeding.widgets ?? []).map((widget) => [widget.name, widget.value])),
-    upstream: (name) => upstreamOf(feeding, name),
-  };
-}
-
 /** Our words in the user's language, English where there are none. */
 async function loadWords() {
   const response = await api.fetchApi("/i18n");
@@ -391,27 +353,4 @@ function chain(object, name, after) {
     after(...received);
     return result;
   };
-}
-
-/**
- * All nodes with the ids that a run calls them by, those in subgraphs too.
- *
- * @param {FrontendGraph | undefined} graph
- * @returns {Generator<[FrontendNode, string]>}
- */
-function* allNodes(graph, within = "") {
-  for (const node of graph?.nodes ?? []) {
-    const id = `${within}${node.id}`;
-    yield [node, id];
-    if (node.isSubgraphNode?.()) yield* allNodes(node.subgraph, `${id}:`);
-  }
-}
-
-/**
- * The key of a node in the frontend's outputs.
- *
- * @param {FrontendNode} node
- */
-function locator(node) {
-  return node.graph?.isRootGraph === false ? `${node.graph.id}:${node.id}` : String(node.id);
 }
