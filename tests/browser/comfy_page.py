@@ -51,6 +51,7 @@ RUN = """async (patience) => {
 QUIET = {
     "LiteGraph.Canvas.MaximumFps": 12,
     "Comfy.TutorialCompleted": True,
+    "Comfy.OnboardingCoachmarks.Seen": ["appMode", "firstRun"],
     "Comfy.Workflow.ShowMissingModelsWarning": False,
     "Comfy.Release.Status": "skipped",
 }
