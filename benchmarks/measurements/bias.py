@@ -50,6 +50,7 @@ class Bias(PaperMeasurement):
     tolerance: float = option("a search ends when the share is known to within this much, with 95 % confidence", 0.05)
     lowest: float = option("the smallest lambda", 0.1)
     highest: float = option("the largest lambda", 1e6)
+    strength: float = option("scales every edit; above 1 it goes beyond the destination", 1.0)
     joint: bool = option("balance all rows by one edit of one model, too", False)
     name: ClassVar[str] = "bias"
 
@@ -110,7 +111,7 @@ class Bias(PaperMeasurement):
         return read_off(self.search, done).lamb
 
     def _edit(self, rows: Sequence[BiasRow], lamb: float, weights: Sequence[float] | None = None) -> list[dict]:
-        edit = joint_edit(rows, lamb=lamb)
+        edit = joint_edit(rows, lamb=lamb, strength=self.strength)
         if weights is not None:
             lines = zip(edit["destination"].splitlines(), weights, strict=True)
             edit["destination"] = "\n".join(f"{line} | {weight!r}" for line, weight in lines)

@@ -65,8 +65,8 @@ def lamb() -> io.Float.Input:
     )
 
 
-def strength(tooltip: str, **options) -> io.Float.Input:
-    return io.Float.Input("strength", default=1.0, min=-10.0, max=10.0, step=0.05, tooltip=tooltip, **options)
+def strength(tooltip: str, least: float = -10.0, **options) -> io.Float.Input:
+    return io.Float.Input("strength", default=1.0, min=least, max=10.0, step=0.05, tooltip=tooltip, **options)
 
 
 def edit_keys(**options) -> io.Boolean.Input:

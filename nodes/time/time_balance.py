@@ -219,6 +219,13 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
                 *time_inputs.choices(),
                 time_inputs.where(),
                 *time_inputs.sparing(),
+                time_inputs.strength(
+                    "Scales the edit at every lambda. Above 1 it goes beyond the destination: for a share that no lambda "
+                    "reaches. Give the same strength where TIME_EDIT is applied.",
+                    least=0.05,
+                    optional=True,
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The model, edited with the lambda that was found."),
@@ -261,6 +268,7 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
         lowest=0.1,
         highest=1e6,
         where=time_inputs.CROSS_ATTENTION,
+        strength=1.0,
         **settings,
     ) -> io.NodeOutput:
         search = Search(target, lowest, highest, probes, tolerance)
@@ -279,7 +287,7 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
 
         def measure(lamb: float) -> Probe:
             series = Series(positives[:pictures], negative, pictures, seed, next(first_pictures))
-            edited = apply_edit(model, interruptible(equations.edit, lamb), where=where)
+            edited = apply_edit(model, interruptible(equations.edit, lamb), strength, where)
             nearest[lamb] = sample_pictures(edited, vae, series, sampling, progress.on_step)
             return seen(lamb, judge.shows_label(nearest[lamb]), series)
 
@@ -289,12 +297,12 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
                 del nearest[lamb]
             progress.on_probe(done)
 
-        report = BalanceReport(search, balance(measure, search, on_probe), label)
+        report = BalanceReport(search, balance(measure, search, on_probe), label, strength)
         found = report.found
         edit = interruptible(equations.edit, found.lamb, with_curve=True)
         summary = time_inputs.with_doubt(f"{report.summary()}\n{edit.summary()}", model, edit, clip)
         return io.NodeOutput(
-            apply_edit(model, edit, where=where),
+            apply_edit(model, edit, strength, where),
             edit,
             found.lamb,
             found.share,

@@ -12,11 +12,12 @@ CHANCE = 2.0  # standard errors of the difference of two shares that a rise must
 
 @dataclass(frozen=True)
 class BalanceReport:
-    """`probes`, at least one, in the order they were made; their pictures were judged for `label`."""
+    """`probes`, at least one, in the order they were made, all at `strength`; their pictures were judged for `label`."""
 
     search: Search
     probes: tuple[Probe, ...]
     label: str
+    strength: float = 1.0
 
     @cached_property
     def found(self) -> Found:
@@ -40,8 +41,8 @@ class BalanceReport:
         if side == "below":
             notes.append(
                 f"Not reached: all shares are below the target {target} down to lambda {four_digits(min(lambdas))} (lowest is "
-                f"{self.search.lowest:g}); {nearest}. Decrease lowest, allow more probes, or let destination say it more "
-                "strongly."
+                f"{self.search.lowest:g}); {nearest}. Raise strength (now {self.strength:g}), decrease lowest, allow more "
+                "probes, or let destination say it more strongly."
             )
         elif side == "above":
             notes.append(
@@ -58,10 +59,10 @@ class BalanceReport:
 
     def summary(self) -> str:
         """The result, the warnings and all probes, a line each."""
-        found = self.found
+        found, at_strength = self.found, "" if self.strength == 1 else f", strength {self.strength:g}"
         lines = [
-            f"lambda {four_digits(found.lamb)}: {100 * found.share:.0f} ± {100 * found.margin:.0f} % of the pictures show "
-            f"{self.label!r}, by the curve through {self.pictures} (wanted {100 * self.search.target:g} %)"
+            f"lambda {four_digits(found.lamb)}{at_strength}: {100 * found.share:.0f} ± {100 * found.margin:.0f} % of the "
+            f"pictures show {self.label!r}, by the curve through {self.pictures} (wanted {100 * self.search.target:g} %)"
         ]
         lines += [f"Warning: {warning}" for warning in self.warnings()]
         lines += [
@@ -74,6 +75,7 @@ class BalanceReport:
         return {
             **asdict(self.search),
             "label": self.label,
+            "strength": self.strength,
             "pictures": self.pictures,
             "measured": [
                 {"lamb": probe.lamb, "share": probe.share, "shown": sum(probe.shown), "pictures": sum(probe.made)}

@@ -154,6 +154,15 @@ def test_what_it_says(balanced):
     assert plot.shape == (1, 400, 640, 3) and plot.min() < 0.2 and plot.max() == 1
 
 
+def test_strength_scales_every_probe_and_the_model(toy):
+    once = {"probes": 1, "pictures": 1, "steps": 2}
+    full, twice = run(toy, **once), run(toy, strength=2.0, **once)
+    assert {strength for ((strength, *_),) in twice.args[0].patches.values()} == {2.0}
+    assert ", strength 2: " in twice.ui["text"][0] and ", strength" not in full.ui["text"][0]
+    assert not torch.equal(twice.args[5], full.args[5])
+    assert torch.equal(twice.args[1].left, full.args[1].left)  # TIME_EDIT is not scaled
+
+
 def weights_alone(model) -> str:
     """The model's weights without any patch that is loaded at the moment."""
     comfy.model_management.unload_all_models()
@@ -181,6 +190,7 @@ def test_a_target_out_of_reach_is_a_warning(toy, bias, message):
     assert {one["share"] for one in output.ui["balance"][0]["measured"]} == {0 if bias < 0 else 1}
     assert f"Warning: Not reached: {message}" in output.ui["text"][0]
     assert output.ui["balance"][0]["out_of_reach"] == message.split()[-1]
+    assert ("Raise strength (now 1)" in output.ui["text"][0]) == (bias < 0)
 
 
 def test_what_is_left_empty_is_destination_and_source(toy):

@@ -19,9 +19,9 @@ ROWS = tuple(
 )
 
 
-def measurement(joint: bool = False, rows: tuple[BiasRow, ...] = ROWS) -> Bias:
+def measurement(joint: bool = False, rows: tuple[BiasRow, ...] = ROWS, strength: float = 1.0) -> Bias:
     counts = {"seeds": 40, "test_seeds": 50, "baseline_seeds": 20, "pictures_per_task": 16}
-    bias = Bias(file=Path("rows.csv"), lowest=1, highest=1e6, probes=8, joint=joint, **counts)
+    bias = Bias(file=Path("rows.csv"), lowest=1, highest=1e6, probes=8, joint=joint, strength=strength, **counts)
     vars(bias)["read"] = list(rows), []
     return bias
 
@@ -68,6 +68,13 @@ def test_every_row_is_searched_and_then_tested():
     assert baseline["Delta"].mean == 1
     assert balanced["F"].mean == pytest.approx(np.mean([row["F, balanced"] for row in tables["Rows"]]))
     assert balanced["neither"] == 0
+
+
+def test_every_edit_has_the_strength():
+    bias = measurement(strength=4.0)
+    results, _ = run(bias)
+    edits = [edit for task in bias.next_tasks(results) for edit in task.payload["edits"]]
+    assert edits and {edit["strength"] for edit in edits} == {4.0}
 
 
 def test_pictures_that_show_neither_are_counted_apart():
