@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from .lambda_curve import FIT, Point
 
 PARTIAL_FIT = 0.25
-"""The fit residual beyond which pictures begin to show the source as before: beyond FIT with some room, as prompts differ."""
+"""The fit residual beyond which pictures begin to show the source as before: on the natural world edits at strength 0.75, which
+leaves this much, show 58 % of the related prompts' pictures for 80 % at strength 1 (docs/time_settings.md)."""
 
 SPILLING_LEAK = 0.3
-"""The leak on the empty prompt from which unrelated prompts change visibly."""
+"""The leak on the empty prompt from which unrelated prompts change visibly: on the natural world 78 % of their pictures are as
+they should be at a mean leak of .33 (lambda 0.1), 84 % at .28 (lambda 1) and 90 % at .23 (lambda 10)."""
 
 POOR = 0.5
 """The fit residual, or the leak on the empty prompt, beyond which an edit is poor: less than half of the wanted change is
-there, or the empty prompt moves by more than half of its own length."""
+there (at strength 0.5 one source in five still shows it), or the empty prompt moves by more than half of its own length."""
 
 PARTIAL, SPILLING, ENTANGLED = "partial", "spilling", "entangled"
 REMEDIES = {
