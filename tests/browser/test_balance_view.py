@@ -51,6 +51,25 @@ def test_shares_over_lambda(searching):
     assert rows[0] == ["lambda", "share", "wanted share"] and len(rows) == 1 + len(probes)
     warned = view.locator(".warning").count()
     assert warned == bool(report["out_of_reach"]) + bool(report["rise"])
-    searching.show(NODE)
+    searching.show(NODE, zoom=0.8)  # the classic canvas shows every input: higher than the window
     plot.hover()
     searching.picture("balance")
+
+
+@pytest.mark.parametrize(
+    ("side", "label", "offered"),
+    [("below", "a blue car", {"strength": 2.0, "lowest": 400}), ("above", "a rose", {"highest": 8e6})],
+)
+def test_what_brings_a_target_into_reach_is_one_click_away(searching, side, label, offered):
+    opposite = "a rose" if side == "below" else "a blue car"
+    for name, value in {"label": label, "opposite": opposite}.items():
+        searching.set_value(NODE, name, value)
+    (report,) = searching.run()[str(searching.node_id(NODE))]["balance"]
+    assert report["out_of_reach"] == side
+    buttons = searching.view(NODE).locator(".remedies").get_by_role("button")
+    expect(buttons).to_have_count(len(offered))
+    searching.picture(f"balance_out_of_reach_{side}")
+    for name, value in offered.items():
+        buttons.get_by_text(f"take {name}").click()
+        assert searching.value(NODE, name) == pytest.approx(value)
+    expect(buttons).to_have_count(0)

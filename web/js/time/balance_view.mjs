@@ -1,6 +1,8 @@
 /** TIME Balance: the share of pictures that show the label, over lambda, and which lambda was taken. */
 import { COMMON_STYLE, html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
+import { REMEDY_STYLE, remedyButtons } from "../parts/remedy_buttons.mjs";
+import { balanceRemedies } from "./remedies.mjs";
 
 const MIN_HEIGHT = 290;
 const PLOT_HEIGHT = 130;
@@ -12,11 +14,15 @@ export function create(face) {
   const element = html("div", { style: "height: 100%" });
   const plot = linePlot(PLOT_HEIGHT);
   const above = html("div", { role: "status" });
+  const remedies = remedyButtons(face);
   const live = html("img", { alt: words("live"), hidden: true });
-  const root = html("section", { class: "root", "aria-label": words("title") }, live, above, plot.element);
-  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE + STYLE), root);
+  const root = html("section", { class: "root", "aria-label": words("title") }, live, above, remedies.element, plot.element);
+  element.attachShadow({ mode: "open" }).append(html("style", {}, COMMON_STYLE + PLOT_STYLE + REMEDY_STYLE + STYLE), root);
 
-  face.onResult((output) => output.balance?.[0] && show(output.balance[0]));
+  let last; // what the last run reported
+  const offer = () => last && remedies.update(balanceRemedies(last, words, short));
+  face.onResult((output) => output.balance?.[0] && show((last = output.balance[0])));
+  face.onChange(offer);
   face.onPreview((picture) => {
     live.hidden = !picture;
     if (picture) live.src = picture;
@@ -33,6 +39,7 @@ export function create(face) {
       html("p", {}, said),
       ...warningsOf(report, words).map((warning) => html("p", { class: "warning" }, warning)),
     );
+    offer();
     plot.element.hidden = false;
     plot.update({
       series: linesOf(report, words),

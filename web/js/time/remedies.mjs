@@ -1,7 +1,10 @@
-/** What can be done about an edit that cannot be placed, or that went badly: inputs and the values that they are to have. */
+/** What can be done about an edit that cannot be placed, that went badly, or that a search left out of balance: inputs and the values that they are to have. */
 
 const PLACEMENTS = ["replaced words", "whole prompt"]; // of the input alignment
 const WITHOUT_PADDING = "without padding"; // of the input tokens
+const FURTHER = 100; // times the bound of a search
+const [WEAKEST, STRONGEST] = [1e12, 1e-6]; // lambdas that the nodes take
+const MOST_STRENGTH = 10;
 
 /** @typedef {import("../parts/remedy_buttons.mjs").Remedy} Remedy */
 
@@ -40,4 +43,18 @@ export function editRemedies({ problem, suggested }, sameUnit, words, short) {
     remedies.push({ label: words("use", { value: WITHOUT_PADDING }), widget: "tokens", value: WITHOUT_PADDING });
   }
   return remedies;
+}
+
+/**
+ * For a search whose shares all lie on one side of what was wanted.
+ *
+ * @param {{out_of_reach: "below" | "above" | null, strength: number, lowest: number, highest: number}} report
+ * @param {Words} words
+ * @param {(value: number) => string} short
+ * @returns {Remedy[]}
+ */
+export function balanceRemedies({ out_of_reach: side, strength, lowest, highest }, words, short) {
+  const taken = { strength: Math.min(2 * strength, MOST_STRENGTH), lowest: Math.max(lowest / FURTHER, STRONGEST) };
+  const values = { below: taken, above: { highest: Math.min(highest * FURTHER, WEAKEST) } }[side] ?? {};
+  return Object.entries(values).map(([widget, value]) => ({ label: words(`take.${widget}`, { value: short(value) }), widget, value }));
 }
