@@ -14,7 +14,7 @@ they should be at a mean leak of .33 (lambda 0.1), 84 % at .28 (lambda 1) and 90
 
 POOR = 0.5
 """The fit residual, or the leak on the empty prompt, beyond which an edit is poor: less than half of the wanted change is
-there (at strength 0.5 one source in five still shows it), or the empty prompt moves by more than half of its own length."""
+there (at strength 0.5 one source of five shows it), or the empty prompt moves by more than half of its own length."""
 
 PARTIAL, SPILLING, ENTANGLED = "partial", "spilling", "entangled"
 REMEDIES = {

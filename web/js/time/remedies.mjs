@@ -1,4 +1,7 @@
-/** What can be done about an edit that cannot be placed, that went badly, or that a search left out of balance: inputs and the values that they are to have. */
+/**
+ * What can be done about an edit that cannot be placed, that went badly, or that a search left out of balance: inputs and the values
+ * that they are to have.
+ */
 
 const PLACEMENTS = ["replaced words", "whole prompt"]; // of the input alignment
 const WITHOUT_PADDING = "without padding"; // of the input tokens
