@@ -71,13 +71,22 @@ class Series:
 
 
 def require_schedule(model: Any, sampling: Sampling) -> None:
-    """Raises ValueError if the scheduler gives no numbers for so few steps, as kl_optimal does for a single one."""
+    """Raises ValueError if the scheduler cannot spread the steps.
+
+    kl_optimal gives no numbers for a single step. simple has as many noise levels as the model was trained on and repeats some
+    for more steps; samplers divide by what lies between two.
+    """
     steps, scheduler = sampling.steps, sampling.scheduler
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
     if not torch.isfinite(sigmas).all():
         raise ValueError(
             f"steps is {steps}, which scheduler {scheduler!r} cannot spread; "
             f"take {steps + 1} or more steps, or another scheduler."
+        )
+    if (sigmas.diff() == 0).any():
+        raise ValueError(
+            f"steps is {steps}, of which scheduler {scheduler!r} gives several the same noise level; "
+            "take fewer steps, or another scheduler."
         )
 
 

@@ -323,6 +323,10 @@ def test_an_interrupt_between_samplings_is_heard(toy):
         ({"layers": "left"}, "layers has 'left'"),
         ({"judge_clip": None}, "no text projection"),
         ({"steps": 1, "scheduler": "kl_optimal"}, "steps is 1, which scheduler 'kl_optimal' cannot spread"),
+        (
+            {"steps": 1001, "scheduler": "simple"},
+            "steps is 1001, of which scheduler 'simple' gives several the same noise level",
+        ),
     ],
 )
 def test_bad_input_is_named_before_anything_is_sampled(toy, changes, message):
