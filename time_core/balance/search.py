@@ -45,7 +45,7 @@ class Search:
     def __post_init__(self):
         if not 0 <= self.target <= 1:
             raise ValueError(f"target is {self.target:g}; it is a share of pictures, from 0 to 1.")
-        if not 0 < self.lowest < self.highest:
+        if not 0 < self.lowest < self.highest or math.isclose(self.lowest, self.highest):  # their logarithms must differ, too
             raise ValueError(
                 f"lowest is {self.lowest:g} and highest is {self.highest:g}; lambda is searched between them, so lowest must "
                 "be above 0 and below highest."

@@ -164,6 +164,7 @@ def test_shares_that_rise_give_the_nearest_measurement():
         ({"target": float("nan")}, "target is nan"),
         ({"lowest": 0.0}, "lowest is 0 and highest is 1e"),
         ({"lowest": 10.0, "highest": 1.0}, "lowest must be above 0 and below highest"),
+        ({"lowest": 5.0, "highest": 5.000000000000001}, "lowest must be above 0 and below highest"),
         ({"probes": 0}, "probes is 0"),
     ],
 )
