@@ -105,7 +105,7 @@ evaluation: env
 	@$(RUN) tools.comfyui.perceptual
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_validation.csv --steps 6 --seeds 1 --lambdas 0.1 1 10 100 1000 \
 		--variant "without padding, lambda 1: lamb=1, tokens=without padding" --output $(TOY_OUTPUT)/choose
-	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 3 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
+	@$(TOY_RUN) timed benchmarks/data/toy_timed.csv --steps 6 --seeds 2 --lambdas 0.1 100 --output $(TOY_OUTPUT)/timed
 	@$(TOY_RUN) timed benchmarks/data/toy_timed_together.csv --steps 6 --seeds 3 --lambdas 0.1 100 1000 \
 		--together joint sequential --output $(TOY_OUTPUT)/together
 	@$(TOY_RUN) bias benchmarks/data/toy_bias.csv --cfg 1 --steps 6 --seeds 4 --test-seeds 240 --baseline-seeds 24 \
