@@ -2,12 +2,11 @@
 import { html, short } from "../parts/markup.mjs";
 import { linePlot, PLOT_STYLE } from "../parts/plot.mjs";
 import { VERDICT_STYLE, verdictView } from "../parts/verdict.mjs";
-import { editRemedies } from "./remedies.mjs";
+import { editRemedies, LOWEST_LAMBDA } from "./remedies.mjs";
 
 const PLOT_HEIGHT = 90;
 const DECADES = 3; // that the plot shows below its largest value
-const LOWEST_LAMBDA = 1e-6; // of the node's input
-const HIGHEST_LAMBDA = 1e6;
+const HIGHEST_LAMBDA = 1e6; // of the node's input
 const RELATIVE = "relative to the rows"; // of lambda_unit
 export const DIAGNOSTICS_STYLE = `
   ${PLOT_STYLE}${VERDICT_STYLE}

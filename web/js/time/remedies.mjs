@@ -6,7 +6,9 @@
 const PLACEMENTS = ["replaced words", "whole prompt"]; // of the input alignment
 const WITHOUT_PADDING = "without padding"; // of the input tokens
 const FURTHER = 100; // times the bound of a search
-const [WEAKEST, STRONGEST] = [1e12, 1e-6]; // lambdas that the nodes take
+// What the nodes' inputs take.
+export const LOWEST_LAMBDA = 1e-6;
+const HIGHEST_BOUND = 1e12; // of a search
 const MOST_STRENGTH = 10;
 
 /** @typedef {import("../parts/remedy_buttons.mjs").Remedy} Remedy */
@@ -57,7 +59,7 @@ export function editRemedies({ problem, suggested }, sameUnit, words, short) {
  * @returns {Remedy[]}
  */
 export function balanceRemedies({ out_of_reach: side, strength, lowest, highest }, words, short) {
-  const taken = { strength: Math.min(2 * strength, MOST_STRENGTH), lowest: Math.max(lowest / FURTHER, STRONGEST) };
-  const values = { below: taken, above: { highest: Math.min(highest * FURTHER, WEAKEST) } }[side] ?? {};
+  const taken = { strength: Math.min(2 * strength, MOST_STRENGTH), lowest: Math.max(lowest / FURTHER, LOWEST_LAMBDA) };
+  const values = { below: taken, above: { highest: Math.min(highest * FURTHER, HIGHEST_BOUND) } }[side] ?? {};
   return Object.entries(values).map(([widget, value]) => ({ label: words(`take.${widget}`, { value: short(value) }), widget, value }));
 }
