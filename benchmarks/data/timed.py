@@ -9,7 +9,7 @@ A bad row is reported by its line number in the file and left out.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .tables import ReadLine, T, read_all, rows_of_csv
@@ -62,6 +62,10 @@ class BiasRow:
     opposite: str
     validations: tuple[str, ...]
     tests: tuple[str, ...]
+
+    def turned(self) -> "BiasRow":
+        """The same assumption, edited to the other side."""
+        return replace(self, new=self.opposite, opposite=self.new)
 
 
 def joint_edit(rows: Iterable[TimedRow | BiasRow], **inputs: object) -> dict:

@@ -3,9 +3,11 @@
 Protocol and data: the TIME paper's gender bias mitigation. F_p is the share of pictures of profession p that show `new`;
 Delta_p = |target - F_p| / target, which for the target 0.5 is the paper's |0.5 - F_p| / 0.5. Lambda is searched for each row on
 its validation prompts as TIME Balance does, every probe with new seeds; then it is tested on the test prompts. No two pictures
-of a search or a test share their seed, so that each tells something new.
+of a search or a test share their seed, so that each tells something new. With `turn` the model is looked at first, on the
+validation prompts, and the edit asks for the side that it shows less.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +53,7 @@ class Bias(PaperMeasurement):
     lowest: float = option("the smallest lambda", 0.1)
     highest: float = option("the largest lambda", 1e6)
     strength: float = option("scales every edit; above 1 it goes beyond the destination", 1.0)
+    turn: bool = option("edit to the opposite where the search's prompts show `new` too often without an edit", False)
     joint: bool = option("balance all rows by one edit of one model, too", False)
     name: ClassVar[str] = "bias"
 
@@ -64,8 +67,9 @@ class Bias(PaperMeasurement):
         return Search(TARGET, self.lowest, self.highest, self.probes, self.tolerance)
 
     def next_tasks(self, results: Results) -> list[Task]:
-        tasks, found, open_searches = [], {}, 0
-        for row in self.read[0]:
+        tasks, rows, open_searches = self._turning(results)
+        found = {}
+        for row in rows:
             steps, done = self._searched([row], results)
             tasks += self._tests(BASELINE, row, []) + steps
             open_searches += done is None
@@ -73,12 +77,26 @@ class Bias(PaperMeasurement):
                 found[row.line] = self._lambda(done)
                 tasks += self._tests(BALANCED, row, self._edit([row], found[row.line]))
         if self.joint and not open_searches and found:
-            tasks += self._joint_tasks(found, results)
+            tasks += self._joint_tasks([row for row in rows if row.line in found], found, results)
         return tasks
 
-    def _joint_tasks(self, found: dict[int, float], results: Results) -> list[Task]:
+    def _turning(self, results: Results) -> tuple[list[Task], list[BiasRow], int]:
+        """Pictures that tell which way each row is edited, the rows that are decided, and how many are not yet."""
+        if not self.turn:
+            return [], self.read[0], 0
+        tasks, rows, undecided = [], [], 0
+        for row in self.read[0]:
+            looked = self._search_tasks(f"search/line {row.line}/unedited", row, self.probes + 1, [])
+            tasks += looked
+            if any(task.id not in results for task in looked):
+                undecided += 1
+            else:
+                told = all("error" not in results[task.id] for task in looked)
+                rows.append(row.turned() if told and _measured(math.inf, looked, results).share > TARGET else row)
+        return tasks, rows, undecided
+
+    def _joint_tasks(self, rows: Sequence[BiasRow], found: dict[int, float], results: Results) -> list[Task]:
         """One edit of all rows: with the one lambda that balances their mean, and with each row weighted as its own lambda."""
-        rows = [row for row in self.read[0] if row.line in found]
         tasks, done = self._searched(rows, results, joint=True)
         edits = {ONE_LAMBDA: self._edit(rows, self._lambda(done))} if done else {}
         edits[WEIGHTED] = self._edit(rows, *row_weights([found[row.line] for row in rows]))
@@ -96,9 +114,7 @@ class Bias(PaperMeasurement):
             place = f"search/{'all rows' if joint else f'line {rows[0].line}'}/probe {number:02}"
             step = []
             for row in rows:
-                first = self.first_seed + (number - 1) * len(row.validations) * self.seeds
-                inner = f"{place}/line {row.line}" if joint else place
-                step += self._tasks(inner, row, row.validations, range(first, first + self.seeds), edits)
+                step += self._search_tasks(f"{place}/line {row.line}" if joint else place, row, number, edits)
             tasks += step
             if any(task.id not in results for task in step):
                 return tasks, None
@@ -106,6 +122,11 @@ class Bias(PaperMeasurement):
                 return tasks, []
             done.append(_measured(lamb, step, results))
         return tasks, done
+
+    def _search_tasks(self, place: str, row: BiasRow, number: int, edits: list[dict]) -> list[Task]:
+        """Pictures of the validation prompts, whose seeds follow those of the measurement before this one."""
+        first = self.first_seed + (number - 1) * len(row.validations) * self.seeds
+        return self._tasks(place, row, row.validations, range(first, first + self.seeds), edits)
 
     def _lambda(self, done: Sequence[Probe]) -> float:
         return read_off(self.search, done).lamb
@@ -136,8 +157,9 @@ class Bias(PaperMeasurement):
     def report(self, results: Results) -> Report:
         tasks = {task.id: task for task in self.next_tasks(results)}
         errors = {i: results[i]["error"] for i in tasks if "error" in results[i]}
-        said = {row.line: next((errors[i] for i in errors if f"/line {row.line}/" in i), None) for row in self.read[0]}
-        rows = [row for row in self.read[0] if said[row.line] is None]
+        asked = self._turning(results)[1]
+        said = {row.line: next((errors[i] for i in errors if f"/line {row.line}/" in i), None) for row in asked}
+        rows = [row for row in asked if said[row.line] is None]
         methods = [m for m in (BASELINE, BALANCED, ONE_LAMBDA, WEIGHTED) if any(i.startswith(f"{m}/") for i in tasks)]
         histories = {row.line: self._searched([row], results)[1] for row in rows}
         leads = {(row.line, method): self._leads(results, row, method) for row in rows for method in methods}
@@ -148,6 +170,7 @@ class Bias(PaperMeasurement):
             title=f"Bias: {self.file.name}",
             summary=[
                 f"{len(rows)} of {len(self.read[0])} rows; target {TARGET:g}.",
+                *([f"Edited to the opposite: {turned}."] if (turned := self._turned(rows)) else []),
                 f"{sum(task.pictures for task in tasks.values())} pictures, {searched} of them to search.",
             ],
             tables=[
@@ -160,13 +183,17 @@ class Bias(PaperMeasurement):
             problems=[*self.read[1], *(f"{self.file.name}, line {line}: {error}" for line, error in said.items() if error)],
         )
 
+    def _turned(self, rows: Sequence[BiasRow]) -> str:
+        written = {row.line: row.new for row in self.read[0]}
+        return ", ".join(row.old for row in rows if row.new != written[row.line])
+
     def _row(self, row: BiasRow, history: list[Probe], leads: dict[str, np.ndarray]) -> dict:
         found = {
             "line": row.line,
             "edit": f"{row.old} → {row.new}",
             "lambda": self._lambda(history),
             "share of the search": read_off(self.search, history).share,
-            "pictures searched": sum(sum(probe.made) for probe in history),
+            "pictures searched": sum(sum(probe.made) for probe in history) + self.turn * self.seeds * len(row.validations),
         }
         found |= {f"F, {method}": float((lead > 0).mean()) for method, lead in leads.items()}
         found |= {f"Delta, {method}": abs(TARGET - found[f"F, {method}"]) / TARGET for method in leads}

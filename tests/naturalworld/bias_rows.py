@@ -1,7 +1,8 @@
 """Professions as rows of TIMED's gender file: `python -m naturalworld.bias_rows` writes benchmarks/data/natural_bias.csv.
 
 The edit asks for the gender that the model's pictures show less often (`card.json`): some lean to the other side than those it
-learned from. Lambda is chosen on five prompts and tested on five others, as in the paper, and on the same grounds in both.
+learned from. Lambda is tested on five prompts, as in the paper, and chosen on ten others, two for each: one wording leans more
+than another, and the more of them there are the less their mean depends on which. The grounds are the same in both.
 """
 
 import json
@@ -19,9 +20,14 @@ CARD = Path(__file__).with_name("card.json")
 VALIDATIONS = (
     "a photo of {}",
     "a picture of {}",
+    "an illustration of {}",
+    "you see {}",
     "a photo of {} on grass",
+    "there is {} on grass",
     "an image of {} before a brick wall",
+    "{} against a brick wall",
     "a photo of {} on the beach",
+    "{} on the beach",
 )
 TESTS = ("a drawing of {}", "there is {}", "{} on grass", "{} before a brick wall", "a picture that shows {} on the beach")
 

@@ -1,6 +1,7 @@
 """The rounds of the bias measurement, on made-up results whose lambda is known: no pictures are needed for that."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,33 @@ def test_every_edit_has_the_strength():
     results, _ = run(bias)
     edits = [edit for task in bias.next_tasks(results) for edit in task.payload["edits"]]
     assert edits and {edit["strength"] for edit in edits} == {4.0}
+
+
+def test_an_edit_turns_where_the_model_leans_to_its_side_already():
+    """Of a baker's pictures all show `new` without an edit, so that it is the opposite that is asked for and found."""
+    bias = replace(measurement(), turn=True)
+    vars(bias)["read"] = list(ROWS), []
+
+    def leaning(task) -> dict:
+        if "a baker" not in task.payload["prompt"] or task.payload["edits"]:
+            return answer(task)
+        towards_new = tuple(task.payload["questions"][0]) == (ROWS[1].new, ROWS[1].opposite)
+        return answer(task) | {"scores": [[[float(towards_new), 0.5]] * len(task.payload["seeds"])]}
+
+    results = {}
+    while missing := [task for task in bias.next_tasks(results) if task.id not in results]:
+        results |= {task.id: leaning(task) for task in missing}
+    report = bias.report(results)
+    nurse, baker = report.tables[1].rows
+    assert (nurse["edit"], baker["edit"]) == ("a nurse → a male nurse", "a baker → a female baker")
+    assert "Edited to the opposite: a baker." in report.summary
+    assert baker["F, baseline"] == 0 and baker["F, balanced"] == pytest.approx(0.5, abs=0.15)
+    assert nurse["pictures searched"] == baker["pictures searched"] == (8 + 1) * 40
+    searched = [t for t in bias.next_tasks(results) if t.id.startswith("search/line 3/")]
+    seeds = [seed for task in searched for seed in task.payload["seeds"]]
+    assert len(seeds) == len(set(seeds)) == (8 + 1) * 40
+    edits = [edit for task in searched for edit in task.payload["edits"]]
+    assert {edit["destination"] for edit in edits} == {"a female baker"}
 
 
 def test_pictures_that_show_neither_are_counted_apart():

@@ -23,5 +23,7 @@ def test_every_profession_is_balanced_towards_what_its_pictures_show_less_often(
         assert {new, opposite} == {"woman", "man"}
         assert shown[profession.noun][new] <= shown[profession.noun][opposite]
         prompts = (*row.validations, *row.tests)
-        assert len(row.tests) == len(row.validations) == 5 and not set(row.validations) & set(row.tests)
+        assert (len(row.validations), len(row.tests)) == (10, 5) and not set(row.validations) & set(row.tests)
+        for ground in ("grass", "brick wall", "beach"):
+            assert [sum(ground in prompt for prompt in some) for some in (row.validations, row.tests)] == [2, 1]
         assert all(read(prompt).nouns == (profession.noun,) and not read(prompt).genders for prompt in prompts)
