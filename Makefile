@@ -14,7 +14,7 @@ export COMFYUI_VERSION := $(if $(filter command line,$(origin HOST)),$(HOST))
 export HOST_PATH HOST_FROM
 export COMFYUI_FRONTEND := $(if $(filter command line,$(origin FRONTEND)),$(FRONTEND))
 
-.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings photographs gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers hosts lock clean
+.PHONY: help env client demo ui check test fuzz soak quality evaluation bench-time time-settings toy-time-settings bench-diffedit diffedit-settings natural-settings natural-bias photographs gpu naturalworld naturalworld-card toyworld toyworld-card toyworld-clip toyworld-clip-card templates thumbnails words help-pictures artwork archive golden peers hosts lock clean
 
 help:
 	@echo "make demo        run the example workflows in the real ComfyUI; results in demo-output/"
@@ -35,6 +35,7 @@ help:
 	@echo "make bench-diffedit  speed and memory of DiffEdit against diffusers; results in docs/"
 	@echo "make diffedit-settings  what each setting of DiffEdit buys, on the toy world; results in docs/"
 	@echo "make natural-settings  what each setting of DiffEdit buys, on the natural world; results in docs/"
+	@echo "make natural-bias  TIME held in balance for 17 professions, on the natural world, 1.5 hours; results in bench-output/"
 	@echo "make photographs  DiffEdit's masks of photographs beside ISNet's; results in bench-output/"
 	@echo "make gpu         speed, memory and equality with the CPU on an NVIDIA card, full-size models; results in docs/"
 	@echo "                 QUICK=1: what two and a half minutes allow, in bench-output/"
@@ -133,6 +134,11 @@ diffedit-settings: env
 
 natural-settings: env
 	@$(call STUDY,natural-settings,docs)
+
+natural-bias: env
+	@$(RUN) benchmarks bias benchmarks/data/natural_bias.csv --checkpoint natural --cfg 1 --steps 8 --seeds 5 --test-seeds 96 \
+		--baseline-seeds 12 --first-seed 40000001 --probes 11 --tolerance 0 --lowest 0.1 --highest 1e6 --strength 4 --turn \
+		--pictures-per-task 24 --output bench-output/natural-bias
 
 photographs: env
 	@$(RUN) tools.comfyui.foreground
