@@ -60,7 +60,7 @@ ENDINGS = ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
 FORBIDDEN_CALLS |= {f"os.{kind}{ending}" for kind in ("exec", "spawn") for ending in ENDINGS}
 FORBIDDEN_IN_VIEWS = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|\beval\(|new Function|WebSocket|XMLHttpRequest"
-    r"|sendBeacon|localStorage|sessionStorage|indexedDB|document\.cookie|(?<!face\.)(?<!api\.)\bfetch\((?!this\.face\.fileUrl\()|(?:from|import\()\s*[\"']\w+:"
+    r"|sendBeacon|localStorage|sessionStorage|indexedDB|document\.cookie|(?<!face\.)(?<!api\.)\bfetch\((?!(?:this\.)?face\.fileUrl\()|(?:from|import\()\s*[\"']\w+:"
 )
 
 

@@ -21,7 +21,7 @@ export class Heatmap {
     /** By input name, what the mask of the run was made with. */
     this.settings = JSON.parse(metadata.settings);
     /** 256 RGB triples from cold to hot. */
-    this.colours = tensors.colours.data;
+    this.colours = /** @type {Uint8Array} */ (tensors.colours.data);
     this._values = data;
     this._means = tensors.mean.data;
     this._ascending = new Map();

@@ -2,31 +2,28 @@
  * The view of DiffEdit Mask and Heatmap to Mask: the picture under its heat map with the outline of the mask, and a histogram
  * whose line moves the input that decides it. What is shown is what the next run masks, as long as the heat map is the same.
  */
-import { draggableLine, pager } from "../parts/controls.mjs";
-import { Heatmap } from "./heatmap.mjs";
-import { drawHistogram } from "./histogram.mjs";
+import { pager } from "../parts/controls.mjs";
 import { html } from "../parts/markup.mjs";
 import { PRESET_STYLE, presetControl } from "../parts/preset_control.mjs";
 import { showRemedies } from "../parts/remedy_buttons.mjs";
-import { SETTINGS, axisOf, kept, settingOf } from "./mask_axis.mjs";
+import { axisOf } from "./mask_axis.mjs";
 import { drawMask, heatPixels } from "./mask_drawing.mjs";
-import { SETTINGS_OF, cellsOfRule, touchedUp } from "./mask_rules.mjs";
+import { MaskLine } from "./mask_line.mjs";
+import { cellsOfRule, touchedUp } from "./mask_rules.mjs";
+import { settingsOf, staleInputs } from "./mask_settings.mjs";
 import { STYLE } from "./mask_style.mjs";
 import { PRESETS } from "./presets.mjs";
 import { problemOf, remediesOf } from "./remedies.mjs";
+import { shotsOf } from "./shots.mjs";
 import { isOf, parseStrokes } from "./strokes.mjs";
 import { areAlike, thumbnailOf } from "./thumbnail.mjs";
-import { STROKES, TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
+import { TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
 
 const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const DRAWN_ON = "drawn_on"; // by the number of a picture, its thumbnail when strokes were drawn on it
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
-
-const RULE = "rule"; // the input; its settings are inputs named "rule.threshold" and so on
-// Inputs that the browser can follow besides; the values in the file were made with the others.
-const FOLLOWED = ["grow", "fill_holes", STROKES];
 
 // By the result that they show, views with a tool in hand: undo replaces their nodes by others, which go on there.
 const left = new Map();
@@ -46,7 +43,7 @@ class MaskView {
   picturePager;
   /** @type {ReturnType<typeof pager>} */
   framePager;
-  /** @type {ReturnType<typeof draggableLine>} */
+  /** @type {MaskLine} */
   line;
   /** @type {ReturnType<typeof presetControl>} */
   preset;
@@ -60,7 +57,8 @@ class MaskView {
   /** @param {Face} face */
   constructor(face) {
     this.face = face;
-    this.shots = []; // one for each picture: {heatmap, picture: row in it, images: one for each frame}
+    /** @type {import("./shots.mjs").Shot[]} */
+    this.shots = [];
     this.place = { shot: 0, frame: 0, pair: 0 };
     this.hint = "mask.empty";
     this.buildElements();
@@ -119,14 +117,11 @@ class MaskView {
       drawn: ({ picture }) => this.rememberPicture(picture),
       undone: (stroke) => this.turnTo(stroke),
     });
-    this.bars = html("canvas", { "aria-hidden": "true" });
-    this.track = html("div", { class: "track" }, this.bars);
-    this.line = draggableLine(
-      this.track,
-      (place) => this.moveTo(place),
-      (steps, sideways) => this.stepBy(steps, sideways),
+    this.line = new MaskLine(
+      face,
+      () => this.shots[this.place.shot] && settingsOf(face, this.shots[this.place.shot].heatmap),
+      () => this.refresh(),
     );
-    this.caption = html("span", { class: "caption" });
     this.note = html("p", { class: "note", role: "status" });
     this.body = html(
       "div",
@@ -136,12 +131,12 @@ class MaskView {
         "div",
         { class: "row" },
         this.coverage,
-        this.caption,
+        this.line.caption,
         this.picturePager.element,
         this.framePager.element,
         this.pairs,
       ),
-      this.track,
+      this.line.element,
       this.note,
     );
     this.element = html("div", { class: "time-diffedit-mask", style: "width: 100%; height: 100%" });
@@ -185,7 +180,7 @@ class MaskView {
     if (this.loading === wanted) return;
     left.delete(this.loading);
     this.loading = wanted;
-    const shots = await this.shotsOf(result).catch(() => undefined);
+    const shots = await shotsOf(result, this.face, () => this.refresh()).catch(() => undefined);
     if (this.destroyed || this.loading !== wanted) return;
     this.hint = shots ? "" : "mask.gone";
     this.shots = shots ?? [];
@@ -196,31 +191,6 @@ class MaskView {
       this.touchUp.goOn(before);
     }
     this.refresh();
-  }
-
-  async shotsOf({ heatmap: files, picture }) {
-    const heatmaps = await Promise.all(files.map((file) => this.heatmapFrom(file)));
-    const waiting = [...picture];
-    const shots = [];
-    for (const heatmap of heatmaps) {
-      for (let row = 0; row < heatmap.pictures; row++) {
-        const images = waiting.splice(0, heatmap.frames).map((file) => this.imageFrom(file));
-        shots.push({ heatmap, picture: row, images });
-      }
-    }
-    return shots;
-  }
-
-  async heatmapFrom(file) {
-    const response = await fetch(this.face.fileUrl(file));
-    if (!response.ok) throw new Error(String(response.status));
-    return new Heatmap(await response.arrayBuffer());
-  }
-
-  imageFrom(file) {
-    const image = html("img", { onload: () => this.refresh() });
-    image.src = this.face.fileUrl(file);
-    return image;
   }
 
   /** Draw anew before the next frame. */
@@ -244,7 +214,7 @@ class MaskView {
     const { heatmap, picture } = this.shots[this.place.shot];
     this.place.frame = Math.min(this.place.frame, heatmap.frames - 1);
     this.place.pair = Math.min(this.place.pair, heatmap.pairs - 1);
-    const settings = this.settings(heatmap);
+    const settings = settingsOf(this.face, heatmap);
     const { strokes: text, ...others } = settings;
     const strokes = parseStrokes(text);
     const rest = JSON.stringify([this.place.shot, others]);
@@ -260,7 +230,7 @@ class MaskView {
     this.showScene(heatmap, cells);
     this.touchUp.update();
     this.showRow(heatmap);
-    this.showHistogram(heatmap, settings);
+    this.line.update(this.axis, heatmap.colours, this.coverage.textContent ?? "", (canvas) => this.resize(canvas));
     this.showNote(heatmap, strokes);
     const remedies = () => remediesOf(this, heatmap, settings.rule, ofRule);
     const problem = problemOf(this.covered);
@@ -295,16 +265,17 @@ class MaskView {
 
   /** Keeps what strokes are drawn on, to tell when they come to lie on another picture. */
   rememberPicture(picture) {
-    if (!this.image) return;
+    const { image } = this;
+    if (!image) return;
     const known = this.face.property(DRAWN_ON) ?? {};
     const key = `${picture}.${this.place.frame}`;
-    if (!areAlike(known[key], thumbnailOf(this.image))) this.face.setProperty(DRAWN_ON, { ...known, [key]: thumbnailOf(this.image) });
+    if (!areAlike(known[key], thumbnailOf(image))) this.face.setProperty(DRAWN_ON, { ...known, [key]: thumbnailOf(image) });
   }
 
   /** Whether the picture that is shown is another than the one that was drawn on. */
   isElsewhere(picture) {
     const before = this.face.property(DRAWN_ON)?.[`${picture}.${this.place.frame}`];
-    return Boolean(before && this.image) && !areAlike(before, thumbnailOf(this.image));
+    return Boolean(before && this.image && !areAlike(before, thumbnailOf(this.image)));
   }
 
   /** Shows the picture that a stroke is of. */
@@ -312,33 +283,6 @@ class MaskView {
     const here = this.shots[this.place.shot]?.picture === picture;
     if (!here) this.place.shot = Math.max(0, this.shots.findIndex((shot) => shot.picture === picture));
     this.place.frame = frame ?? this.place.frame;
-  }
-
-  /** By the names that `maskedCells` gives them, what the next run reads. */
-  settings(heatmap) {
-    const rule = this.valueOf(RULE, heatmap);
-    const chosen = { rule };
-    for (const name of SETTINGS_OF[rule]) chosen[name] = this.valueOf(`${RULE}.${name}`, heatmap);
-    for (const name of FOLLOWED) chosen[name] = this.valueOf(name, heatmap);
-    chosen[STROKES] ??= ""; // a run of an older version had none
-    return chosen;
-  }
-
-  /** The node's own input, or what the last run got from another node. */
-  valueOf(name, heatmap) {
-    const own = this.face.value(name);
-    const last = heatmap.settings[name];
-    return own === undefined || (last !== undefined && this.face.isLinked(name)) ? last : own;
-  }
-
-  /** Inputs that have changed since the run, and that the browser cannot follow. */
-  stale(heatmap) {
-    const followed = (name) => name === RULE || name.startsWith(`${RULE}.`) || FOLLOWED.includes(name);
-    const others = Object.keys(heatmap.settings).filter((name) => !followed(name) && !this.face.isLinked(name));
-    return others.filter((name) => {
-      const own = this.face.value(name);
-      return own !== undefined && own !== heatmap.settings[name];
-    });
   }
 
   showScene(heatmap, cells) {
@@ -385,36 +329,10 @@ class MaskView {
     this.pairs.selectedIndex = this.place.pair;
   }
 
-  showHistogram(heatmap, settings) {
-    const { text } = this.face;
-    const setting = settingOf(settings.rule);
-    const linked = setting !== undefined && this.face.isLinked(`${RULE}.${setting}`);
-    const value = setting === undefined ? this.axis.line : settings[setting];
-    const { decimals, min, max } = setting === undefined ? { decimals: 2, min: 0, max: 1 } : SETTINGS[setting];
-    const label = text(`mask.${setting ?? "otsu"}`, { value: value.toFixed(decimals) });
-    this.line.update({
-      place: this.axis.line,
-      label: text(`mask.name.${setting ?? "otsu"}`),
-      now: value,
-      min,
-      max,
-      text: `${label}, ${this.coverage.textContent}`,
-      isMovable: setting !== undefined && !linked,
-    });
-    this.caption.textContent = linked ? text("mask.linked", { setting: label }) : label;
-    const style = getComputedStyle(this.track);
-    const scale = this.resize(this.bars);
-    drawHistogram(this.bars, scale, this.axis.places, this.axis.line, inksOf(style), (place) => {
-      const hottest = heatmap.colours.length / 3 - 1;
-      const first = 3 * Math.round(this.axis.heatAt(place) * hottest);
-      return `rgb(${heatmap.colours.subarray(first, first + 3).join(" ")})`;
-    });
-  }
-
   /** What is to be known of the mask that is shown. */
   showNote(heatmap, strokes) {
     const { text } = this.face;
-    const stale = this.stale(heatmap);
+    const stale = staleInputs(this.face, heatmap);
     const { picture } = this.shots[this.place.shot];
     const problem = problemOf(this.covered);
     const here = strokes?.filter((stroke) => isOf(stroke, picture, this.place.frame)).length ?? 0;
@@ -449,34 +367,8 @@ class MaskView {
     this.place.pair = this.pairs.selectedIndex;
     this.refresh();
   }
-
-  moveTo(place) {
-    this.set((setting) => kept(setting, this.axis.settingAt(place)));
-  }
-
-  stepBy(steps, sideways) {
-    this.set((setting, value) => {
-      const { min, max, step } = SETTINGS[setting];
-      if (!Number.isFinite(steps)) return steps < 0 ? min : max;
-      // a larger area lies to the left
-      const direction = sideways && setting === "area" ? -1 : 1;
-      return kept(setting, value + direction * steps * step);
-    });
-  }
-
-  set(valueOf) {
-    if (!this.shots.length) return;
-    const { rule, ...settings } = this.settings(this.shots[this.place.shot].heatmap);
-    const setting = settingOf(rule);
-    this.face.setValue(`${RULE}.${setting}`, valueOf(setting, settings[setting]));
-    this.refresh();
-  }
 }
 
 function ofFrame(values, frame, { width, height }) {
   return values.subarray(frame * width * height, (frame + 1) * width * height);
-}
-
-function inksOf(style) {
-  return { below: style.getPropertyValue("--below").trim(), above: style.getPropertyValue("--above").trim() };
 }
