@@ -51,9 +51,19 @@ def projector_probe(model: ModelPatcher, entry: bool = False) -> tuple[float, ..
 def _probe(model: ModelPatcher, family: Family) -> tuple[float, ...]:
     """NUMBERS numbers for every weight, each weight scaled to the same length."""
     probe: list[float] = []
-    of_projector = family.projector_weights
-    for name in model.model_state_dict("diffusion_model."):
-        if of_projector and of_projector.fullmatch(name):
-            weight = current_weight(model, name).double()
-            probe += summarise(weight.reshape(-1, weight.shape[-1]) / weight.norm().clamp(min=1e-12), NUMBERS)
+    for name in _weights(model, family):
+        weight = current_weight(model, name).double()
+        probe += summarise(weight.reshape(-1, weight.shape[-1]) / weight.norm().clamp(min=1e-12), NUMBERS)
     return tuple(probe)
+
+
+def _weights(model: ModelPatcher, family: Family) -> list[str]:
+    """The names of the projector's weights, of a module's the bias last.
+
+    A quantised module lists its scales among them, and its bias first.
+    """
+    of_projector, parameters = family.projector_weights, {name for name, _ in model.model.named_parameters()}
+    names = [name for name in model.model_state_dict("diffusion_model.") if name in parameters]
+    names = [name for name in names if of_projector and of_projector.fullmatch(name)]
+    modules = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    return sorted(names, key=lambda name: (modules.index(name.rpartition(".")[0]), name.endswith(".bias")))

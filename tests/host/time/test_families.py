@@ -1,11 +1,14 @@
 """The edit on a tiny real model of every family: what its weights read, and what they make of it."""
 
+import json
+
 import comfy.supported_models as supported
 import comfy.utils
 import pytest
 import torch
 from comfy.model_management import load_models_gpu
 from comfy.model_patcher import ModelPatcher
+from comfy.quant_ops import QUANT_ALGOS, QuantizedTensor
 from host.models import tiny
 from host.models.families import CASES, ROWS, Case, random
 from host.models.picture_families import HIDREAM, MOCHI
@@ -106,6 +109,41 @@ def test_the_projector_is_recognised(case):
     assert mine.same_projector(case.family, projector_probe(rounded, case.entry))
     if any(weight.dim() > 1 for name, weight in model.model.named_parameters() if _of_projector(case, name)):
         assert not mine.same_projector(case.family, projector_probe(other, case.entry))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.projector], ids=lambda case: case.name)
+def test_a_projector_that_is_stored_in_8_bits_is_the_same(case):
+    """Checkpoints that name their layers' quantisation, such as those of Wan, bring scales and list the bias first."""
+    model = case.model()
+    quantised, names = eight_bits(case, model)
+    if not names:
+        pytest.skip("no Linear in it")
+    assert all(isinstance(comfy.utils.get_attr(quantised.model, name), QuantizedTensor) for name in names)
+    before, after = (projector_of(each, case.entry) for each in (model, quantised))
+    assert len(before.probe) == len(after.probe)
+    fingerprint = Fingerprint("t5xxl", case.width, (), case.family, before.probe)
+    assert fingerprint.same_projector(case.family, after.probe)
+    embedding = random(1, ROWS, case.embedding, seed=2)
+    rows, rounded = (projector.project(embedding, case.extra()) for projector in (before, after))
+    assert relative(rounded, rows) <= 0.1
+
+
+def eight_bits(case: Case, model: ModelPatcher) -> tuple[ModelPatcher, list[str]]:
+    """The same model as a checkpoint in which the Linears of its projector are float8_e4m3fn, and their names."""
+    layers = {name for name, layer in model.model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    weights = {name: weight.clone() for name, weight in model.model.state_dict().items()}
+    names = [name for name in weights if _of_projector(case, name) and name.removesuffix(".weight") in layers]
+    for name in names:
+        tensor = QuantizedTensor.from_float(weights.pop(name), QUANT_ALGOS["float8_e4m3fn"]["comfy_tensor_layout"])
+        named = json.dumps({"format": "float8_e4m3fn"}).encode()
+        weights |= tensor.state_dict(name)
+        weights[name.removesuffix("weight") + "comfy_quant"] = torch.frombuffer(bytearray(named), dtype=torch.uint8)
+    config = case.model_class(dict(case.config))
+    config.quant_config = {"mixed_ops": True}
+    config.set_inference_dtype(torch.float32, torch.float32)
+    loaded = config.get_model(case.state_dict(), device=tiny.CPU)
+    loaded.load_state_dict(weights)
+    return ModelPatcher(loaded, load_device=tiny.CPU, offload_device=tiny.CPU), names
 
 
 def _of_projector(case: Case, name: str) -> bool:
