@@ -7,6 +7,12 @@ import torch
 
 from ..equations.time_edit import TimeEdit
 
+BESIDE = {
+    "conditioning_llama3": ("HiDream's", "Llama in every layer", "edit another model"),
+    "conditioning_mt5xl": ("HunyuanDiT's", "mT5", "use TIME Edit Model, which edits what both of them give"),
+}
+"""By the extra that holds most of a prompt's rows: whose it is, which encoder's, and what to do instead."""
+
 
 def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: float = 1.0) -> list[list[Any]]:
     """The host's conditioning [[rows (batch, n, text width), extras], ...] with every row c as c + strength P c.
@@ -15,17 +21,18 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     What the extras hold, such as SDXL's pooled vector, stays. The input is left as it is.
 
     Raises ValueError if `strength` is not finite, the rows are of another width, most of the text does not stand in them
-    (HiDream), or the edit is one that only weights can take: of keys or values alone, of some layers, or of rows behind a
+    (HiDream, HunyuanDiT), or the edit is one that only weights can take: of keys or values alone, of some layers, or of rows behind a
     model's own text projector.
     """
     check_edits_text(edit, strength)
     if not all(isinstance(rows, torch.Tensor) for rows, _ in conditioning):
         raise ValueError("conditioning holds no text, so there is nothing to edit; connect CLIP Text Encode.")
-    if any("conditioning_llama3" in extras for _, extras in conditioning):
-        raise ValueError(
-            "conditioning is HiDream's, which reads the prompt in every layer from Llama as well (conditioning_llama3), and an "
-            "edit of its T5 rows would leave that as it is; edit another model."
-        )
+    for name, (model, encoder, remedy) in BESIDE.items():
+        if any(name in extras for _, extras in conditioning):
+            raise ValueError(
+                f"conditioning is {model}, which reads the prompt from {encoder} as well ({name}), and an edit of the other rows "
+                f"would leave that as it is; {remedy}."
+            )
     return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
 
 

@@ -40,6 +40,8 @@ IRREGULAR = {
     "cacti": "cactus",
     "fungi": "fungus",
 }
+UNINFLECTED = frozenset({"news"})
+VOWEL = re.compile("[aeiouy]")
 SHORTEST = 3  # letters that a base form keeps
 
 
@@ -76,6 +78,8 @@ def base_forms(word: str) -> frozenset[str]:
     """What `word` may be an inflection of, itself included: two words of a common form count as the same."""
     word = re.sub(r"['\u2019]s?$", "", word.lower().replace("\u2019", "'"))
     forms = {word, IRREGULAR.get(word, word)}
+    if word in UNINFLECTED:
+        return frozenset(forms)
     for ending, others in (
         ("ies", ("y", "ie")),
         ("ves", ("f", "fe", "ve")),
@@ -86,7 +90,15 @@ def base_forms(word: str) -> frozenset[str]:
     ):
         if word.endswith(ending) and not word.endswith(("ss", "us")):
             stem = word.removesuffix(ending)
+            if ending in ("ing", "ed") and not _may_be_a_verb(stem, ending):
+                continue
             forms |= {stem + other for other in others if len(stem + other) >= SHORTEST}
             if ending in ("ing", "ed") and len(stem) > SHORTEST and stem[-1] == stem[-2]:
                 forms.add(stem[:-1])  # running
-    return frozenset(forms)
+    return frozenset(form for form in forms if form == word or form not in FUNCTION_WORDS)
+
+
+def _may_be_a_verb(stem: str, ending: str) -> bool:
+    """Neither "thing" nor "shed", whose stems have no vowel, nor "seed", whose first vowels are the ending's."""
+    before = stem.removesuffix("e") if ending == "ed" else stem
+    return VOWEL.search(before) is not None

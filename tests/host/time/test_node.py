@@ -163,10 +163,17 @@ def test_what_text_cannot_carry_is_refused(settings, conditioning, message):
         TIMEEditConditioning.execute([[conditioning, {}]], edit, 1.0)
 
 
-def test_a_conditioning_whose_text_stands_elsewhere_too_is_refused():
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("conditioning_llama3", r"HiDream's, which reads the prompt from Llama .* \(conditioning_llama3\)"),
+        ("conditioning_mt5xl", r"HunyuanDiT's, which reads the prompt from mT5 .* \(conditioning_mt5xl\).* use TIME Edit Model"),
+    ],
+)
+def test_a_conditioning_whose_text_stands_elsewhere_too_is_refused(name, message):
     (edit,) = TIMEComputeEdit.execute(**{**defaults(TIMEComputeEdit), "clip": tiny.clip()}).args
-    with pytest.raises(ValueError, match=r"HiDream's, which reads the prompt .* from Llama as well \(conditioning_llama3\)"):
-        TIMEEditConditioning.execute([[torch.zeros(1, 77, 768), {"conditioning_llama3": torch.zeros(1, 2, 7, 768)}]], edit, 1.0)
+    with pytest.raises(ValueError, match=message):
+        TIMEEditConditioning.execute([[torch.zeros(1, 77, 768), {name: torch.zeros(1, 2, 7, 768)}]], edit, 1.0)
 
 
 def test_progress_and_interrupt(model):
