@@ -297,7 +297,7 @@ class TIMEBalance(CheckedNode, io.ComfyNode):
                 del nearest[lamb]
             progress.on_probe(done)
 
-        report = BalanceReport(search, balance(measure, search, on_probe), label, strength)
+        report = BalanceReport(search, balance(measure, search, on_probe), label, strength, len(prompts))
         found = report.found
         edit = interruptible(equations.edit, found.lamb, with_curve=True)
         summary = time_inputs.with_doubt(f"{report.summary()}\n{edit.summary()}", model, edit, clip)

@@ -1,6 +1,6 @@
 from comfy_api.latest import io, ui
 
-from ...time_core.equations.combine import AS_IN_THE_EDITS, combined
+from ...time_core.equations.combine import AS_IN_THE_EDITS, combined, of_one_lambda
 from ...time_core.prompts.pairs import PRESERVE_MODES
 from ..shared import time_inputs
 from ..shared.checks import CheckedNode, checked
@@ -80,12 +80,12 @@ class TIMECombineEdits(CheckedNode, io.ComfyNode):
         model=None,
         where=time_inputs.CROSS_ATTENTION,
     ) -> io.NodeOutput:
-        edits = [edit for edit in time_edits.values() if edit is not None]
+        edits = {name: edit for name, edit in time_edits.items() if edit is not None}
         if not edits:
             raise ValueError("time_edits is empty; connect the edits to combine.")
         request = combined(edits, lamb or None, preserve_mode, prior, rho)
         reader = time_inputs.reader_of(clip, model, where)
-        made, reading = edits[0].fingerprint, reader.fingerprint
+        made, reading = next(iter(edits.values())).fingerprint, reader.fingerprint
         if not made.same_text(reading):
             raise ValueError(
                 f"time_edits are for the text of {made}, but clip and model give that of {reading}; connect what the edits "
@@ -93,5 +93,6 @@ class TIMECombineEdits(CheckedNode, io.ComfyNode):
             )
         equations = time_inputs.encoded(reader, model, where, request)
         edit = interruptible(equations.edit, request.settings.lamb, with_curve=True)
-        note = f"{len(edits)} edits, {len(edit.pairs)} pairs, solved jointly\n{edit.summary()}\n{edit.advice()}"
+        advice = edit.advice() if of_one_lambda(edits, lamb or None) else str(edit.verdict())
+        note = f"{len(edits)} edits, {len(edit.pairs)} pairs, solved jointly\n{edit.summary()}\n{advice}"
         return io.NodeOutput(edit, ui=ui.PreviewText(note))

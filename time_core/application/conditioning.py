@@ -20,9 +20,9 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     The same as the edit of a model's keys and values if the positive and the negative conditioning are both edited.
     What the extras hold, such as SDXL's pooled vector, stays. The input is left as it is.
 
-    Raises ValueError if `strength` is not finite, the rows are of another width, most of the text does not stand in them
-    (HiDream, HunyuanDiT), or the edit is one that only weights can take: of keys or values alone, of some layers, or of rows behind a
-    model's own text projector.
+    Raises ValueError if `strength` is not finite, the rows are of another width, most of the text does not stand in them (as
+    for HiDream and HunyuanDiT), or the edit is one that only weights can take: of keys or values alone, of some layers, or of
+    rows behind a model's own text projector.
     """
     check_edits_text(edit, strength)
     if not all(isinstance(rows, torch.Tensor) for rows, _ in conditioning):
@@ -30,8 +30,8 @@ def edit_conditioning(conditioning: list[list[Any]], edit: TimeEdit, strength: f
     for name, (model, encoder, remedy) in BESIDE.items():
         if any(name in extras for _, extras in conditioning):
             raise ValueError(
-                f"conditioning is {model}, which reads the prompt from {encoder} as well ({name}), and an edit of the other rows "
-                f"would leave that as it is; {remedy}."
+                f"conditioning is {model}, which reads the prompt from {encoder} as well ({name}), and an edit of the other "
+                f"rows would leave that as it is; {remedy}."
             )
     return [[_edited(rows, edit, strength), dict(extras)] for rows, extras in conditioning]
 

@@ -131,7 +131,8 @@ def _check_shapes(file: Any, width: int, report: dict[str, Any]) -> None:
 def _check(edit: TimeEdit) -> None:
     if not _fits(edit, TimeEdit):
         raise TypeError("settings of another kind than expected")
-    settings, weights = edit.settings, [one.weight for one in (*edit.pairs, *edit.preserve)]
+    settings = edit.settings
+    weights = [settings.empty_weight, *(one.weight for one in (*edit.pairs, *edit.preserve))]
     if not edit.pairs or min(weights) <= 0:
         raise ValueError("no pairs, or a weight that is not above 0")
     check_lambda(settings.lamb)

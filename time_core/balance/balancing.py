@@ -1,7 +1,8 @@
 """Find the lambda at which an edit is held in balance: a wanted share of pictures shows what the edit asks for.
 
 Bisection finds where the share passes the target; from then on every probe is made where the curves through all pictures so far
-(`curve`) say that it is, which is where pictures tell most of it, until the share there is known well enough. The TIME paper
+(`curve`) say that it is, which is where pictures tell most of it, until the share there is known well enough, which takes one
+such probe at least: far from the balance the curves say what the model may not. The TIME paper
 corrects gender assumptions in this way, with a lambda of its own for each profession; the search is ours, after the sequential
 designs of psychophysics (Wu, JASA 80, 1985).
 """
@@ -19,7 +20,8 @@ def next_lambda(search: Search, done: Sequence[Probe]) -> float | None:
     if not done or search.out_of_reach(done) is not None:
         return search.halfway(done)
     found = read_off(search, done)
-    return None if found.margin <= search.tolerance else found.lamb
+    was_there = search.out_of_reach(done[:-1]) is None  # the last probe, where the curves put the balance
+    return None if was_there and found.margin <= search.tolerance else found.lamb
 
 
 def balance(

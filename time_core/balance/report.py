@@ -1,23 +1,29 @@
 """What a search for balance found, in words and as JSON for the browser."""
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Any
 
 from .curve import Found, read_off
 from .search import Probe, Search, largest_rise
 
-CHANCE = 2.0  # standard errors of the difference of two shares that a rise must exceed
+CHANCE = 0.025  # that the largest rise is counted, though the share falls
 
 
 @dataclass(frozen=True)
 class BalanceReport:
-    """`probes`, at least one, in the order they were made, all at `strength`; their pictures were judged for `label`."""
+    """`probes`, at least one, in the order they were made, all at `strength`; their pictures were judged for `label`.
+
+    `prompts`: how many there are; each probe has pictures of as many of them as it has pictures.
+    """
 
     search: Search
     probes: tuple[Probe, ...]
     label: str
     strength: float = 1.0
+    prompts: int = 1
 
     @cached_property
     def found(self) -> Found:
@@ -31,7 +37,8 @@ class BalanceReport:
     def rise(self) -> float:
         """By how much the share rises where it should fall; 0 while chance explains it."""
         rise, fewest = largest_rise(self.probes), min(sum(probe.made) for probe in self.probes)
-        return rise if rise > CHANCE * (0.5 / fewest) ** 0.5 else 0.0
+        compared = max(1, math.comb(len(self.probes), 2))  # pairs of probes, any of which may rise by chance
+        return rise if rise > NormalDist().inv_cdf(1 - CHANCE / compared) * (0.5 / fewest) ** 0.5 else 0.0
 
     def warnings(self) -> list[str]:
         notes, side = [], self.search.out_of_reach(self.probes)
@@ -49,6 +56,10 @@ class BalanceReport:
                 f"Not reached: all shares are above the target {target} up to lambda {four_digits(max(lambdas))} (highest is "
                 f"{self.search.highest:g}); {nearest}. Increase highest or allow more probes; if the model shows label so "
                 "often without any edit, exchange label with opposite and edit towards that."
+            )
+        if self.prompts > (pictured := len(self.probes[0].made)):
+            notes.append(
+                f"Of {self.prompts} prompts only the first {pictured} are pictured; set pictures to {self.prompts} or more."
             )
         if self.rise:
             notes.append(

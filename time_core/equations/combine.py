@@ -7,10 +7,11 @@ Every edit keeps its own lambda. One of ridge l minimises sum |P c - d|^2 / l + 
 one system with the smallest ridge l0, in which the rows of an edit count l0 / l times.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..prompts.pairs import Kept, Own, Pair, Settings
+from ..prompts.pairs import PRESERVE_MODES, Kept, Own, Pair, Settings
 from ..prompts.parsing import plain
 from .prior import Prior
 from .request import Request
@@ -21,7 +22,7 @@ AS_IN_THE_EDITS = "as in the edits"
 
 
 def combined(
-    edits: Sequence[TimeEdit],
+    edits: Mapping[str, TimeEdit],
     lamb: float | None = None,
     preserve_mode: str = AS_IN_THE_EDITS,
     prior: Prior | None = None,
@@ -30,7 +31,7 @@ def combined(
     """The request of which the joint edit is solved.
 
     Args:
-        edits: at least one, all for the same text.
+        edits: by the input that each stands at; at least one, all for the same text.
         lamb: the ridge for all of them, in units of a squared row length; None: each keeps its own.
         preserve_mode: one of PRESERVE_MODES, or AS_IN_THE_EDITS.
         prior, rho: as in Request and Settings; the edits' own priors are not in their files.
@@ -41,26 +42,29 @@ def combined(
     """
     if lamb is not None:
         check_lambda(lamb)
-    for number, edit in enumerate(edits[1:], start=2):
-        _check_together(edits[0], edit, number)
+    first = next(iter(edits))
+    for name in edits:
+        _check_together(edits, first, name)
     if prior is None and rho > 0:
-        for number, edit in enumerate(edits, start=1):
+        for name, edit in edits.items():
             if edit.settings.rho:
                 raise ValueError(
-                    f"time_edit_{number} has a prior ({edit.settings.prior}, rho {edit.settings.rho:g}); connect "
+                    f"{name} has a prior ({edit.settings.prior}, rho {edit.settings.rho:g}); connect "
                     "TIME Prior to prior, or set rho to 0 to combine the edits without."
                 )
-    ridges = [edit.diagnostics.lamb if lamb is None else lamb for edit in edits]
-    smallest = min(ridges)
-    counts = [smallest / ridge for ridge in ridges]
-    alike = len({_own(edit.settings) for edit in edits}) == 1 and all(pair.own is None for edit in edits for pair in edit.pairs)
-    pairs, preserve = _pairs(edits, counts, alike), _preserve(edits, counts)
+    ridges = {name: edit.diagnostics.lamb if lamb is None else lamb for name, edit in edits.items()}
+    smallest = min(ridges.values())
+    counts = {name: smallest / ridge for name, ridge in ridges.items()}
+    alike = len({_own(edit.settings) for edit in edits.values()}) == 1 and not any(_differs(edit) for edit in edits.values())
+    pairs, preserve = _pairs(edits, counts, alike), _preserve(edits, counts, alike)
     _check_preserved(edits, pairs)
+    empty = [counts[name] * edit.settings.empty_weight for name, edit in edits.items() if edit.settings.preserve_empty]
     settings = replace(
-        edits[0].settings,
+        edits[first].settings,
         lamb=smallest,
         relative=False,
-        preserve_empty=any(edit.settings.preserve_empty for edit in edits),
+        preserve_empty=bool(empty),
+        empty_weight=max(empty, default=1.0),
         preserve_mode=_mode(edits) if preserve_mode == AS_IN_THE_EDITS else preserve_mode,
         rho=0.0 if prior is None else rho,
         prior="" if prior is None else str(prior),
@@ -68,19 +72,25 @@ def combined(
     return Request(pairs, preserve, settings, prior)
 
 
-def _check_together(first: TimeEdit, edit: TimeEdit, number: int) -> None:
-    one, other = first.fingerprint, edit.fingerprint
-    if not one.same_text(other):
+def of_one_lambda(edits: Mapping[str, TimeEdit], lamb: float | None) -> bool:
+    """Whether the edits are combined at one ridge, so that another one asks for the same joint edit, weaker or stronger."""
+    ridges = [edit.diagnostics.lamb for edit in edits.values()]
+    return lamb is not None or math.isclose(min(ridges), max(ridges))
+
+
+def _check_together(edits: Mapping[str, TimeEdit], first: str, name: str) -> None:
+    one, other = edits[first], edits[name]
+    if not one.fingerprint.same_text(other.fingerprint):
         raise ValueError(
-            f"time_edit_{number} is for the text of {other}, and time_edit_1 for that of {one}; combine edits that were "
-            "computed with the same clip, and with the same model or without."
+            f"{name} is for the text of {other.fingerprint}, and {first} for that of {one.fingerprint}; combine edits that "
+            "were computed with the same clip, and with the same model or without."
         )
-    for name in ("edit_keys", "edit_values", "layers"):
-        mine, theirs = getattr(first.settings, name), getattr(edit.settings, name)
+    for setting in ("edit_keys", "edit_values", "layers"):
+        mine, theirs = getattr(one.settings, setting), getattr(other.settings, setting)
         if mine != theirs:
             raise ValueError(
-                f"{name} is {theirs!r} in time_edit_{number} and {mine!r} in time_edit_1; compute one of them anew, or apply "
-                "them one after another."
+                f"{setting} is {theirs!r} in {name} and {mine!r} in {first}; compute one of them anew, or apply them one after "
+                "another."
             )
 
 
@@ -88,57 +98,59 @@ def _own(settings: Settings) -> Own:
     return Own(settings.alignment, settings.tokens, settings.augmentations)
 
 
-def _pairs(edits: Sequence[TimeEdit], counts: Sequence[float], alike: bool) -> tuple[Pair, ...]:
+def _differs(edit: TimeEdit) -> bool:
+    """Whether parts of an edit have choices of their own."""
+    return any(pair.own is not None for pair in edit.pairs) or any(kept.tokens is not None for kept in edit.preserve)
+
+
+def _pairs(edits: Mapping[str, TimeEdit], counts: Mapping[str, float], alike: bool) -> tuple[Pair, ...]:
     """The pairs of all edits; one that several have is there once, as the heaviest."""
     found: list[Pair] = []
-    first: dict[str, tuple[int, int]] = {}  # source -> number of the edit that has it first, and place among `found`
-    for number, (edit, count) in enumerate(zip(edits, counts, strict=True), start=1):
+    first: dict[str, tuple[str, int]] = {}  # source -> the edit that has it first, and place among `found`
+    for name, edit in edits.items():
         for pair in edit.pairs:
             own = None if alike else pair.own or _own(edit.settings)
-            pair = replace(pair, weight=pair.weight * count, own=own)
-            before, place = first.setdefault(pair.source, (number, len(found)))
-            if before == number:
+            pair = replace(pair, weight=pair.weight * counts[name], own=own)
+            before, place = first.setdefault(pair.source, (name, len(found)))
+            if before == name:
                 found.append(pair)
                 continue
             if plain(found[place].destination) != plain(pair.destination):
                 raise ValueError(
-                    f"time_edit_{number} changes {pair.source!r} to {plain(pair.destination)!r}, and time_edit_{before} to "
+                    f"{name} changes {pair.source!r} to {plain(pair.destination)!r}, and {before} to "
                     f"{plain(found[place].destination)!r}; leave one of them out."
                 )
             found[place] = max(found[place], pair, key=lambda each: each.weight)
     return tuple(found)
 
 
-def _preserve(edits: Sequence[TimeEdit], counts: Sequence[float]) -> tuple[Kept, ...]:
+def _preserve(edits: Mapping[str, TimeEdit], counts: Mapping[str, float], alike: bool) -> tuple[Kept, ...]:
     """What the edits preserve, what several do once, as the heaviest."""
     found: dict[str, Kept] = {}
-    for edit, count in zip(edits, counts, strict=True):
+    for name, edit in edits.items():
         for kept in edit.preserve:
-            weight = kept.weight * count
-            if kept.prompt not in found or weight > found[kept.prompt].weight:
-                found[kept.prompt] = Kept(kept.prompt, weight)
+            tokens = None if alike else kept.tokens or edit.settings.tokens
+            kept = Kept(kept.prompt, kept.weight * counts[name], tokens)
+            if kept.prompt not in found or kept.weight > found[kept.prompt].weight:
+                found[kept.prompt] = kept
     return tuple(found.values())
 
 
-def _check_preserved(edits: Sequence[TimeEdit], pairs: Sequence[Pair]) -> None:
+def _check_preserved(edits: Mapping[str, TimeEdit], pairs: Sequence[Pair]) -> None:
     changed = {pair.source for pair in pairs}
-    for number, edit in enumerate(edits, start=1):
+    for name, edit in edits.items():
         for kept in edit.preserve:
             if kept.prompt in changed:
                 raise ValueError(
-                    f"time_edit_{number} preserves {kept.prompt!r}, which another edit changes; leave one of them out, or "
-                    f"compute time_edit_{number} anew without it in preserve."
+                    f"{name} preserves {kept.prompt!r}, which another edit changes; leave one of them out, or compute {name} "
+                    "anew without it in preserve."
                 )
 
 
-def _mode(edits: Sequence[TimeEdit]) -> str:
+def _mode(edits: Mapping[str, TimeEdit]) -> str:
     """How the edits that preserve anything do."""
-    modes = {
-        number: edit.settings.preserve_mode
-        for number, edit in enumerate(edits, start=1)
-        if edit.preserve or edit.settings.preserve_empty
-    }
+    modes = {name: edit.settings.preserve_mode for name, edit in edits.items() if edit.preserve or edit.settings.preserve_empty}
     if len(set(modes.values())) > 1:
-        shown = ", ".join(f"{mode!r} in time_edit_{number}" for number, mode in modes.items())
+        shown = ", ".join(f"{mode!r} in {name}" for name, mode in modes.items())
         raise ValueError(f"preserve_mode is {shown}; set preserve_mode of this node to what all of them shall have.")
-    return next(iter(modes.values()), edits[0].settings.preserve_mode)
+    return next(iter(modes.values()), PRESERVE_MODES[0])

@@ -9,7 +9,7 @@ import torch
 from ..prompts import placing
 from ..prompts.alignment import Alignment, Placement, last_word, restrict
 from ..prompts.fingerprint import Fingerprint
-from ..prompts.pairs import PRESERVE_MODES, Pair, Settings, choices
+from ..prompts.pairs import PRESERVE_MODES, Kept, Pair, choices
 from ..prompts.parsing import augment, plain
 from ..prompts.text import Text, TextReader
 from . import solve
@@ -144,13 +144,13 @@ def equations(
     kept = solve.System(system.width) if request.preserve or settings.preserve_empty else None
     exactly = KeptExactly()
     if settings.preserve_mode == PRESERVE_MODES[0]:
-        for prompt, weight in _kept(request):
-            rows = _kept_rows(_read(reader, prompt, step), settings)
-            system.add(rows, rows, weight)
+        for kept_prompt in _kept(request):
+            rows = _kept_rows(_read(reader, kept_prompt.prompt, step), kept_prompt.tokens or settings.tokens)
+            system.add(rows, rows, kept_prompt.weight)
             if kept is not None:
                 kept.add(rows, rows)
     elif kept is not None:
-        prompts = tuple(prompt for prompt, _ in _kept(request))
+        prompts = tuple(kept_prompt.prompt for kept_prompt in _kept(request))
         exactly = _exactly(request, system, prompts, tuple(_read(reader, prompt, step).rows for prompt in prompts))
         for rows in exactly.rows:
             kept.add(rows, rows)
@@ -192,12 +192,11 @@ def _texts(request: Request) -> Iterator[tuple[Pair, str, str]]:
             yield pair, source, destination
 
 
-def _kept(request: Request) -> Iterator[tuple[str, float]]:
-    """The preserved prompts with their weights."""
-    for kept in request.preserve:
-        yield kept.prompt, kept.weight
+def _kept(request: Request) -> Iterator[Kept]:
+    """The preserved prompts, the empty one at the end."""
+    yield from request.preserve
     if request.settings.preserve_empty:
-        yield "", 1.0
+        yield Kept("", request.settings.empty_weight)
 
 
 def _read(reader: TextReader, prompt: str, step: Callable[[], None]) -> Text:
@@ -230,14 +229,12 @@ def _gather(source: Text, destination: Text, placed: placing.Placed) -> tuple[to
     return source.rows[[i for i, _ in rows]], destination.rows[[j for _, j in rows]]
 
 
-def _kept_rows(text: Text, settings: Settings) -> torch.Tensor:
+def _kept_rows(text: Text, tokens: str) -> torch.Tensor:
     """The rows of a preserved prompt: those that would carry an edit of it, and all of the empty prompt."""
     rows: list[int] = []
     for first, (track, *_) in text.units:
         placement = Placement(tuple((row, row) for row in range(len(track.ids))))
         if track.word_rows:
-            placement = (
-                last_word(track, track) if settings.tokens == "last word" else restrict(placement, track, settings.tokens)
-            )
+            placement = last_word(track, track) if tokens == "last word" else restrict(placement, track, tokens)
         rows += [first + row for row, _ in placement.rows]
     return text.rows[rows]

@@ -101,7 +101,8 @@ class TimeEdit:
         return "\n".join(lines)
 
     def verdict(self) -> Verdict:
-        return verdict(self.diagnostics.fit_residual, self.diagnostics.empty_leak, self.settings.lamb, self.suggested)
+        d = self.diagnostics
+        return verdict(d.fit_residual, d.empty_leak, self.settings.lamb, self.suggested, self.lambda_curve)
 
     def report(self) -> dict[str, Any]:
         """All but the factors and the curve, as JSON can hold it."""

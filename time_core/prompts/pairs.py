@@ -32,10 +32,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Kept:
-    """A prompt whose rows stay where they are (c* = c), with its weight in the equations."""
+    """A prompt whose rows stay where they are (c* = c), with its weight in the equations; `tokens` instead of the settings'."""
 
     prompt: str
     weight: float = 1.0
+    tokens: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Settings:
     `lamb` is the ridge: in units of a squared row length, or, if `relative`, as a share of the rows' mean squared
     length. `alignment` is one of ALIGNMENTS, `tokens` one of TOKENS. `edit_keys`, `edit_values` and `layers` say which
     projections the edit is for; `layers` is as `reading.families.text_reading.parse_layers` reads it. `preserve_mode` is one
-    of PRESERVE_MODES. `rho` >= 0 is the weight of the prior, 0 without one; `prior` says which it was.
+    of PRESERVE_MODES. `rho` >= 0 is the weight of the prior, 0 without one; `prior` says which it was. `empty_weight` > 0 is
+    that of the empty prompt, if `preserve_empty`.
     """
 
     lamb: float = 0.1
@@ -60,6 +62,7 @@ class Settings:
     preserve_mode: str = PRESERVE_MODES[0]
     rho: float = 0.0
     prior: str = ""
+    empty_weight: float = 1.0
 
 
 def choices(pair: Pair, settings: Settings) -> Settings:

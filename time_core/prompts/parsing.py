@@ -22,8 +22,8 @@ def parse_lines(text: str) -> tuple[str, ...]:
 def parse_pairs(source: str, destination: str) -> tuple[Pair, ...]:
     """Pair line i of `source` with line i of `destination`; blank lines at the end are ignored.
 
-    Raises ValueError if the numbers of lines differ, a line is empty, a weight is no positive number, or a pair says
-    the same twice.
+    Raises ValueError if the numbers of lines differ, a line is empty, a weight is no positive number, a pair says the same
+    twice, or one source has two destinations.
     """
     sources = [line.strip() for line in source.rstrip().splitlines()]
     destinations = [line.strip() for line in destination.rstrip().splitlines()]
@@ -37,7 +37,7 @@ def parse_pairs(source: str, destination: str) -> tuple[Pair, ...]:
             f"source has {len(sources)} lines and destination has {len(destinations)}; "
             "line i of one belongs to line i of the other, so both need the same number."
         )
-    pairs = []
+    pairs: list[Pair] = []
     for number, (old, line) in enumerate(zip(sources, destinations, strict=True), start=1):
         new, weight = _weighted(line, f"destination: line {number}")
         if ESCAPED.sub(r"\1", old) == plain(new):
@@ -45,7 +45,14 @@ def parse_pairs(source: str, destination: str) -> tuple[Pair, ...]:
                 f"source and destination are equal in line {number} ({old!r}), so there is nothing to edit; "
                 "to keep a prompt as it is, put it into preserve."
             )
-        pairs.append(Pair(ESCAPED.sub(r"\1", old), new, weight))
+        pair = Pair(ESCAPED.sub(r"\1", old), new, weight)
+        for earlier, other in enumerate(pairs, start=1):
+            if other.source == pair.source and plain(other.destination) != plain(new):
+                raise ValueError(
+                    f"source is {pair.source!r} in line {earlier} and in line {number}, but destination is "
+                    f"{plain(other.destination)!r} and {plain(new)!r}; no edit can be both, so leave one of the lines out."
+                )
+        pairs.append(pair)
     return tuple(pairs)
 
 

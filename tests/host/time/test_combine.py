@@ -138,3 +138,41 @@ def test_what_cannot_be_combined(roses, cars):
         TIMECombineEdits.execute(tiny.new_clip(5), {"time_edit_1": roses, "time_edit_2": cars})
     with pytest.raises(ValueError, match="time_edits is empty"):
         TIMECombineEdits.execute(tiny.clip(), {})
+
+
+def test_a_weak_edit_holds_the_empty_prompt_weakly(roses):
+    """As weakly as it would by itself: its rows count lambda 0.1 / 1000 times as much as those of the other."""
+    weak = compute(*CARS, lamb=1000.0, preserve_empty=True)
+    made = combine(roses, weak)
+    assert made.settings.preserve_empty and made.settings.empty_weight == pytest.approx(1e-4)
+    free, held = combine(roses, compute(*CARS, lamb=1000.0)), combine(compute(*ROSES, preserve_empty=True), weak)
+    assert held.settings.empty_weight == 1.0
+    leaks = [edit.diagnostics.empty_leak for edit in (held, made, free)]
+    assert leaks[0] < 0.1 * leaks[1] and leaks[1] == pytest.approx(leaks[2], rel=0.25)
+    again = combine(made)
+    assert again.settings.empty_weight == pytest.approx(1e-4) and equal(again, made)
+
+
+def test_the_order_of_the_inputs_does_not_matter(roses, tmp_path):
+    dogs = compute("a dog", "a white dog", tokens="without padding", preserve="a tree")
+    one, other = combine(roses, dogs), combine(dogs, roses)
+    assert [kept.tokens for kept in one.preserve] == ["without padding"]
+    assert (p(one) - p(other)).norm() <= 1e-5 * p(one).norm()
+    assert one.diagnostics.preserve_leak == pytest.approx(other.diagnostics.preserve_leak, rel=1e-4)
+    save_edit(tmp_path / "joint.safetensors", one)
+    assert load_edit(tmp_path / "joint.safetensors", one.fingerprint).preserve == one.preserve
+
+
+def test_an_error_names_the_input_where_the_edit_stands(roses):
+    with pytest.raises(ValueError, match="layers is 'up' in time_edit_3 and 'all' in time_edit_1"):
+        TIMECombineEdits.execute(tiny.clip(), {"time_edit_1": roses, "time_edit_3": compute(*CARS, layers="up")})
+
+
+def test_no_lambda_is_suggested_for_edits_of_several(roses, cars):
+    def said(*edits: TimeEdit, **changes) -> str:
+        output = TIMECombineEdits.execute(tiny.clip(), dict(zip(NAMES, edits, strict=False)), **changes)
+        return output.ui.as_dict()["text"][0]
+
+    weak = compute(*CARS, lamb=1000.0)
+    assert "suggested lambda" in said(roses, cars) and "suggested lambda" in said(roses, weak, lamb=1.0)
+    assert "suggested" not in said(roses, weak) and "takes" in said(roses, weak)

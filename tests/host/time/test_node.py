@@ -167,7 +167,10 @@ def test_what_text_cannot_carry_is_refused(settings, conditioning, message):
     ("name", "message"),
     [
         ("conditioning_llama3", r"HiDream's, which reads the prompt from Llama .* \(conditioning_llama3\)"),
-        ("conditioning_mt5xl", r"HunyuanDiT's, which reads the prompt from mT5 .* \(conditioning_mt5xl\).* use TIME Edit Model"),
+        (
+            "conditioning_mt5xl",
+            r"HunyuanDiT's, which reads the prompt from mT5 .* \(conditioning_mt5xl\).* use TIME Edit Model",
+        ),
     ],
 )
 def test_a_conditioning_whose_text_stands_elsewhere_too_is_refused(name, message):

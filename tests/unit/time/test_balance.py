@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,6 +217,34 @@ def test_what_is_doubtful_is_warned_of(probes, message):
 def test_a_rise_within_chance_is_no_reason_to_warn():
     assert report((10.0, 0.4), (100.0, 0.6), pictures=20).warnings() == []
     assert len(report((10.0, 0.4), (100.0, 0.6), pictures=200).warnings()) == 1
+
+
+def test_shares_that_fall_are_seldom_said_to_rise():
+    """Of 16 probes near the balance some pair nearly always rises by two standard errors."""
+    rng, rises = np.random.default_rng(0), 0
+    for _ in range(20):
+        done = balance(lambda lamb: seen_by_chance(rng, lamb, 24), Search(probes=16))
+        rises += BalanceReport(Search(probes=16), done, "x").rise > 0
+    assert rises <= 1
+
+
+def test_a_search_looks_where_it_ends():
+    """Two probes of many pictures know the share well by their curve, which the model need not follow."""
+    rng = np.random.default_rng(1)
+    done = balance(lambda lamb: seen_by_chance(rng, lamb, 2000), Search(tolerance=0.1))
+    assert Search().out_of_reach(done[:-1]) is None and done[-1].lamb == read_off(Search(), done[:-1]).lamb
+    assert read_off(Search(), done[:-1]).margin <= 0.1
+
+
+def seen_by_chance(rng: np.random.Generator, lamb: float, pictures: int) -> Probe:
+    share = 1 / (1 + math.exp((math.log(lamb) - math.log(300)) / 1.5))
+    return Probe(lamb, (int(rng.binomial(pictures, share)),), (pictures,))
+
+
+def test_prompts_that_are_never_pictured_are_told():
+    some = BalanceReport(Search(), (Probe(10.0, (1, 0), (1, 1)),), "x", prompts=3)
+    assert "Of 3 prompts only the first 2 are pictured; set pictures to 3 or more." in some.warnings()
+    assert not any("pictured" in warning for warning in replace(some, prompts=2).warnings())
 
 
 def test_the_plot_shows_each_probe_where_it_lies():

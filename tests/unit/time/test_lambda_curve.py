@@ -119,5 +119,8 @@ def test_what_a_person_is_told(fit, leak, lamb, problem):
     assert found.problem == problem and (not problem or problem in REMEDIES)
     assert verdict(0.01, 0.31, 0.1, None).problem == "spilling" and verdict(0.11, 0.31, 0.1, None).problem == "entangled"
     assert verdict(1.2, 2.0, 0.1, None).takes == 0
+    curve = [replace(point, fit_residual=fit) for fit in (0.4, 0.6)]
+    assert verdict(0.5, 0.1, 1.0, None, curve).problem == "bound" and verdict(0.5, 0.1, 1.0, point, curve).problem == "partial"
+    assert verdict(0.5, 0.1, 1.0, None, [replace(point, fit_residual=0.2), *curve]).problem == "partial"
     grades = {(0.1, 0.2): "good", (0.3, 0.2): "doubtful", (0.1, 0.4): "doubtful", (0.51, 0.2): "poor", (0.1, 0.51): "poor"}
     assert {numbers: verdict(*numbers, 1.0, None).grade for numbers in grades} == grades

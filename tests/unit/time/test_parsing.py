@@ -56,6 +56,11 @@ def test_brackets_mark_what_is_inserted():
         ("\na", "x\nx a", "source: line 1 is empty"),
         ("a\nb", "x a", "source has 2 lines and destination has 1"),
         ("a rose\na dog", "a red rose\na dog", "equal in line 2 \\('a dog'\\)"),
+        (
+            "a rose\na dog\na rose",
+            "a red rose\na red dog\na [blue] rose",
+            "'a rose' in line 1 and in line 3, .* 'a red rose' and 'a blue",
+        ),
     ],
 )
 def test_unpaired_texts_are_named(source, destination, message):
