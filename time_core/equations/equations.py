@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import torch
 
@@ -16,9 +17,13 @@ from . import solve
 from .costs import costs
 from .exactly import KeptExactly, check_something_moves, prices, those_moved
 from .lambda_curve import curve, suggested
+from .many_prompts import read_all
 from .prior import check_rho
 from .request import Request
 from .time_edit import Diagnostics, TimeEdit
+
+AT_A_TIME = 4
+"""Texts of both sides that are read together: a pair with the three augmentations that are published."""
 
 
 def build_edit(
@@ -125,8 +130,7 @@ def equations(
     system = solve.System(_read(reader, "", step).rows.shape[1])
     bare: list[tuple[torch.Tensor, torch.Tensor]] = []
     alignments = []
-    for pair, source_prompt, destination_prompt in _texts(request):
-        source, destination = _read(reader, source_prompt, step), _read(reader, plain(destination_prompt), step)
+    for pair, source_prompt, destination_prompt, source, destination in _read_texts(reader, request, step):
         prompts = source_prompt, destination_prompt
         placements = placing.place_units(reader, source.units, destination.units, prompts, choices(pair, settings), listen)
         here, there = _gather(source, destination, placements)
@@ -190,6 +194,16 @@ def _texts(request: Request) -> Iterator[tuple[Pair, str, str]]:
         sources, destinations = (augment(text, beginnings) for text in (pair.source, pair.destination))
         for source, destination in zip(sources, destinations, strict=True):
             yield pair, source, destination
+
+
+def _read_texts(reader: TextReader, request: Request, step: Callable[[], None]) -> Iterator[tuple[Pair, str, str, Text, Text]]:
+    """`_texts` with what the model gets of both prompts, a few at a time."""
+    texts = _texts(request)
+    while some := tuple(islice(texts, AT_A_TIME)):
+        prompts = [prompt for _, source, destination in some for prompt in (source, plain(destination))]
+        read = read_all(reader, prompts, step)
+        for one, source, destination in zip(some, read[::2], read[1::2], strict=True):
+            yield *one, source, destination
 
 
 def _kept(request: Request) -> Iterator[Kept]:

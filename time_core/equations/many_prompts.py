@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from ..prompts.text import TextReader
+from ..prompts.text import Text, TextReader
 from .prior import Moment, Prior, digest_of
 
 BATCH = 16
@@ -35,15 +35,22 @@ def make_prior(reader: TextReader, prompts: Sequence[str], step: Callable[[int],
 def encoded(reader: TextReader, prompts: Sequence[str], step: Callable[[int], None]) -> Iterator[torch.Tensor]:
     """Rows (n, width) float64 of all prompts, in any order, in as many pieces as it takes."""
     together = batches_are_exact(reader, prompts[:2])
-    size = BATCH if together else 1
-    for start in range(0, len(prompts), size):
-        batch = prompts[start : start + size]
-        step(len(batch))
-        rows = reader.rows_together(batch) if together else None
-        if rows is not None:
-            yield rows
-        else:
-            yield from (reader.read(prompt).rows for prompt in batch)
+    for start in range(0, len(prompts), BATCH):
+        batch = prompts[start : start + BATCH]
+        if together:
+            step(len(batch))
+            if (rows := reader.rows_together(batch)) is not None:
+                yield rows
+                continue
+        yield from (text.rows for text in read_all(reader, batch, lambda: None if together else step(1)))
+
+
+def read_all(reader: TextReader, prompts: Sequence[str], step: Callable[[], None]) -> list[Text]:
+    """The prompts one by one, all of them through the text encoder first; `step` is called before each of these."""
+    for prompt in prompts:
+        step()
+        reader.encode_ahead(prompt)
+    return [reader.read(prompt) for prompt in prompts]
 
 
 def batches_are_exact(reader: TextReader, prompts: Sequence[str]) -> bool:

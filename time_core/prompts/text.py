@@ -93,6 +93,7 @@ class TextReader:
 
     def __init__(self, clip: Any, projector: Projector | None = None):
         self.clip, self.projector = clip, projector
+        self._ahead: dict[str, tuple[torch.Tensor, dict[str, Any]]] = {}
 
     def tracks(self, prompt: str) -> tuple[Track, ...]:
         """The tokens of `prompt`, one track an encoder.
@@ -109,10 +110,15 @@ class TextReader:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
+    def encode_ahead(self, prompt: str) -> None:
+        """Encodes a prompt that is read soon. Several at a time: else the text encoder and a model whose projector reads them
+        take turns in memory that has no room for both."""
+        self._ahead[prompt] = self._encode(prompt)
+
     def read(self, prompt: str) -> Text:
         """The rows and tokens of `prompt`. Raises ValueError as `tracks` does, or if tokens and rows do not match."""
         tracks = self.tracks(prompt)
-        embedding, extra = self._encode(prompt)
+        embedding, extra = self._ahead.pop(prompt, None) or self._encode(prompt)
         if self.projector is not None:
             embedding = self.projector.project(embedding, extra)
         rows = embedding[0].to(device="cpu", dtype=torch.float64)

@@ -13,10 +13,10 @@ from comfy.text_encoders.sd2_clip import SD2Tokenizer
 from comfy.text_encoders.sd3_clip import SD3Tokenizer
 from host.models import tiny
 from time_diffedit.time_core.equations.equations import build_edit
-from time_diffedit.time_core.equations.many_prompts import make_prior
+from time_diffedit.time_core.equations.many_prompts import encoded, make_prior
 from time_diffedit.time_core.equations.request import Request
 from time_diffedit.time_core.prompts.pairs import Kept, Pair, Settings
-from time_diffedit.time_core.prompts.text import TextReader, Track, arrange
+from time_diffedit.time_core.prompts.text import Projector, TextReader, Track, arrange
 
 
 def tokenizing(tokenizer) -> TextReader:
@@ -180,3 +180,26 @@ def test_the_input_with_such_a_prompt_is_named(wrong):
     refused("augmentations", Request((roses,), settings=Settings(augmentations=(wrong,))))
     with pytest.raises(ValueError, match="^prompts: The prompt "):
         make_prior(reader, ("a rose", wrong))
+
+
+def test_the_text_encoder_is_done_before_the_model_reads():
+    """Each may need the memory of the other."""
+    turns: list[str] = []
+
+    class Told(TextReader):
+        def _encode(self, prompt: str):
+            turns.append("encoder")
+            return super()._encode(prompt)
+
+    def project(embedding: torch.Tensor, extra: dict) -> torch.Tensor:
+        turns.append("model")
+        return embedding
+
+    told = Told(tiny.clip(), Projector("Wan", project))
+    assert told.fingerprint.projector == "Wan"  # encodes what all edits need
+    turns.clear()
+    build_edit(told, Request((Pair("a rose", "a blue rose"),), (), Settings(augmentations=("A photo of", "A picture of"))))
+    assert turns == ["encoder"] * 6 + ["model"] * 6
+    turns.clear()
+    rows = [len(rows) for rows in encoded(told, ["a rose", "a dog", "a car"], lambda prompts: None)]
+    assert rows == [77] * 3 and turns == ["encoder"] * 3 + ["model"] * 3
