@@ -20,6 +20,12 @@ SHOWN = """async (root) => {
   return shown && { ...shown, cells: Array.from(shown.cells) }
 }"""
 
+# As the server tells it while a node runs.
+PROGRESS = """([id, value, max]) => {
+  const node = { value, max, state: 'running', node_id: id, display_node_id: id, real_node_id: id, prompt_id: 'one' }
+  app.api.dispatchCustomEvent('progress_state', { prompt_id: 'one', nodes: { [id]: node } })
+}"""
+
 
 def mask_workflow(
     info: dict,

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from comfy_page import CLASSIC, ComfyPage
-from masks import AGAIN, CELL, MASK, MEAN_RATIO, SHOWN, cells, mask_workflow, masked, shown, wait_until_shown
+from masks import AGAIN, CELL, MASK, MEAN_RATIO, PROGRESS, SHOWN, cells, mask_workflow, masked, shown, wait_until_shown
 from playwright.sync_api import expect
 
 from tools.comfyui.client import ComfyClient
@@ -17,6 +17,13 @@ SHOWS = """([id, cells]) => {
   const { shown } = document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`) ?? {}
   return shown && cells.every((cell, i) => Number(shown.cells[i]) === cell)
 }"""
+STEPS = """() => {
+  const { undoQueue, redoQueue } = app.extensionManager.workflow.activeWorkflow.changeTracker
+  return [undoQueue.length, redoQueue.length]
+}"""
+HEATMAP_FILES = re.compile(r"/view\?.*safetensors")
+LABELLED = "([id, name, label]) => (app.graph.getNodeById(id).widgets.find((w) => w.name === name).label = label)"
+SIDES = "(view) => [...view.querySelectorAll('canvas')].map(({ width, height }) => [width, height])"
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +279,10 @@ def test_says_which_changes_it_cannot_follow(comfy, workflow):
     assert "The next run makes a new heat map: compare changed." in words(comfy)
     comfy.set_value(MASK, "compare", "two prompts")
     assert "next run" not in words(comfy)
+    comfy.page.evaluate(LABELLED, [comfy.node_id(MASK), "smooth", "Softness"])
+    comfy.set_value(MASK, "smooth", 0.7)
+    assert "The next run makes a new heat map: Softness changed." in words(comfy)
+    comfy.page.evaluate(LABELLED, [comfy.node_id(MASK), "smooth", "smooth"])
 
 
 def test_a_reloaded_page_finds_threshold_and_picture_again(comfy, workflow):
@@ -309,6 +320,22 @@ def test_a_file_that_is_gone_is_only_a_hint(comfy, workflow):
     assert np.array_equal(masks(comfy, comfy.run()), cells(comfy))
 
 
+def test_a_file_that_could_not_be_had_is_asked_for_again_after_the_next_run(comfy, workflow):
+    """The same file, as the server runs nothing that it remembers."""
+    comfy.load(workflow())
+    comfy.page.route(HEATMAP_FILES, lambda route: route.fulfill(status=500))
+    comfy.run()
+    gone = comfy.view(MASK).get_by_text("no longer on the server")
+    expect(gone).to_be_visible()
+    comfy.page.unroute(HEATMAP_FILES)
+    assert all("500" in error for error in comfy.errors)
+    comfy.errors.clear()
+    outputs = comfy.run()
+    wait_until_shown(comfy)
+    expect(gone).to_have_count(0)
+    assert np.array_equal(masks(comfy, outputs), cells(comfy))
+
+
 def test_a_drag_is_one_step_of_undo(comfy, workflow):
     ran(comfy, workflow())
     before = cells(comfy)
@@ -320,6 +347,43 @@ def test_a_drag_is_one_step_of_undo(comfy, workflow):
     )
     wait_until_shown(comfy)
     comfy.page.wait_for_function(SHOWS, arg=[comfy.node_id(MASK), before.ravel().tolist()])  # drawn a frame after the value
+
+
+def test_undo_and_redo_go_across_a_run(comfy, workflow):
+    """What a run left is a step, too; taking it back must not make another, which would end what can be redone."""
+    comfy.load(workflow())
+    comfy.settle()
+    note_a_step(comfy)  # the view has made the node higher
+    comfy.run()
+    comfy.show(MASK)
+    wait_until_shown(comfy)
+    note_a_step(comfy)
+    drag(comfy, 0.8)
+    comfy.settle(200)
+    dragged, (done, _) = comfy.value(MASK, "rule.threshold"), comfy.page.evaluate(STEPS)
+    for undone in (1, 2):
+        comfy.page.keyboard.press("Control+z")
+        wait_for_steps(comfy, done - undone, undone)
+        comfy.settle(500)
+        wait_until_shown(comfy)  # what the run found, which the page gives back to the node
+        note_a_step(comfy)
+        assert comfy.page.evaluate(STEPS) == [done - undone, undone]
+    assert comfy.value(MASK, "rule.threshold") == 0.5
+    for redone in (1, 2):
+        comfy.page.keyboard.press("Control+y")
+        wait_for_steps(comfy, done - 2 + redone, 2 - redone)
+    assert comfy.value(MASK, "rule.threshold") == dragged
+    wait_until_shown(comfy)
+
+
+def note_a_step(comfy: ComfyPage) -> None:
+    """As a click that changes nothing does: the page then looks for changes since the last step."""
+    comfy.page.evaluate("() => window.dispatchEvent(new MouseEvent('mouseup'))")
+    comfy.settle(200)
+
+
+def wait_for_steps(comfy: ComfyPage, undo: int, redo: int) -> None:
+    comfy.page.wait_for_function(f"(wanted) => String(({STEPS})()) === String(wanted)", arg=[undo, redo])
 
 
 def test_the_heat_fades_by_slider_and_by_setting(comfy, workflow):
@@ -383,6 +447,29 @@ def test_says_how_many_maps_are_made_while_it_runs(comfy, workflow):
         expect(hint).to_be_hidden()
         expect(progress).to_be_hidden()
     assert cells(comfy).any()
+
+
+def test_a_server_that_is_gone_makes_no_more_maps(comfy, workflow):
+    """Nothing tells of an end; the page only sees that the connection is broken."""
+    ran(comfy, workflow())
+    view = comfy.view(MASK)
+    comfy.page.evaluate(PROGRESS, [str(comfy.node_id(MASK)), 3, 10])
+    expect(view.locator(".progress")).to_have_text("Map 3 of 10")
+    expect(view.get_by_role("button", name="Paint: mask more")).to_have_count(0)
+    comfy.page.evaluate("() => app.api.socket.close()")
+    expect(view.locator(".progress")).to_be_hidden()
+    expect(view.get_by_role("button", name="Paint: mask more")).to_be_visible()
+    comfy.page.wait_for_function("() => app.api.socket?.readyState === WebSocket.OPEN")  # of the next one
+
+
+def test_a_canvas_has_not_more_pixels_than_a_browser_can_draw(comfy, workflow):
+    ran(comfy, workflow())
+    comfy.page.evaluate("() => (window.devicePixelRatio = 40)")
+    comfy.set_value(MASK, "rule.threshold", 0.4)
+    assert shown(comfy)["covered"] > 0
+    sides = comfy.view(MASK).locator(".view").evaluate(SIDES)
+    comfy.page.evaluate("() => delete window.devicePixelRatio")
+    assert max(sides[0]) == 4096 and all(0 < side <= 4096 for canvas in sides for side in canvas)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

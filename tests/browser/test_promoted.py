@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from comfy_page import ComfyPage
-from masks import MASK, MEAN_RATIO, cells, mask_workflow, masked, pixels, wait_until_shown
+from masks import MASK, MEAN_RATIO, PROGRESS, cells, mask_workflow, masked, pixels, wait_until_shown
 from playwright.sync_api import expect
 from test_alignment_view import chips
 from test_blueprints import FACE, on_a_graph, set_on_face
@@ -107,6 +107,20 @@ def test_in_a_block_that_is_there_twice_neither_is_moved(comfy: ComfyPage, block
     open_block(comfy, block)
     expect(line(comfy)).to_have_attribute("aria-readonly", "true")
     expect(comfy.view(MASK).get_by_role("button", name="Paint: mask more")).to_be_disabled()
+
+
+def test_a_block_that_is_there_twice_shows_the_run_of_either(comfy: ComfyPage, block):
+    comfy.page.evaluate(CLOSE)
+    comfy.settle()
+    copy = comfy.page.evaluate(f"(id) => ({COPY})(id) && app.graph.nodes.at(-1).id", block)
+    open_block(comfy, block)
+    progress = comfy.view(MASK).locator(".progress")
+    for number, each in enumerate((block, copy), start=1):
+        comfy.page.evaluate(PROGRESS, [f"{each}:{comfy.node_id(MASK)}", number, 10])
+        expect(progress).to_have_text(f"Map {number} of 10")
+        expect(progress).to_be_visible()
+    comfy.page.evaluate("() => app.api.dispatchCustomEvent('execution_interrupted', { prompt_id: 'one' })")
+    expect(progress).to_be_hidden()
 
 
 def test_the_prompts_on_the_face_are_aligned(comfy: ComfyPage, server):

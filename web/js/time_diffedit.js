@@ -41,8 +41,7 @@ const FIRST_HEIGHT = 80; // until the view's module is there and tells its own
 
 const MOUNTED = 100; // milliseconds until the page has a new node's widgets
 
-const settingListeners = new Map();
-/** @type {Map<string, HTMLElement>} */
+/** @type {Map<string, WeakRef<HTMLElement>>} */
 const roots = new Map(); // by locator, the element that holds a node's view
 const listenersOf = new WeakMap(); // by node
 /** @type {Record<string, string>} */
@@ -62,14 +61,15 @@ app.registerExtension({
       type: "slider",
       attrs: { min: 0, max: 100, step: 5 },
       defaultValue: 60,
-      onChange: (value) => settingListeners.get("MaskOpacity")?.forEach((callback) => callback(value)),
+      onChange: (value) => tellSetting("MaskOpacity", value),
     },
   ],
 
   async init() {
     words = await loadWords();
     api.addEventListener("progress_state", ({ detail }) => tellProgress(detail.nodes));
-    for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
+    // Of a server that is gone nothing more is heard; a run that goes on behind a broken connection tells its state again.
+    for (const end of ["execution_success", "execution_error", "execution_interrupted", "reconnecting"]) {
       api.addEventListener(end, () => tellProgress({}));
     }
   },
@@ -92,9 +92,9 @@ app.registerExtension({
 
   /** Outputs that come back without a run, such as after a change of the workflow's tab. */
   onNodeOutputsUpdated(outputs) {
-    for (const [node] of allNodes(app.graph)) {
-      const output = listenersOf.has(node) && outputs[locator(node)];
-      if (output) tellResult(node, output);
+    for (const node of nodesWithViews()) {
+      const output = outputs[locator(node)];
+      if (output) tellResult(node, output, false);
     }
   },
 });
@@ -197,15 +197,15 @@ function keepHeight(node, face) {
  * whose node is gone must not come back to a place that is another's by now.
  */
 function place(node, root, element) {
-  const before = roots.get(locator(node));
-  roots.set(locator(node), root);
+  const before = roots.get(locator(node))?.deref();
+  roots.set(locator(node), new WeakRef(root));
   root.append(element);
   const moves = new ResizeObserver(() => root.isConnected && element.parentNode !== root && root.append(element));
   moves.observe(root);
   const mounted = setTimeout(() => {
     if (root.isConnected || !before?.isConnected) return;
     before.replaceChildren(element);
-    roots.set(locator(node), before);
+    roots.set(locator(node), new WeakRef(before));
   }, MOUNTED);
   return () => {
     moves.disconnect();
@@ -256,12 +256,21 @@ function faceOf(node) {
   // A workflow that is loaded sets values without their callbacks.
   chain(node, "onConfigure", () => changed(undefined, undefined));
   chain(node, "onConnectionsChange", () => changed(undefined, undefined));
-  listenersOf.set(node, { change: changeListeners, last: undefined, callbacks: [], preview: undefined, previews: [], progress: [] });
-  chain(node, "onExecuted", (output) => tellResult(node, output));
+  listenersOf.set(node, {
+    change: changeListeners,
+    last: undefined,
+    callbacks: [],
+    preview: undefined,
+    previews: [],
+    progress: [],
+    settings: [],
+  });
+  chain(node, "onExecuted", (output) => tellResult(node, output, true));
 
   return {
     nodeType: node.constructor.comfyClass,
     value: (name) => decisive(name).widget?.value,
+    label: (name) => decisive(name).widget?.label ?? name,
     setValue(name, value) {
       const { owner, widget } = decisive(name);
       if (!widget || widget.value === value) return;
@@ -278,36 +287,50 @@ function faceOf(node) {
     onResult(callback) {
       const results = listenersOf.get(node);
       results.callbacks.push(callback);
-      if (results.last) callback(results.last);
+      if (results.last) callback(results.last.output, results.last.isNew);
     },
     onPreview: (callback) => listenersOf.get(node).previews.push(callback),
     onProgress: (callback) => listenersOf.get(node).progress.push(callback),
     fetch: (path, options) => api.fetchApi(path, options),
     fileUrl: ({ filename, subfolder, type }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`),
     setting: (key) => app.extensionManager.setting.get(SETTING_PREFIX + key),
-    onSetting(key, callback) {
-      const callbacks = settingListeners.get(key) ?? new Set();
-      settingListeners.set(key, callbacks.add(callback));
-      chain(node, "onRemoved", () => callbacks.delete(callback));
-    },
+    onSetting: (key, callback) => listenersOf.get(node).settings.push({ key, callback }),
     upstream: (inputName) => upstreamOf(node, inputName),
     text,
     redraw: () => node.setDirtyCanvas(true, true),
   };
 }
 
-/** @param {FrontendNode} node @param {Record<string, any>} output of the node's last run */
-function tellResult(node, output) {
+/** Each once, also where a block with it stands on the graph more often. @returns {Set<FrontendNode>} */
+function nodesWithViews() {
+  return new Set([...allNodes(app.graph)].map(([node]) => node).filter((node) => listenersOf.has(node)));
+}
+
+/**
+ * @param {FrontendNode} node
+ * @param {Record<string, any>} output of the node's last run
+ * @param {boolean} isNew whether it comes from the run itself; else the host restores it
+ */
+function tellResult(node, output, isNew) {
   const results = listenersOf.get(node);
-  results.last = output;
-  results.callbacks.forEach((callback) => callback(output));
+  results.last = { output, isNew };
+  results.callbacks.forEach((callback) => callback(output, isNew));
 }
 
 /** @param {Record<string, {state: string, value: number, max: number}>} states by execution id, of the nodes of this run */
 function tellProgress(states) {
+  const running = new Map(); // by node, as a node in a block that stands on the graph twice has two ids
   for (const [node, id] of allNodes(app.graph)) {
     const state = states[id]?.state === "running" ? states[id] : undefined;
-    listenersOf.get(node)?.progress.forEach((callback) => callback(state));
+    running.set(node, running.get(node) ?? state);
+  }
+  for (const [node, state] of running) listenersOf.get(node)?.progress.forEach((callback) => callback(state));
+}
+
+/** @param {string} changed @param {unknown} value */
+function tellSetting(changed, value) {
+  for (const node of nodesWithViews()) {
+    for (const { key, callback } of listenersOf.get(node).settings) if (key === changed) callback(value);
   }
 }
 

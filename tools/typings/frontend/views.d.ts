@@ -23,14 +23,16 @@ interface Face {
   /** Both are of the node's own widget, or, where a block has the input on its face, of the block's. */
   value(inputName: string): any;
   setValue(inputName: string, value: unknown): void;
+  /** What the page calls the input. */
+  label(inputName: string): string;
   /** Whether another node decides what it is. */
   isLinked(inputName: string): boolean;
   /** Both are undefined where more than one input may have changed. */
   onChange(callback: (name: string | undefined, value: unknown) => void): void;
   property(key: string): any;
   setProperty(key: string, value: unknown): void;
-  /** The node's `ui` output, after each run; at once if there is one. */
-  onResult(callback: (output: Record<string, any>) => void): void;
+  /** The node's `ui` output, after each run, and when the host restores it (not `isNew`); at once if there is one. */
+  onResult(callback: (output: Record<string, any>, isNew: boolean) => void): void;
   /** The address of the newest picture while the node runs, then undefined. */
   onPreview(callback: (picture: string | undefined) => void): void;
   /** How far a run of the node is, then undefined. */
@@ -94,7 +96,8 @@ interface AlignmentAnswer {
 interface EditReport {
   pairs: PromptPair[];
   alignments: Track[][];
-  settings: Placing & { lamb: number; relative: boolean };
+  preserve?: { prompt: string; weight: number }[];
+  settings: Placing & { lamb: number; relative: boolean; prior?: string; rho?: number } & Record<string, unknown>;
   diagnostics: {
     rank: number;
     condition: number;

@@ -20,10 +20,12 @@ import { areAlike, thumbnailOf } from "./thumbnail.mjs";
 import { TOUCH_UP_STYLE, TouchUp } from "./touch_up.mjs";
 
 const MIN_HEIGHT = 178; // with it the node still fits on a small screen; who enlarges the node gets a larger picture
+const GONE = "mask.gone"; // what is said where the files cannot be had
 const RESULT = "result"; // properties of the node
 const OPACITY = "opacity";
 const DRAWN_ON = "drawn_on"; // by the number of a picture, its thumbnail when strokes were drawn on it
 const FINE = 1.5; // pixels of a canvas to one of the page, at least: ComfyUI zooms without telling
+const MOST = 4096; // pixels along a side of a canvas, which a large node that is looked at closely would exceed
 
 // By the result that they show, views with a tool in hand: undo replaces their nodes by others, which go on there.
 const left = new Map();
@@ -69,7 +71,7 @@ class MaskView {
       this.refresh();
     });
     face.onSetting("MaskOpacity", () => this.refresh());
-    face.onResult(({ heatmap, picture }) => this.take({ heatmap, picture }));
+    face.onResult(({ heatmap, picture }, isNew) => this.take({ heatmap, picture }, isNew));
     face.onPreview((picture) => this.showLive(picture));
     face.onProgress((progress) => this.showProgress(progress));
     this.restore();
@@ -160,12 +162,17 @@ class MaskView {
     this.scene.classList.toggle("running", Boolean(progress));
   }
 
-  /** After a run, or when the host restores what a run gave. */
-  take({ heatmap, picture }) {
+  /**
+   * After a run, or when the host gives back what a run gave. Only the first is written down: the host gives it back after
+   * undo, too, and a node that undo has put back must stay as it is, or there would be nothing left to redo.
+   */
+  take({ heatmap, picture }, isNew) {
     if (!heatmap?.length) return;
     this.showLive(undefined);
     const result = { heatmap, picture: picture ?? [] };
-    if (JSON.stringify(result) !== JSON.stringify(this.face.property(RESULT))) this.face.setProperty(RESULT, result);
+    const isKnown = JSON.stringify(result) === JSON.stringify(this.face.property(RESULT));
+    if (isNew && !isKnown) this.face.setProperty(RESULT, result);
+    if (this.hint === GONE) this.loading = undefined; // the server may have it by now
     this.load(result);
   }
 
@@ -182,7 +189,7 @@ class MaskView {
     this.loading = wanted;
     const shots = await shotsOf(result, this.face, () => this.refresh()).catch(() => undefined);
     if (this.destroyed || this.loading !== wanted) return;
-    this.hint = shots ? "" : "mask.gone";
+    this.hint = shots ? "" : GONE;
     this.shots = shots ?? [];
     this.known.clear();
     const before = left.get(wanted);
@@ -332,7 +339,7 @@ class MaskView {
   /** What is to be known of the mask that is shown. */
   showNote(heatmap, strokes) {
     const { text } = this.face;
-    const stale = staleInputs(this.face, heatmap);
+    const stale = staleInputs(this.face, heatmap).map((name) => this.face.label(name));
     const { picture } = this.shots[this.place.shot];
     const problem = problemOf(this.covered);
     const here = strokes?.filter((stroke) => isOf(stroke, picture, this.place.frame)).length ?? 0;
@@ -351,8 +358,9 @@ class MaskView {
   /** Gives a canvas the pixels of its place on the screen; how many there are to one of the page. */
   resize(canvas) {
     const zoom = canvas.getBoundingClientRect().width / (canvas.offsetWidth || 1) || 1;
-    const pixels = Math.max(FINE, zoom * devicePixelRatio);
-    const [width, height] = [canvas.offsetWidth, canvas.offsetHeight].map((size) => Math.max(1, Math.round(size * pixels)));
+    const sides = [canvas.offsetWidth, canvas.offsetHeight];
+    const pixels = Math.min(Math.max(FINE, zoom * devicePixelRatio), MOST / Math.max(1, ...sides));
+    const [width, height] = sides.map((size) => Math.max(1, Math.round(size * pixels)));
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
     return pixels;
