@@ -16,6 +16,8 @@ from tools.workflows.workflow import Choice, Graph, ui_workflow
 MASK, EDIT = "DiffEditMask", "TIMEEditModel"
 PACK_FILES = "**/extensions/ComfyUI-TIME-DiffEdit/js/*.js"
 UNDO = "app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length"
+GIVEN = "(id) => app.nodeOutputs[id]?.heatmap"
+SEEN = "(id) => document.querySelector(`[data-time-diffedit='${id}'] .time-diffedit-mask`)?.shown"
 COUNT_LISTENERS = """
 window.counted = {}
 for (const [name, target] of [['window', window], ['document', document]]) {
@@ -156,6 +158,33 @@ def test_two_tabs_do_not_disturb_one_another(comfy: ComfyPage, new_tab, workflow
     np.testing.assert_array_equal(low, again)
     assert 0 < (high > 0).sum() < (low > 0).sum()
     assert (first.value(MASK, "rule.threshold"), second.value(MASK, "rule.threshold")) == (0.2, 0.8)
+
+
+def test_a_run_of_one_workflow_is_not_shown_in_another_with_the_same_ids(comfy: ComfyPage, workflow):
+    """Both of one template; the second is opened while the first runs, and stays as it was when one comes back to it."""
+    comfy.load_as_template(workflow)
+    comfy.set_value(MASK, "maps", 32)
+    comfy.set_value(MASK, "seed", 11 + (comfy.renderer == CLASSIC))  # else the server has the other renderer's
+    comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
+    comfy.load_as_template(workflow)
+    ran = comfy.node_id(MASK)
+    comfy.page.wait_for_function(GIVEN, arg=str(ran))  # the page has it, and gave it to this workflow's node
+    assert result_of(comfy) == (None, None)
+    comfy.page.evaluate("() => app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+    comfy.page.wait_for_function(SEEN, arg=ran)
+    comfy.page.evaluate("() => app.extensionManager.command.execute('Workspace.NextOpenedWorkflow')")
+    comfy.settle(1000)
+    assert result_of(comfy) == (None, None)
+    mask_of(comfy, comfy.run())
+    comfy.page.wait_for_function(SEEN, arg=ran)
+
+
+def result_of(comfy: ComfyPage) -> tuple:
+    """What the view shows, and what the node keeps of it."""
+    comfy.settle()
+    shown = comfy.page.evaluate(f"(id) => ({SEEN})(id) ?? null", comfy.node_id(MASK))
+    kept = comfy.page.evaluate("(id) => app.graph.getNodeById(id).properties.time_diffedit_result ?? null", comfy.node_id(MASK))
+    return shown and True, kept
 
 
 def test_nothing_of_others_is_touched(new_tab, server):

@@ -10,6 +10,7 @@ import { keepFromHost } from "./parts/controls.mjs";
 import { ABOUT, colourSockets } from "./parts/discovery.mjs";
 import { allNodes, locator, promotedFrom, upstreamOf } from "./parts/graph.mjs";
 import { announcePrompts, drawPromptNames } from "./parts/prompt_names.mjs";
+import { isOfAnother, wasOfAnother } from "./parts/whose.mjs";
 
 /** @import { FrontendNode } from "../../../scripts/app.js" */
 
@@ -94,7 +95,7 @@ app.registerExtension({
   onNodeOutputsUpdated(outputs) {
     for (const node of nodesWithViews()) {
       const output = outputs[locator(node)];
-      if (output) tellResult(node, output, false);
+      if (output && !wasOfAnother(app.extensionManager.workflow, output)) tellResult(node, output, false);
     }
   },
 });
@@ -265,7 +266,7 @@ function faceOf(node) {
     progress: [],
     settings: [],
   });
-  chain(node, "onExecuted", (output) => tellResult(node, output, true));
+  chain(node, "onExecuted", (output) => isOfAnother(app.extensionManager.workflow, output) || tellResult(node, output, true));
 
   return {
     nodeType: node.constructor.comfyClass,

@@ -87,11 +87,22 @@ export interface Extension {
   onNodeOutputsUpdated?(outputs: Record<string, Record<string, any>>): void;
 }
 
+/** Those that are open in the page. */
+export interface Workflows {
+  activeWorkflow?: { changeTracker?: WorkflowTracker | null } | null;
+  openWorkflows?: { changeTracker?: WorkflowTracker | null }[];
+}
+
+export interface WorkflowTracker {
+  /** Of the runs that were started from this workflow; when another is shown, a copy of all that its nodes were given. */
+  nodeOutputs?: Record<string, object>;
+}
+
 export const app: {
   graph?: FrontendGraph;
   canvas: FrontendCanvas;
   /** By the node's locator, addresses of the pictures that it sent while running. */
   nodePreviewImages: Record<string, string[] | undefined>;
-  extensionManager: { setting: { get(id: string): any } };
+  extensionManager: { setting: { get(id: string): any }; workflow?: Workflows };
   registerExtension(extension: Extension): void;
 };
