@@ -26,6 +26,12 @@ SDXL = {
     "2": {"class_type": "CLIPSetLastLayer", "inputs": {"clip": ["1", 0], "stop_at_clip_layer": -2}},
     "3": {"class_type": "TIMEComputeEdit", "inputs": {"clip": ["2", 0], **SETTINGS}},
 }
+ROUTE = "**/time_diffedit/alignment"
+CHANGED_WHILE_IT_RUNS = """(id) => app.api.addEventListener('execution_start', () => {
+  const node = app.graph.getNodeById(id), widget = node.widgets.find((w) => w.name === 'layers')
+  widget.value = '0'
+  widget.callback?.('0', app.canvas, node)
+}, { once: true })"""
 
 
 def chips(view, row: str) -> list[str]:
@@ -191,6 +197,75 @@ def test_a_run_brings_the_diagnostics(edit_model):
     expect(view.get_by_text("Changed since: this is the last run.")).to_be_visible()
     edit_model.show(NODE)
     edit_model.picture("alignment_after_a_run")
+
+
+def test_what_changed_since_the_run_is_known_after_undo_and_to_a_run_that_waited(edit_model):
+    changed = edit_model.view(NODE).get_by_text("Changed since: this is the last run.")
+    edit_model.set_value(NODE, "preserve", "a lily\na tulip | 2\n")
+    edit_model.run()
+    expect(changed).to_have_count(0)
+    for name, other, again in (
+        ("edit_keys", False, True),
+        ("preserve", "a lily\na tulip | 3", "a lily\n\na tulip | 2"),
+        ("augmentations", "A photo of", ""),
+        ("lambda_unit", "relative to the rows", "absolute"),
+        ("where", "text entry layer", "cross-attention"),
+    ):
+        edit_model.set_value(NODE, name, other)
+        expect(changed).to_be_visible()
+        undo_a_new_node(edit_model)
+        expect(edit_model.view(NODE).locator(".numbers")).to_be_visible()
+        assert edit_model.value(NODE, name) == other
+        expect(changed).to_be_visible()
+        edit_model.set_value(NODE, name, again)
+        expect(changed).to_have_count(0)
+    # Between the order and the result.
+    edit_model.page.evaluate(CHANGED_WHILE_IT_RUNS, edit_model.node_id(NODE))
+    edit_model.set_value(NODE, "lamb", 0.3)
+    edit_model.run()
+    assert edit_model.value(NODE, "layers") == "0"
+    expect(changed).to_be_visible()
+    edit_model.set_value(NODE, "layers", "all")
+    expect(changed).to_have_count(0)
+
+
+def undo_a_new_node(comfy: ComfyPage) -> None:
+    """Undo replaces all nodes, and the page gives back to them what the run found."""
+    comfy.page.evaluate("""() => {
+      for (const change of [() => {}, () => app.graph.add(LiteGraph.createNode('Note'))]) {
+        app.canvas.emitBeforeChange()
+        change()
+        app.canvas.emitAfterChange()
+      }
+      app.graph.nodes.forEach((node) => (node.isBefore = true))
+    }""")
+    comfy.page.evaluate("() => app.extensionManager.command.execute('Comfy.Undo')")
+    comfy.page.wait_for_function("() => app.graph.nodes.length && !app.graph.nodes.some((node) => node.isBefore)")
+    comfy.settle()
+
+
+def test_a_server_that_did_not_answer_is_asked_again(edit_model):
+    edit_model.page.route(ROUTE, lambda route: route.fulfill(status=500))
+    view = type_prompts(edit_model, "A pack of roses", "A pack of tall roses")
+    expect(view.get_by_text("The server does not answer")).to_be_visible()
+    edit_model.page.unroute(ROUTE)
+    assert all("500" in error for error in edit_model.errors)
+    edit_model.errors.clear()
+    edit_model.set_value(NODE, "strength", 0.9)  # about which it is not asked
+    expect(view.get_by_text("+ tall")).to_be_visible()
+    edit_model.set_value(NODE, "strength", 1.0)
+
+
+def test_another_checkpoint_is_asked_about_when_the_pointer_comes(edit_model):
+    type_prompts(edit_model, "A pack of roses", "A pack of blue roses")
+    expect(edit_model.view(NODE).get_by_text("+ blue")).to_be_visible()
+    edit_model.settle(600)
+    edit_model.set_value("CheckpointLoaderSimple", "ckpt_name", "another.safetensors")
+    edit_model.show(NODE)
+    edit_model.page.mouse.move(5, 500)
+    with edit_model.page.expect_request(ROUTE) as asked:
+        edit_model.view(NODE).get_by_label("Preset").hover()
+    assert asked.value.post_data_json["encoder"] == {"checkpoint": "another.safetensors"}
 
 
 def test_a_click_into_the_curve_takes_that_lambda(edit_model):

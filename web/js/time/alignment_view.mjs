@@ -4,6 +4,7 @@
  * the presets.
  */
 import { drawTrack, legend, TRACK_STYLE } from "./alignment_track.mjs";
+import { isChanged, placeOf } from "./changed_inputs.mjs";
 import { diagnosticsView, DIAGNOSTICS_STYLE } from "./edit_diagnostics.mjs";
 import { pager } from "../parts/controls.mjs";
 import { ASSUMED, encoderOf, encoderOfTracks } from "../parts/encoder.mjs";
@@ -17,6 +18,7 @@ const ROUTE = "/time_diffedit/alignment";
 const PAUSE = 300; // milliseconds without a key before the server is asked
 const LONGEST = 60_000; // characters; the route reads no more
 const MIN_HEIGHT = 330;
+const UNAVAILABLE = "unavailable"; // of our words, where the server does not answer
 const INPUTS = ["source", "destination", "alignment", "tokens"];
 const STYLE = `
   .head { display: flex; gap: 8px; flex-wrap: wrap; }
@@ -46,8 +48,8 @@ export function create(face) {
 
   /** @type {AlignmentAnswer | null} */
   let answer = null; // of the server, to the prompts as they are
-  /** @type {EditRun & {values: string} | null} */
-  let run = null; // what the last run reported, and which values belong to it
+  /** @type {EditRun & {where: unknown} | null} */
+  let run = null; // what the last run reported, and its input `where`
   let line = 0;
   const ask = questions(face, (found) => {
     answer = found;
@@ -58,13 +60,16 @@ export function create(face) {
     ask();
     show();
   });
-  face.onResult((output) => {
+  face.onResult((output, isNew) => {
     const report = output.time_edit?.[0];
     if (!report) return;
-    run = { report, curve: output.lambda_curve ?? [], verdict: output.verdict?.[0], values: valuesOf(face) };
+    const where = placeOf(face, report, isNew);
+    run = { report, curve: output.lambda_curve ?? [], verdict: output.verdict?.[0], where };
     ask.know(encoderOfTracks(report.alignments[0]));
     show();
   });
+  // Of nodes further up, such as the loader of the checkpoint, a node hears nothing.
+  element.addEventListener("pointerenter", () => ask());
   ask();
   show();
 
@@ -143,17 +148,9 @@ function isOf(answer, report) {
   return !answer.error && same("alignment") && same("tokens") && prompts(answer.pairs) === prompts(report.pairs);
 }
 
-const OTHERS = [
-  ...["augmentations", "preserve", "preserve_empty", "layers", "lambda_unit", "edit_keys", "edit_values", "where"],
-  ...["preserve_mode", "rho"],
-];
-
-const valuesOf = (face) => JSON.stringify(OTHERS.map((name) => face.value(name)));
-
 /** @param {Face} face */
 function isStale(face, run, answer) {
-  const lamb = face.isLinked("lamb") ? run.report.settings.lamb : face.value("lamb");
-  return valuesOf(face) !== run.values || lamb !== run.report.settings.lamb || (answer !== null && !isOf(answer, run.report));
+  return isChanged(face, run.report, run.where) || (answer !== null && !isOf(answer, run.report));
 }
 
 /**
@@ -184,7 +181,9 @@ function questions(face, tell) {
     const mine = ++number;
     const settings = { alignment: now.alignment, tokens: now.tokens };
     const found = await answerTo(now, assumed, aborter.signal);
-    if (mine === number && found) tell({ pairs: [], ...found, settings });
+    if (mine !== number || !found) return;
+    if (found.message === UNAVAILABLE) asked = ""; // it may answer the next time
+    tell({ pairs: [], ...found, settings });
   }
 
   /** The answer; for an encoder that the server does not know, that for the assumed one. */
@@ -199,12 +198,12 @@ function questions(face, tell) {
         asked = "";
         return null;
       }
-      if (!response.ok) return { message: response.status === 413 ? "tooLong" : "unavailable" };
+      if (!response.ok) return { message: response.status === 413 ? "tooLong" : UNAVAILABLE };
       const found = await response.json();
       if (found.encoder === "unknown" && !assumed) return await answerTo({ ...now, encoder: told ?? ASSUMED }, !told, signal);
       return { ...found, assumed };
     } catch {
-      return signal.aborted ? null : { message: "unavailable" };
+      return signal.aborted ? null : { message: UNAVAILABLE };
     }
   }
 
