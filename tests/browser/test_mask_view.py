@@ -464,11 +464,12 @@ def test_a_server_that_is_gone_makes_no_more_maps(comfy, workflow):
 
 def test_a_canvas_has_not_more_pixels_than_a_browser_can_draw(comfy, workflow):
     ran(comfy, workflow())
+    pixels = comfy.page.evaluate("() => devicePixelRatio")
     comfy.page.evaluate("() => (window.devicePixelRatio = 40)")
     comfy.set_value(MASK, "rule.threshold", 0.4)
     assert shown(comfy)["covered"] > 0
     sides = comfy.view(MASK).locator(".view").evaluate(SIDES)
-    comfy.page.evaluate("() => delete window.devicePixelRatio")
+    comfy.page.evaluate("(pixels) => (window.devicePixelRatio = pixels)", pixels)
     assert max(sides[0]) == 4096 and all(0 < side <= 4096 for canvas in sides for side in canvas)
 
 
