@@ -2,6 +2,9 @@
 
 import torch
 
+ROUNDING = 1e-3
+"""By how much filters and resizing carry a mask's values over 0 and 1."""
+
 
 def to_picture_size(mask: torch.Tensor, cell: int, cell_frames: int = 1) -> torch.Tensor:
     """Latent cells as pixels, each cell a square of equal pixels.
@@ -63,6 +66,8 @@ def cropped(pixels: torch.Tensor, dim: int, cells: int, cell: int) -> torch.Tens
 def checked(mask: torch.Tensor) -> torch.Tensor:
     """A MASK as (masks, height, width) on the CPU.
 
+    Values that are off by rounding, as a blurred mask's are, count as 0 and 1.
+
     Raises:
         ValueError: another shape, or values that are not finite or not in 0 .. 1.
     """
@@ -74,8 +79,14 @@ def checked(mask: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"mask has the shape {tuple(mask.shape)}; it must be (masks, height, width).")
     if not torch.isfinite(mask).all():
         raise ValueError("mask contains values that are not finite; check the node that made it.")
-    if mask.min() < 0 or mask.max() > 1:
-        raise ValueError(f"mask has values from {float(mask.min()):.4g} to {float(mask.max()):.4g}; they must lie in 0 to 1.")
+    least, most = float(mask.min()), float(mask.max())
+    if least < -ROUNDING or most > 1 + ROUNDING:
+        raise ValueError(
+            f"mask has values from {least:.7g} to {most:.7g}; they must lie in 0 to 1: clamp them, or divide them by the most "
+            "that the node which made it can give (255 for bytes)."
+        )
+    if least < 0 or most > 1:
+        mask = mask.clamp(0, 1)
     return mask.cpu() if mask.is_floating_point() else mask.float().cpu()
 
 

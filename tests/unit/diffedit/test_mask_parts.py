@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from comfy_extras.nodes_post_processing import Blur
 from time_diffedit.diffedit_core.mask.heat_colours import heat_colours
 from time_diffedit.diffedit_core.mask.heatmap import Heatmap, noise_difference
-from time_diffedit.diffedit_core.mask.masks import to_latent_size, to_picture_size
+from time_diffedit.diffedit_core.mask.masks import checked, to_latent_size, to_picture_size
 from time_diffedit.diffedit_core.model.conditioning import require_one_prompt, same_conditioning
 from time_diffedit.diffedit_core.model.noise import picture_noise
 
@@ -131,6 +132,21 @@ class TestMaskSizes:
         assert expected.shape == (1, 1, 2, 2)
         assert torch.equal(expected, to_latent_size(mask[None], (3, 4, 2, 2), 8))
         assert torch.equal(expected, to_latent_size(mask[None, None], (3, 4, 2, 2), 8))
+
+    def test_values_that_are_off_by_rounding_count_as_0_and_1(self):
+        mask = torch.tensor([[[1.0000002, 0.5], [-0.0004, 1.0009]]])
+        assert checked(mask).tolist() == [[[1.0, 0.5], [0.0, 1.0]]]
+        for off, said in ((1.0011, "from 0 to 1.0011"), (-0.0011, "from -0.0011 to 0"), (255.0, "from 0 to 255")):
+            with pytest.raises(ValueError, match=rf"mask has values {said}; they must lie in 0 to 1: clamp them, or divide"):
+                checked(torch.tensor([[[0.0, off]]]))
+
+    def test_a_mask_that_the_host_blurred_is_taken(self):
+        picture = torch.zeros(1, 128, 128, 3)
+        picture[:, 30:100, 30:100] = 1
+        blurred = [Blur.execute(picture, radius, 2.0).result[0][..., 0] for radius in (1, 4, 8, 31)]
+        assert max(float(mask.max()) for mask in blurred) > 1
+        for mask in blurred:
+            assert torch.equal(checked(mask), mask.clamp(0, 1))
 
     def test_fewer_masks_than_pictures_repeat_in_order(self):
         masks = values(2, 16, 16)
