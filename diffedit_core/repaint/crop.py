@@ -116,9 +116,11 @@ def stitch(
     inside = torch.ones(1, *crop.size) if mask is None else _mask_of_crop(mask, crop)
     for name, given in (("original", len(original)), ("crop", len(crop.places)), ("mask", len(inside))):
         require_one_or_as_many(name, given, len(edited))
-    windows, inside = _resized(_uncropped(original, edited, crop).float(), crop.window), _nearest(inside, crop.window)
+    # Under --gpu-only a picture lies on the GPU, and a mask that was checked does not.
+    windows = _resized(_uncropped(original, edited, crop).float(), crop.window).to(original.device)
+    inside = _nearest(inside, crop.window).to(original.device)
     if fit.seam == SEAMLESS:
-        inside = inside.expand(max(len(inside), len(crop.places)), -1, -1) * _within_rim(crop)
+        inside = inside.expand(max(len(inside), len(crop.places)), -1, -1) * _within_rim(crop).to(inside.device)
     around = _windows(original.float(), crop).expand(len(edited), -1, -1, -1)
     windows = fitted(windows, around, inside > 0, fit)
     laid, covered = (laid_on_zeros(each, crop.original, crop.places) for each in (windows, inside))
