@@ -164,18 +164,17 @@ class _WayBackSampler(comfy.samplers.Sampler):
         self.missed: list[torch.Tensor] = []
 
     def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
-        trajectory = self._trajectory.to(noise.device)
+        trajectory = self._trajectory
 
         def report(info: dict) -> None:
             if info["i"] > 0:
-                self.missed.append(rms(info["x"] - trajectory.states[-1 - info["i"]]))
+                self.missed.append(rms(info["x"] - trajectory.states[-1 - info["i"]].to(noise.device)))
             if callback is not None:
                 callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
 
-        last = way_back(trajectory)(
-            model_wrap, trajectory.states[-1].clone(), sigmas, extra_args=extra_args, callback=report, disable=disable_pbar
-        )
-        self.missed.append(rms(last - trajectory.states[0]))
+        start = trajectory.states[-1].to(noise.device, copy=True)
+        last = way_back(trajectory)(model_wrap, start, sigmas, extra_args=extra_args, callback=report, disable=disable_pbar)
+        self.missed.append(rms(last - trajectory.states[0].to(noise.device)))
         return last
 
 

@@ -14,8 +14,9 @@ SCHEDULERS = tuple(comfy.samplers.SCHEDULER_NAMES)
 def inversion_levels(model, steps: int, strength: float, scheduler: str, sigmas: torch.Tensor | None) -> torch.Tensor:
     """Ascending from 0, (n + 1,) float32 on the CPU.
 
-    `strength` stands for one noise level, whatever the model and the scheduler: that of diffusers' leading timesteps,
-    50 steps at 0.8 being timestep 781, where noise and picture of SD 1.x stand as 4.69 to 1.
+    `strength` of so many steps stands for one noise level, whatever the model and the scheduler: that of diffusers' leading
+    timesteps, 50 steps at 0.8 being timestep 781, where noise and picture of SD 1.x stand as 4.69 to 1. Another number of
+    steps has another one, since a leading step is a whole number of timesteps: 20 reach 4.12, 334 only 1.81.
 
     Args:
         model: MODEL.

@@ -6,9 +6,12 @@ import torch
 
 from ..model.model_kind import ModelKind
 from ..model.noising import Noising
-from .methods import Path
+from .methods import METHODS, Blend, Path
 from .methods.step import each
 from .schedule import steps_walked
+
+TINY = 1e-12
+"""Stands for a noise level of 0 where one is divided by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +47,14 @@ class Trajectory:
         """Bytes of its tensors."""
         return sum(tensor.nbytes for tensor in (self.states, self.clean, self.kept) if tensor is not None)
 
-    def to(self, device: torch.device) -> "Trajectory":
-        """The same with states, sigmas and what is kept on `device`."""
-        kept = None if self.kept is None else self.kept.to(device)
-        return replace(self, states=self.states.to(device), sigmas=self.sigmas.to(device), kept=kept)
-
     def up_to(self, share: float) -> "Trajectory":
         """Only the first `share` (0 .. 1) of the steps from the picture, rounded half up and at least one."""
         return self._first(steps_walked(len(self.sigmas) - 1, share))
 
-    def path(self, steps: int) -> Path:
-        """What the method's way back over the last `steps` steps starts from."""
+    def path(self, steps: int, device: torch.device, blend: Blend) -> Path:
+        """What the method's way back over the last `steps` steps starts from, on `device`."""
         part = self._first(steps)
-        return Path(part.states, part.sigmas.tolist(), part.kept)
+        return Path(part.states, part.sigmas.tolist(), part.kept, device, blend)
 
     def _first(self, steps: int) -> "Trajectory":
         kept = None if self.kept is None else self.kept[:steps]
@@ -85,6 +83,13 @@ class Trajectory:
                 "invert with more strength, or start lower (Split Sigmas)."
             )
         levels = self.sigmas.flip(0)[-len(sigmas) :]
+        fewest = METHODS[self.method].fewest_steps
+        if own and len(sigmas) - 1 < fewest:
+            raise ValueError(
+                f"trajectory was made by {self.method}, which asks the model only from its second step on, and "
+                f"{len(sigmas) - 1} is walked; walk {fewest} or more (more steps or strength in DDIM Invert, a higher start "
+                "here), or choose another method or sampler."
+            )
         if own and not (len(levels) == len(sigmas) and torch.allclose(levels.cpu(), sigmas.cpu().float(), rtol=1e-5, atol=0)):
             raise ValueError(
                 f"trajectory was made by {self.method}, which leads back only over its own levels; connect the SIGMAS of "
@@ -97,16 +102,28 @@ class Trajectory:
         At a stored level the state is the stored one, exactly, and the slope that of the segment *below*, along which
         a sampler goes on from there. Above the last level the last segment is continued.
 
+        States under noises of their own lie on no curve: the mean of two has less noise than its level asks for, and is
+        given as much as is missing; the slope is that of the noise which the state then has, straight to the picture.
+
         Args:
-            sigma: scalar or (B,).
+            sigma: scalar or (B,), on the device where the state is wanted; only the states that are read go there.
 
         Returns:
             Two tensors (B, C, ..., h, w).
         """
-        sigma = sigma.to(self.sigmas).reshape(-1).expand(self.states.shape[1])
-        upper = torch.searchsorted(self.sigmas, sigma.contiguous()).clamp(1, len(self.sigmas) - 1)
-        rows = torch.arange(len(sigma), device=upper.device)
-        above, below = self.states[upper, rows], self.states[upper - 1, rows]
-        sigma_above, sigma_below, sigma = (each(s, above) for s in (self.sigmas[upper], self.sigmas[upper - 1], sigma))
+        level = sigma.to(self.sigmas).reshape(-1).expand(self.states.shape[1])
+        upper = torch.searchsorted(self.sigmas, level.contiguous()).clamp(1, len(self.sigmas) - 1)
+        rows = torch.arange(len(level), device=upper.device)
+        above, below = (self.states[i, rows].to(sigma.device) for i in (upper, upper - 1))
+        levels = (level, self.sigmas[upper], self.sigmas[upper - 1])
+        at, sigma_above, sigma_below = (each(s.to(sigma.device), above) for s in levels)
         slope = (above - below) / (sigma_above - sigma_below)
-        return above - (sigma_above - sigma) * slope, slope
+        state = above - (sigma_above - at) * slope
+        if not METHODS[self.method].own_noises:
+            return state, slope
+        clean = self.states[0].to(state)
+        picture = clean * each(at.new_tensor([self.noising.signal(s) for s in level.tolist()]), at)
+        share = (at - sigma_below) / (sigma_above - sigma_below)
+        noise_left = ((share * sigma_above) ** 2 + ((1 - share) * sigma_below) ** 2).sqrt()
+        state = state + (at / noise_left.clamp(min=TINY) - 1) * (state - picture)
+        return state, (state - clean) / at.clamp(min=TINY)

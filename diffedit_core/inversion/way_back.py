@@ -7,7 +7,7 @@ import comfy.model_management
 import comfy.samplers
 import torch
 
-from .methods import METHODS, Path
+from .methods import METHODS, Blend, Path, as_it_is
 from .trajectory import Trajectory
 
 SamplerFunction = Callable[..., torch.Tensor]
@@ -15,19 +15,26 @@ SamplerFunction = Callable[..., torch.Tensor]
 
 
 def way_back(trajectory: Trajectory) -> SamplerFunction:
-    """The step that belongs to the trajectory's method, from any of its levels."""
+    """The step that belongs to the trajectory's method, from any of its levels.
+
+    That of a method with levels of its own also takes `blend`, which is what may change its states on the way.
+    """
     method = METHODS[trajectory.method]
     retrace = method.sample
     if retrace is None:
         return comfy.samplers.ksampler(method.sampler).sampler_function
 
-    def sample(model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None) -> torch.Tensor:
+    def sample(
+        model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None, blend: Blend = as_it_is
+    ) -> torch.Tensor:
         def denoise(state: torch.Tensor, sigma: float) -> torch.Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
             return model(state, state.new_full((len(state),), sigma), **extra_args)
 
         # Where the states do not matter but for the first, `x` may stand between two of them.
-        path = trajectory.to(x.device).path(len(sigmas) - 1) if method.own_levels else Path(x[None], sigmas[:1].tolist())
+        path = Path(x[None], sigmas[:1].tolist())
+        if method.own_levels:
+            path = trajectory.path(len(sigmas) - 1, x.device, blend)
         for i, step in enumerate(retrace(denoise, path, sigmas.tolist(), trajectory.noising)):
             if callback is not None:
                 callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": step.denoised})

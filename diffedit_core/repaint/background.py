@@ -34,13 +34,18 @@ class Background:
         return self.until < sigma <= self.above
 
 
-def background(kind: str, trajectory: Trajectory, seed: int, above: float, until: float) -> Background:
+def background(
+    kind: str, trajectory: Trajectory, seed: int, above: float, until: float, device: torch.device | None = None
+) -> Background:
     """One of BACKGROUNDS:
 
     - "trajectory": the states of the inversion (DiffEdit).
     - "noised picture": the picture under one noise for all levels, drawn for each picture from seed (as inpainting with
       a noise mask does it).
     - "clean estimate": only the model's estimate is replaced by the picture; what it sees is not (GLIDE, RF-Inversion).
+
+    Args:
+        device: where its states are wanted; None: where the trajectory lies.
 
     Raises:
         ValueError: no such kind.
@@ -51,7 +56,7 @@ def background(kind: str, trajectory: Trajectory, seed: int, above: float, until
         raise ValueError(f"background is {kind!r}; choose one of {', '.join(BACKGROUNDS)}.")
     clean = trajectory.states[0]
     noise = batch_noise(seed, trajectory.batch_index or range(len(clean)), 0, clean)
-    return Background(_straight(clean, noise, trajectory.noising), kind == NOISED_PICTURE, above, until)
+    return Background(_straight(clean.to(device), noise.to(device), trajectory.noising), kind == NOISED_PICTURE, above, until)
 
 
 def _straight(clean: torch.Tensor, noise: torch.Tensor, noising: Noising) -> At:

@@ -13,7 +13,8 @@ from ..inversion.methods import METHODS
 from ..inversion.trajectory import Trajectory
 from ..inversion.way_back import SamplerFunction, way_back
 from ..model.host_model import hears_of_mask, model_kind, noising, require_finite
-from .background import background
+from .background import Background, background
+from .blend import BackgroundBlend
 from .virtual_denoiser import VirtualDenoiser
 
 AS_INVERTED = "as inverted"
@@ -142,6 +143,7 @@ def sample_masked(
     # A sampler need not report anything: dpm_adaptive takes no step where there is only one level above 0.
     denoised = model.model.process_latent_out(last["x0"].float().cpu()) if "x0" in last else samples
     if sampler.mask is None or not sampler.keeps_outside(sigmas):
+        samples = samples.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
         return samples, denoised.to(samples)
     clean, mask = trajectory.clean, sampler.mask
     return _outside_restored(samples, clean, mask), _outside_restored(denoised, clean, mask)
@@ -193,27 +195,32 @@ class TrajectorySampler(comfy.samplers.Sampler):
             )
         self.trajectory.require_levels(sigmas, self.own_levels)
         mask = denoise_mask if self.mask is None else self.mask.to(noise.device)
-        trajectory = self.trajectory.to(noise.device)
+        at = None if mask is None else mask_at(mask, model_wrap, sigmas)
+        trajectory, injection = self.trajectory, self.injection
+        clean = trajectory.states[0].to(noise.device)
+        outside = background(injection.background, trajectory, injection.seed, *injection.levels(sigmas), noise.device)
+        blend = BackgroundBlend(outside, clean, at, sigmas, extra_args) if self._blends(outside) else None
+        if blend is None:
+            model, options = VirtualDenoiser(model_wrap, outside, at), self._options
+        else:
+            model, options = model_wrap, {"blend": blend}
 
         def report(info: dict) -> None:
             if callback is not None:
-                callback(info["i"], info["denoised"], info["x"], len(sigmas) - 1)
+                denoised = info["denoised"] if blend is None else blend.estimate(info["denoised"], info["i"])
+                callback(info["i"], denoised, info["x"], len(sigmas) - 1)
 
-        outside = background(self.injection.background, trajectory, self.injection.seed, *self.injection.levels(sigmas))
         start, _ = trajectory.state_at(sigmas[0])
-        samples = self._function(
-            VirtualDenoiser(model_wrap, outside, None if mask is None else mask_at(mask, model_wrap, sigmas)),
-            start,
-            sigmas,
-            extra_args=extra_args,
-            callback=report,
-            disable=disable_pbar,
-            **self._options,
-        )
+        samples = self._function(model, start, sigmas, extra_args=extra_args, callback=report, disable=disable_pbar, **options)
         require_finite(samples)
         if mask is not None and self.keeps_outside(sigmas):
-            samples = _outside_restored(samples, trajectory.states[0], mask)
+            samples = _outside_restored(samples, clean, mask)
         return model_wrap.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], samples)
+
+    def _blends(self, outside: Background) -> bool:
+        """Is the background blended into the states between steps, and not into the model's answers? What ddpm keeps leads to
+        the picture by answers that are the picture, too, and by no other noise than its own."""
+        return self.own_levels and (outside.shown or not METHODS[self.trajectory.method].own_noises)
 
 
 def sampler_of(name: str, trajectory: Trajectory, mask: torch.Tensor | None, injection: Injection) -> TrajectorySampler:

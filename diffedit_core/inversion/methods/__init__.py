@@ -2,7 +2,7 @@
 (diffusers' set_alpha_to_one=True), and need no evaluation there, where a derivative does not exist."""
 
 from . import ddim, ddpm, fireflow, fixed_point, midpoint, o_belm, predictor
-from .method import Method, Options, Path
+from .method import Blend, Method, Options, Path, as_it_is
 
 METHODS: dict[str, Method] = {
     "ddim": ddim.METHOD,
@@ -25,4 +25,4 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-__all__ = ["METHODS", "Method", "Options", "Path", "method_named"]
+__all__ = ["METHODS", "Blend", "Method", "Options", "Path", "as_it_is", "method_named"]

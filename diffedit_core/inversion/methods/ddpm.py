@@ -28,12 +28,11 @@ def invert(
 
 def sample(denoise: Denoise, path: Path, sigmas: Sequence[float], noising: Noising) -> Iterator[Step]:
     """Ancestral sampling with the kept noises."""
-    if path.kept is None:
-        raise ValueError("trajectory does not hold the noises of its steps; invert anew with the method ddpm.")
-    x = path.states[-1]
+    x = path.blend(path.state(0), None, 0)
     for i in range(len(sigmas) - 1):
         denoised = denoise(x, sigmas[i])
-        x = _ancestral(x, denoised, sigmas[i], sigmas[i + 1], noising) + path.kept[-1 - i]
+        below = _ancestral(x, denoised, sigmas[i], sigmas[i + 1], noising) + path.kept_of(i)
+        x = path.blend(below, x, i + 1)
         yield Step(x, denoised, model_calls=1)
 
 
@@ -43,4 +42,4 @@ def _ancestral(x: torch.Tensor, denoised: torch.Tensor, sigma: float, next_sigma
     return noising.signal(next_sigma) / noising.signal(down) * torch.lerp(denoised, x, down / sigma)
 
 
-METHOD = Method(invert, "arXiv 2304.06140", sample=sample, own_levels=True, keeps=True)
+METHOD = Method(invert, "arXiv 2304.06140", sample=sample, own_levels=True, keeps=True, own_noises=True)

@@ -30,13 +30,16 @@ def invert(
 def sample(denoise: Denoise, path: Path, sigmas: Sequence[float], noising: Noising) -> Iterator[Step]:
     """The same solved for x_(i-1). The first step down is the stored state: two neighbours are needed to go on.
 
-    With the conditioning of the inversion it undoes every step but for rounding, whatever the model says.
+    With the conditioning of the inversion it undoes every step but for rounding, whatever the model says. That holds for
+    the model's own answers alone, so what is to be kept of the path is blended into the states, never into an answer.
     """
-    above, x = path.states[-1], path.states[-2]
+    above = path.blend(path.state(0), None, 0)
+    x = path.blend(path.state(1), above, 1)
     yield Step(x, x, model_calls=0)
     for i in range(1, len(sigmas) - 1):
         h, next_h = sigmas[i - 1] - sigmas[i], sigmas[i] - sigmas[i + 1]
-        above, x, denoised = x, *_leap(denoise, above, x, sigmas[i], -next_h, next_h / h)
+        below, denoised = _leap(denoise, above, x, sigmas[i], -next_h, next_h / h)
+        above, x = x, path.blend(below, x, i + 1)
         yield Step(x, denoised, model_calls=1)
 
 
@@ -46,4 +49,4 @@ def _leap(denoise: Denoise, before: torch.Tensor, x: torch.Tensor, sigma: float,
     return r**2 * before + (1 - r**2) * x + h * (1 + r) * derivative(x, denoised, sigma), denoised
 
 
-METHOD = Method(invert, "arXiv 2410.07273", sample=sample, own_levels=True)
+METHOD = Method(invert, "arXiv 2410.07273", sample=sample, own_levels=True, fewest_steps=2)

@@ -1,5 +1,6 @@
 """Masked Latent Sample on a real, small host model."""
 
+import comfy.model_management
 import comfy.samplers
 import comfy.supported_models
 import comfy.utils
@@ -15,6 +16,7 @@ from time_diffedit.diffedit_core.model.noise import picture_noise
 from time_diffedit.diffedit_core.repaint.background import BACKGROUNDS
 from time_diffedit.diffedit_core.repaint.masked_sampling import AS_INVERTED, SAMPLERS
 from time_diffedit.nodes import DDIMInvert, DiffEditMask, MaskedLatentSample, MaskedLatentSampleAdvanced, MaskedLatentSampler
+from torch.overrides import TorchFunctionMode
 
 INVERTED, POSITIVE, NEGATIVE = (prompt(i) for i in range(3))
 
@@ -317,6 +319,96 @@ def test_differential_diffusion_is_honoured(model, trajectory):
     plain, gradual = samples(model, trajectory, mask=ramp), samples(differential, trajectory, mask=ramp)
     assert torch.isfinite(gradual).all() and not torch.allclose(plain, gradual, atol=1e-2)
     assert torch.equal(gradual[..., 0], picture(2)["samples"][..., 0])
+
+
+@pytest.fixture(scope="module", params=["fixed point", "o-belm", "ddpm"])
+def own(request, model):
+    return invert(model, picture(2), method=request.param, **({"refinements": 30} if "fixed" in request.param else {}))
+
+
+class TestTheSamePrompt:
+    """At cfg 1 it leads back along the trajectory, so that nothing may change, whatever the mask lets change."""
+
+    WAYS = {
+        "soft .1": {"mask": 0.1},
+        "soft .5": {"mask": 0.5},
+        "soft .9": {"mask": 0.9},
+        "the last steps are free": {"inject_end": 0.8},
+        "the first and the last are": {"inject_begin": 0.2, "inject_end": 0.8},
+        "differential diffusion": {"mask": 0.5, "differential": True},
+    }
+
+    def back(self, model, own, mask=None, differential=False, **settings):
+        model = DifferentialDiffusion.execute(model).result[0] if differential else model
+        mask = half() if mask is None else torch.full((1, 64, 64), mask)
+        settings = {"mask": mask, "sampler_name": AS_INVERTED, "seed": 0, "cfg": 1.0, **settings}
+        return [each["samples"] for each in MaskedLatentSample.execute(model, INVERTED, own, **settings).result]
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_gives_the_picture_back(self, model, own, way):
+        result, _ = self.back(model, own, **self.WAYS[way])
+        assert float((result - picture(2)["samples"]).abs().max()) < 1e-3
+
+    @pytest.mark.parametrize("background, most", [("clean estimate", 1.0), ("noised picture", 2.0)])
+    def test_nearly_with_other_backgrounds(self, model, own, background, most):
+        for result in self.back(model, own, mask=0.1, background=background):
+            assert float((result - picture(2)["samples"]).std()) < most  # of 4.2
+
+    def test_the_estimate_is_the_picture_outside(self, model, own):
+        _, estimate = self.back(model, own, mask=0.1)
+        assert float((estimate - picture(2)["samples"]).std()) < 1.0
+
+
+@pytest.mark.parametrize("method", ["o-belm", "ddpm"])
+def test_the_model_sees_the_states_of_ways_with_levels_of_their_own(model, method):
+    own = invert(model, picture(2), method=method)
+    steps = 7 if method == "o-belm" else 8  # o-belm takes the first one without asking
+    stored = own.states[1:].flip(0)[-steps:, ..., 4:]
+    assert torch.equal(seen_outside(model, own, sampler_name=AS_INVERTED), stored)
+    late = seen_outside(model, own, sampler_name=AS_INVERTED, inject_begin=0.5)[-4:]
+    assert torch.equal(late, stored[-4:])
+
+
+def test_one_step_of_o_belm_would_not_ask_the_model(model):
+    own = invert(model, picture(2), method="o-belm")
+    with pytest.raises(ValueError, match="o-belm, which asks the model only from its second step on, and 1 is walked"):
+        run(model, own, sampler_name=AS_INVERTED, start=0.01)
+    assert torch.isfinite(samples(model, own, start=0.01)).all()
+    assert torch.isfinite(samples(model, own, sampler_name=AS_INVERTED, start=0.25)).all()
+
+
+def test_a_result_that_is_not_restored_lies_as_the_hosts_samplers_leave_it(model, trajectory, monkeypatch):
+    restored = samples(model, trajectory)
+    expected = samples(model, trajectory, mask=None)
+    monkeypatch.setattr(comfy.model_management, "intermediate_dtype", lambda: torch.float16)
+    for settings in ({"mask": None}, {"inject_end": 0.5}):
+        for result in run(model, trajectory, **settings):
+            assert result["samples"].dtype == torch.float16
+    assert torch.equal(samples(model, trajectory, mask=None), expected.half())
+    assert torch.equal(samples(model, trajectory), restored)
+
+
+class WholeTrajectories(TorchFunctionMode):
+    """Counts the copies of more than one state that are asked for."""
+
+    def __init__(self, states):
+        super().__init__()
+        self.shape, self.copies = states.shape, 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.Tensor.to, torch.Tensor.clone, torch.Tensor.cpu):
+            x = args[0]
+            self.copies += x.shape[1:] == self.shape[1:] and len(x) > 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", ["fixed point", "o-belm", "ddpm"])
+def test_states_go_to_the_device_one_by_one(model, method):
+    own = invert(model, picture(2), method=method)
+    with WholeTrajectories(own.states) as whole:
+        run(model, own, sampler_name=AS_INVERTED)
+        own.states.to(torch.float64)
+    assert whole.copies == 1  # this test's own
 
 
 def test_another_seed_changes_nothing(model, trajectory):

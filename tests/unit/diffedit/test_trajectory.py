@@ -11,7 +11,7 @@ from time_diffedit.diffedit_core.model.noising import Noising
 from time_diffedit.diffedit_core.repaint.background import BACKGROUNDS, Background, background
 from time_diffedit.diffedit_core.repaint.masked_sampling import Injection
 from time_diffedit.diffedit_core.repaint.virtual_denoiser import VirtualDenoiser
-from unit.toy_denoisers import SIGMAS, clean, denoise, states
+from unit.toy_denoisers import SIGMAS, clean, denoise, states, walk
 
 HALF = torch.zeros(1, 1, 8, 8)
 HALF[..., :4] = 1
@@ -45,6 +45,19 @@ class TestTrajectory:
         assert torch.equal(state, torch.stack([path.states[3, 0], path.states[9, 1]]))
         assert torch.equal(slope[1], path.state_at(SIGMAS[9])[1][1])
 
+    def test_between_states_under_noises_of_their_own_is_as_much_noise_as_the_level_asks_for(self):
+        whole = walk("ddpm", start=clean(8))
+        path = Trajectory(whole.states, SIGMAS, "ddpm", 1.0, clean(8), trajectory().model, Noising(), kept=whole.kept)
+        for i in (0, 1, 7, 30):
+            assert torch.equal(path.state_at(SIGMAS[i + 1])[0], path.states[i + 1])
+            for share in (0.2, 0.5, 0.8):
+                level = torch.lerp(SIGMAS[i], SIGMAS[i + 1], share)
+                state, slope = path.state_at(level)
+                assert abs(float((state - clean(8)).std() / level) - 1) < 0.05
+                assert torch.allclose(state - level * slope, clean(8), atol=1e-5)
+        state, slope = path.state_at(torch.zeros(()))
+        assert torch.allclose(state, clean(8), atol=1e-5) and torch.isfinite(slope).all()
+
     def test_is_immutable(self):
         with pytest.raises(AttributeError):
             trajectory().cfg = 2.0
@@ -61,6 +74,9 @@ class TestTrajectory:
         path.require_levels(torch.tensor([2.0, 1.0, 0.0]), own=False)
         with pytest.raises(ValueError, match="o-belm, which leads back only over its own levels"):
             path.require_levels(torch.tensor([2.0, 1.0, 0.0]), own=True)
+        with pytest.raises(ValueError, match="o-belm, which asks the model only from its second step on.*walk 2 or more"):
+            path.require_levels(SIGMAS[:2].flip(0), own=True)
+        path.require_levels(SIGMAS[:2].flip(0), own=False)
         with pytest.raises(ValueError, match="sigmas starts at 14.6, above the trajectory's last level 4.69"):
             path.require_levels(torch.tensor([14.6, 1.0, 0.0]), own=False)
 
