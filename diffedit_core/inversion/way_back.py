@@ -14,19 +14,18 @@ SamplerFunction = Callable[..., torch.Tensor]
 """(model, x, sigmas descending, extra_args=, callback=, disable=) -> the last state, as in comfy.k_diffusion.sampling."""
 
 
-def way_back(trajectory: Trajectory) -> SamplerFunction:
+def way_back(trajectory: Trajectory, blend: Blend = as_it_is) -> SamplerFunction:
     """The step that belongs to the trajectory's method, from any of its levels.
 
-    That of a method with levels of its own also takes `blend`, which is what may change its states on the way.
+    Args:
+        blend: what happens between two steps of a method with levels of its own.
     """
     method = METHODS[trajectory.method]
     retrace = method.sample
     if retrace is None:
         return comfy.samplers.ksampler(method.sampler).sampler_function
 
-    def sample(
-        model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None, blend: Blend = as_it_is
-    ) -> torch.Tensor:
+    def sample(model, x, sigmas, extra_args: dict[str, Any], callback=None, disable=None) -> torch.Tensor:
         def denoise(state: torch.Tensor, sigma: float) -> torch.Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
             return model(state, state.new_full((len(state),), sigma), **extra_args)

@@ -201,9 +201,9 @@ class TrajectorySampler(comfy.samplers.Sampler):
         outside = background(injection.background, trajectory, injection.seed, *injection.levels(sigmas), noise.device)
         blend = BackgroundBlend(outside, clean, at, sigmas, extra_args) if self._blends(outside) else None
         if blend is None:
-            model, options = VirtualDenoiser(model_wrap, outside, at), self._options
+            function, model = self._function, VirtualDenoiser(model_wrap, outside, at)
         else:
-            model, options = model_wrap, {"blend": blend}
+            function, model = way_back(trajectory, blend), model_wrap
 
         def report(info: dict) -> None:
             if callback is not None:
@@ -211,7 +211,7 @@ class TrajectorySampler(comfy.samplers.Sampler):
                 callback(info["i"], denoised, info["x"], len(sigmas) - 1)
 
         start, _ = trajectory.state_at(sigmas[0])
-        samples = self._function(model, start, sigmas, extra_args=extra_args, callback=report, disable=disable_pbar, **options)
+        samples = function(model, start, sigmas, extra_args=extra_args, callback=report, disable=disable_pbar, **self._options)
         require_finite(samples)
         if mask is not None and self.keeps_outside(sigmas):
             samples = _outside_restored(samples, clean, mask)
