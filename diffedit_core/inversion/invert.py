@@ -181,13 +181,16 @@ class _WayBackSampler(comfy.samplers.Sampler):
 def _report(
     trajectory: Trajectory, sampler: _InversionSampler, guided: bool, missed: list[torch.Tensor] | None
 ) -> InversionReport:
+    spreads = trajectory.states[0].flatten(1).std(dim=1).cpu()
+    measured = missed[-1:] if missed else [residual for residual in sampler.residuals if residual is not None]
+    worst = int((sum((error.cpu() for error in measured), torch.zeros_like(spreads)) / spreads).argmax())
     return InversionReport(
         method=trajectory.method,
         cfg=trajectory.cfg,
         model_calls=sampler.model_calls * (2 if guided else 1),
         sigmas=tuple(trajectory.sigmas.tolist()),
-        residuals=tuple(None if residual is None else float(residual.max()) for residual in sampler.residuals),
-        missed=None if missed is None else tuple(float(error.max()) for error in missed),
-        spread=float(trajectory.states[0].std()),
+        residuals=tuple(None if residual is None else float(residual[worst]) for residual in sampler.residuals),
+        missed=None if missed is None else tuple(float(error[worst]) for error in missed),
+        spread=float(spreads[worst]),
         memory=trajectory.memory,
     )

@@ -18,7 +18,7 @@ POOR_RECONSTRUCTION = 0.1
 
 @dataclass(frozen=True)
 class InversionReport:
-    """Where several pictures were inverted, an error is the largest of theirs.
+    """Of several pictures the one is told of that comes back worst, as a share of its own spread.
 
     Attributes:
         method: one of METHODS.

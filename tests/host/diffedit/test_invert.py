@@ -206,6 +206,24 @@ def test_walking_back_reports_what_sampling_misses(model):
     assert "misses the picture" not in run(model, picture(2))[3]
 
 
+def test_of_several_pictures_the_one_that_comes_back_worst_by_its_own_spread_is_told_of(model):
+    loud, faint = picture(2, seed=1)["samples"].split(1)
+    loud, faint = {"samples": loud * 3}, {"samples": faint / 3, "batch_index": [1]}
+    both = {"samples": torch.cat([loud["samples"], faint["samples"]])}
+    for settings in ({"walk_back": True}, {}):
+        told, *alone = (
+            DDIMInvert.execute(model, latent, **given(DDIMInvert, **{**SETTINGS, "positive": POSITIVE, **settings})).ui[
+                "inversion"
+            ][0]
+            for latent in (both, loud, faint)
+        )
+        shares = [(one["missed"][-1] if settings else one["residual"]) / one["spread"] for one in alone]
+        worst = alone[shares.index(max(shares))]
+        assert shares[0] != pytest.approx(shares[1], rel=0.1)
+        assert told["spread"] == pytest.approx(worst["spread"], rel=1e-5) and told["grade"] == worst["grade"]
+        assert told["residuals"] == pytest.approx(worst["residuals"], rel=1e-3)
+
+
 def test_a_poor_inversion_is_said_to_be_one(model):
     assert "Warning: that is a poor inversion" in run(model, picture(), cfg=7.5, negative=NEGATIVE, walk_back=True)[3]
     assert "Warning" not in run(model, picture(), method="o-belm", walk_back=True)[3]
