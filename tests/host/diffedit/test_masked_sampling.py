@@ -367,6 +367,10 @@ def test_the_model_sees_the_states_of_ways_with_levels_of_their_own(model, metho
     assert torch.equal(seen_outside(model, own, sampler_name=AS_INVERTED), stored)
     late = seen_outside(model, own, sampler_name=AS_INVERTED, inject_begin=0.5)[-4:]
     assert torch.equal(late, stored[-4:])
+    # From the end on the model paints on the trajectory's state, whatever was composed before the begin.
+    window = seen_outside(model, own, sampler_name=AS_INVERTED, inject_begin=0.25, inject_end=0.5)
+    kept = [torch.equal(seen, state) for seen, state in zip(window[-7:], stored[-7:], strict=True)]
+    assert kept[1:] == [True] * 3 + [False] * 3
 
 
 def test_one_step_of_o_belm_would_not_ask_the_model(model):
