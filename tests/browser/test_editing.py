@@ -162,11 +162,11 @@ def test_two_tabs_do_not_disturb_one_another(comfy: ComfyPage, new_tab, workflow
 
 def test_a_run_of_one_workflow_is_not_shown_in_another_with_the_same_ids(comfy: ComfyPage, workflow):
     """Both of one template; the second is opened while the first runs, and stays as it was when one comes back to it."""
-    comfy.load_as_template(workflow)
+    comfy.load(workflow)
     comfy.set_value(MASK, "maps", 32)
     comfy.set_value(MASK, "seed", 11 + (comfy.renderer == CLASSIC))  # else the server has the other renderer's
     comfy.page.evaluate("async () => { await app.queuePrompt(0, 1) }")
-    comfy.load_as_template(workflow)
+    comfy.load(workflow)
     ran = comfy.node_id(MASK)
     comfy.page.wait_for_function(GIVEN, arg=str(ran))  # the page has it, and gave it to this workflow's node
     assert result_of(comfy) == (None, None)

@@ -355,6 +355,8 @@ def test_undo_and_redo_go_across_a_run(comfy, workflow):
     comfy.settle()
     note_a_step(comfy)  # the view has made the node higher
     comfy.run()
+    # Frontend 1.58 gives MaskPreview a widget with its picture, which is a step of its own after undo.
+    comfy.page.evaluate("(id) => delete app.nodeOutputs[id]", str(comfy.node_id("MaskPreview")))
     comfy.show(MASK)
     wait_until_shown(comfy)
     note_a_step(comfy)
