@@ -31,16 +31,16 @@ HELD = {
 }
 
 
-def with_one_step(api: dict) -> dict:
+def with_two_steps(api: dict) -> dict:
     def shortest(inputs: dict) -> dict:
-        return inputs | {"steps": 1} if "steps" in inputs else inputs
+        return inputs | {"steps": 2} if "steps" in inputs else inputs
 
     return {number: node | {"inputs": shortest(node["inputs"])} for number, node in api.items()}
 
 
 def test_runs_and_interrupts_leave_nothing():
     """Counts only: the server's memory needs some two hundred runs to settle."""
-    known = {SHORTEST: with_one_step(workflows()[SHORTEST])}
+    known = {SHORTEST: with_two_steps(workflows()[SHORTEST])}
     with desk() as server:
         found = runs(server, known, 4, seed=1, warm=2)
         assert found["pictures"] > 0
