@@ -134,7 +134,7 @@ def test_a_node_works_inside_a_subgraph(comfy: ComfyPage, workflow):
     comfy.load(workflow)
     outside = comfy.run()
     select(comfy, MASK)
-    comfy.page.evaluate("() => app.canvas.graph.convertToSubgraph(new Set(app.canvas.selectedItems))")
+    comfy.page.evaluate("() => { app.canvas.graph.convertToSubgraph(new Set(app.canvas.selectedItems)) }")
     comfy.settle()
     assert count(comfy, MASK) == 0
     inside = comfy.run()
