@@ -37,22 +37,23 @@ def parse_pairs(source: str, destination: str) -> tuple[Pair, ...]:
             f"source has {len(sources)} lines and destination has {len(destinations)}; "
             "line i of one belongs to line i of the other, so both need the same number."
         )
-    pairs: list[Pair] = []
+    pairs = []
+    first: dict[str, tuple[int, str]] = {}  # source -> the line that has it first, and its destination
     for number, (old, line) in enumerate(zip(sources, destinations, strict=True), start=1):
         new, weight = _weighted(line, f"destination: line {number}")
-        if ESCAPED.sub(r"\1", old) == plain(new):
+        old = ESCAPED.sub(r"\1", old)
+        if old == plain(new):
             raise ValueError(
                 f"source and destination are equal in line {number} ({old!r}), so there is nothing to edit; "
                 "to keep a prompt as it is, put it into preserve."
             )
-        pair = Pair(ESCAPED.sub(r"\1", old), new, weight)
-        for earlier, other in enumerate(pairs, start=1):
-            if other.source == pair.source and plain(other.destination) != plain(new):
-                raise ValueError(
-                    f"source is {pair.source!r} in line {earlier} and in line {number}, but destination is "
-                    f"{plain(other.destination)!r} and {plain(new)!r}; no edit can be both, so leave one of the lines out."
-                )
-        pairs.append(pair)
+        earlier, other = first.setdefault(old, (number, plain(new)))
+        if other != plain(new):
+            raise ValueError(
+                f"source is {old!r} in line {earlier} and in line {number}, but destination is {other!r} and {plain(new)!r}; "
+                "no edit can be both, so leave one of the lines out."
+            )
+        pairs.append(Pair(old, new, weight))
     return tuple(pairs)
 
 
